@@ -1,0 +1,108 @@
+import { DatabaseSync, type SQLInputValue } from 'node:sqlite'
+import { Kysely, Migrator, PostgresDialect, SqliteDialect, sql, type Transaction } from 'kysely'
+import pg from 'pg'
+import type { Schema } from './schema.ts'
+import { migrations } from './migrations/index.ts'
+import { localWake, postgresWake, type Wake } from './wake.ts'
+
+export type DatabaseKind = 'sqlite' | 'postgresql'
+/** Queries outside a transaction. Never use it inside one: on SQLite there is a single connection. */
+export type Db = Kysely<Schema>
+/** Queries inside a transaction. Stores take this when they must be part of a larger change. */
+export type Tx = Transaction<Schema>
+
+export interface Database {
+  kind: DatabaseKind
+  db: Db
+  wake: Wake
+  /** Runs `work` in one transaction; topics named by `tx.wake` go out only after the commit. Serialisation failures are tried again. */
+  transaction<T>(work: (tx: Tx, wake: (topic: string) => void) => Promise<T>): Promise<T>
+  close(): Promise<void>
+}
+
+// Both databases give numbers for 64-bit integers; ours stay far below 2^53.
+pg.types.setTypeParser(pg.types.builtins.INT8, Number)
+
+function sqliteDialect(file: string): SqliteDialect {
+  const connection = new DatabaseSync(file)
+  for (const pragma of ['journal_mode = WAL', 'synchronous = FULL', 'foreign_keys = ON', 'busy_timeout = 5000']) connection.exec(`PRAGMA ${pragma}`)
+  const cache = new Map<string, ReturnType<DatabaseSync['prepare']>>()
+  const prepared = (text: string) => {
+    let statement = cache.get(text)
+    if (!statement) {
+      statement = connection.prepare(text)
+      if (cache.size > 500) cache.clear() // statements with a varying number of values would fill it
+      cache.set(text, statement)
+    }
+    return statement
+  }
+  return new SqliteDialect({
+    database: {
+      prepare(text) {
+        const statement = prepared(text)
+        const values = (parameters: readonly unknown[]) => parameters as SQLInputValue[]
+        return {
+          reader: statement.columns().length > 0,
+          all: (parameters) => statement.all(...values(parameters)),
+          run: (parameters) => {
+            const { changes, lastInsertRowid } = statement.run(...values(parameters))
+            return { changes: BigInt(changes), lastInsertRowid: BigInt(lastInsertRowid) }
+          },
+          iterate: (parameters) => statement.iterate(...values(parameters)) as IterableIterator<unknown>,
+        }
+      },
+      close: () => { cache.clear(); connection.close() },
+    },
+  })
+}
+
+async function migrate(db: Kysely<Schema>): Promise<void> {
+  const { error, results } = await new Migrator({ db, provider: { getMigrations: async () => migrations } }).migrateToLatest()
+  if (error) {
+    const failed = results?.find((r) => r.status === 'Error')
+    throw new Error(`database migration ${failed?.migrationName ?? ''} failed`, { cause: error })
+  }
+}
+
+const isRetryable = (error: unknown) => ['40001', '40P01'].includes((error as { code?: string }).code ?? '')
+
+/** @param url `sqlite:<file>`, `sqlite::memory:` or a postgres:// address. Migrates to the newest schema. */
+export async function openDatabase(url: string): Promise<Database> {
+  const isSqlite = url.startsWith('sqlite:')
+  const pool = isSqlite ? undefined : new pg.Pool({ connectionString: url, max: 10 })
+  // A dropped idle connection must not end the process; the next query opens another.
+  pool?.on('error', () => {})
+  const db = new Kysely<Schema>({ dialect: pool ? new PostgresDialect({ pool }) : sqliteDialect(url.slice('sqlite:'.length)) })
+  await migrate(db)
+  const wake = pool ? await postgresWake(url) : localWake()
+  return {
+    kind: isSqlite ? 'sqlite' : 'postgresql',
+    db,
+    wake,
+    async transaction(work) {
+      for (let attempt = 1; ; attempt++) {
+        const topics = new Set<string>()
+        try {
+          const result = await db.transaction().execute((tx) => work(tx, (topic) => topics.add(topic)))
+          for (const topic of topics) wake.send(topic)
+          return result
+        } catch (error) {
+          if (attempt >= 5 || !isRetryable(error)) throw error
+        }
+      }
+    },
+    async close() {
+      await wake.close()
+      await db.destroy()
+    },
+  }
+}
+
+/** True when the error is a broken unique rule, on either database. */
+export function isUniqueViolation(error: unknown): boolean {
+  const { code, errcode } = error as { code?: string; errcode?: number }
+  return code === '23505' || errcode === 2067 || errcode === 1555
+}
+
+/** `FOR UPDATE SKIP LOCKED` where the database has row locks; SQLite has one writer and needs none. */
+export const skipLocked = (kind: DatabaseKind) => (kind === 'postgresql' ? sql`for update skip locked` : sql``)

@@ -1,0 +1,21 @@
+/** Everything somebody can be allowed to do. `public` needs no sign-in; `self` only that somebody is signed in. */
+export const permissions = [
+  'certificate:read', 'certificate:write', 'certificate:order', 'certificate:deploy', 'certificate:delete',
+  'order:read', 'order:write', 'deployment:read', 'deployment:approve', 'bot:read', 'bot:write',
+  'authority:read', 'token:read', 'token:write', 'audit:read', 'system:read',
+] as const
+export type Permission = (typeof permissions)[number]
+export type Access = Permission | 'public' | 'self'
+
+export const roles = {
+  administrator: permissions,
+  operator: permissions.filter((p) => p !== 'token:write' && p !== 'audit:read'),
+  viewer: permissions.filter((p) => p.endsWith(':read') && p !== 'audit:read' && p !== 'token:read'),
+} as const satisfies Record<string, readonly Permission[]>
+export type Role = keyof typeof roles
+
+/** What an action needs beyond certificate:write. */
+export const actionPermissions = {
+  initiate: 'certificate:write', order: 'certificate:order', deploy: 'certificate:deploy',
+  rotate: 'certificate:order', rekey: 'certificate:order', 'recheck-pinning': 'certificate:read',
+} as const satisfies Record<import('../states.ts').ActionKind, Permission>

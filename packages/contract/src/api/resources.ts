@@ -1,0 +1,146 @@
+import { Type, type Static } from 'typebox'
+import { ServedCertificate, DetectedServer, HostFacts } from '../bot/detection.ts'
+import { DeployLogEntry } from '../bot/messages.ts'
+import { Endpoint, Plan } from '../plan.ts'
+import { actionKinds, actionStates, botStatuses, deploymentStates, installationStates, keyCustodies, managements, orderStates } from '../states.ts'
+import { certificateStatus, Fingerprint, idText, instant, keyAlgorithm, literals, nullable, Wire } from '../text.ts'
+import { permissions, roles, type Permission, type Role } from './access.ts'
+
+const strict = { additionalProperties: false } as const
+const text = (maxLength = 500) => Type.String({ maxLength })
+const Requester = Type.String({ description: '"user:admin", "token:laptop", "schedule" or "discovery"' })
+
+export const TargetInput = Type.Object({
+  botId: idText('bot'),
+  serverType: Type.String({ maxLength: 60 }),
+  reach: Type.Optional(literals(['local'] as const)),
+  fields: Type.Record(Type.String(), Type.Unknown()),
+}, strict)
+export type TargetInput = Static<typeof TargetInput>
+export const Target = Type.Object({
+  id: idText('tgt'), botId: idText('bot'), botName: Type.String(), serverType: Type.String(), reach: literals(['local'] as const),
+  fields: Type.Record(Type.String(), Type.Unknown()), title: Type.String(),
+}, { $id: 'Target', ...strict })
+export type Target = Static<typeof Target>
+
+export const RenewalSettings = Type.Object({
+  enabled: Type.Boolean(),
+  daysBefore: Type.Integer({ minimum: 1, maximum: 120 }),
+  time: Type.String({ pattern: '^([01][0-9]|2[0-3]):[0-5][0-9]$', description: 'Time of day at which it is checked and started' }),
+  zone: Type.String({ minLength: 1, maxLength: 64, description: 'IANA time zone, e.g. Europe/Berlin' }),
+}, strict)
+export type RenewalSettings = Static<typeof RenewalSettings>
+
+/** The five parts of a provisioning configuration. `complete: false` keeps a draft. */
+export const ConfigurationInput = Type.Object({
+  complete: Type.Boolean(),
+  targets: Type.Array(TargetInput, { maxItems: 100 }),
+  authorityId: nullable(idText('ath')),
+  csr: Type.Object({
+    commonName: nullable(text(255)),
+    names: Type.Array(text(255), { maxItems: 1000, description: 'DNS names and IP addresses. Empty: those of the present version' }),
+    keyAlgorithm,
+    keyReuse: Type.Boolean({ description: 'Keep the key at renewal, for pinned keys' }),
+    validityDays: nullable(Type.Integer({ minimum: 1, maximum: 3650, description: 'null: what the authority gives' })),
+  }, strict),
+  renewal: RenewalSettings,
+  deployAfterRenewal: Type.Boolean(),
+  rollback: Type.Boolean({ description: 'Put the old certificate back when a deployment fails' }),
+  approval: literals(['automatic', 'manual'] as const, { description: 'manual: every plan waits for a person' }),
+}, { $id: 'ConfigurationInput', ...strict })
+export type ConfigurationInput = Static<typeof ConfigurationInput>
+export const Configuration = Type.Object({ ...ConfigurationInput.properties, targets: Type.Array(Target), updatedAt: instant }, { $id: 'Configuration', ...strict })
+export type Configuration = Static<typeof Configuration>
+
+export const CertificateVersion = Type.Object({
+  id: idText('ver'), fingerprint: Fingerprint, serialNumber: Type.String(), subject: Type.String(), issuer: Type.String(), names: Type.Array(Type.String()),
+  notBefore: instant, notAfter: instant, keyAlgorithm: Type.String(), signatureAlgorithm: Type.String(), custody: literals(keyCustodies), keyBotId: nullable(idText('bot')),
+  orderId: nullable(idText('ord')), source: literals(['order', 'discovery'] as const), chainPem: Type.Array(Type.String()), createdAt: instant,
+}, { $id: 'CertificateVersion', ...strict })
+export type CertificateVersion = Static<typeof CertificateVersion>
+
+export const Installation = Type.Object({
+  id: idText('ins'), botId: idText('bot'), botName: Type.String(), serverType: Type.String(), title: Type.String(), versionId: nullable(idText('ver')),
+  fingerprint: nullable(Fingerprint), state: literals(installationStates), served: Type.Array(ServedCertificate), fields: Type.Record(Type.String(), Type.Unknown()),
+  firstSeenAt: instant, lastSeenAt: instant,
+}, { $id: 'Installation', ...strict })
+export type Installation = Static<typeof Installation>
+
+export const ActionAvailability = Type.Object({ action: literals([...actionKinds, 'delete'] as const), possible: Type.Boolean(), why: nullable(Type.String({ description: 'Why not' })) }, strict)
+export type ActionAvailability = Static<typeof ActionAvailability>
+export const Action = Type.Object({
+  id: idText('act'), certificateId: idText('crt'), kind: literals(actionKinds), state: literals(actionStates), requester: Requester,
+  orderIds: Type.Array(idText('ord')), deploymentIds: Type.Array(idText('dep')), reason: nullable(Type.String()), error: nullable(Wire), createdAt: instant, endedAt: nullable(instant),
+}, { $id: 'Action', ...strict })
+export type Action = Static<typeof Action>
+
+export const CertificateSummary = Type.Object({
+  id: idText('crt'), name: Type.String(), names: Type.Array(Type.String()), status: certificateStatus,
+  statusReason: Type.String({ description: 'Why it has this status and what happens next, in one sentence' }),
+  management: literals(managements), issuer: nullable(Type.String()), notAfter: nullable(instant), fingerprint: nullable(Fingerprint),
+  nextRenewalAt: nullable(instant), installationCount: Type.Integer(), problem: nullable(Wire), createdAt: instant, updatedAt: instant,
+}, { $id: 'CertificateSummary', ...strict })
+export type CertificateSummary = Static<typeof CertificateSummary>
+/** A ready-to-use target made from what a scan saw. */
+export const TargetSuggestion = Type.Object({ botId: idText('bot'), botName: Type.String(), serverType: Type.String(), title: Type.String(), fields: Type.Record(Type.String(), Type.Unknown()), why: Type.String() }, strict)
+export type TargetSuggestion = Static<typeof TargetSuggestion>
+export const CertificateDetail = Type.Object({
+  ...CertificateSummary.properties,
+  currentVersionId: nullable(idText('ver')), versions: Type.Array(CertificateVersion), installations: Type.Array(Installation),
+  configuration: nullable(Configuration), suggestions: Type.Array(TargetSuggestion), actions: Type.Array(ActionAvailability), lastAction: nullable(Action),
+  nextRenewals: Type.Array(instant, { description: 'What the scheduler will do, as far as it can be known' }),
+}, { $id: 'CertificateDetail', ...strict })
+export type CertificateDetail = Static<typeof CertificateDetail>
+export const CertificateInput = Type.Object({ name: Type.Optional(text(200)), names: Type.Array(text(255), { minItems: 1, maxItems: 1000 }) }, strict)
+
+export const Order = Type.Object({
+  id: idText('ord'), certificateId: idText('crt'), certificateName: Type.String(), authorityId: idText('ath'), authorityName: Type.String(), state: literals(orderStates),
+  names: Type.Array(Type.String()), keyAlgorithm, custody: literals(keyCustodies), botId: nullable(idText('bot')), requester: Requester, reason: Type.String(), nextAction: nullable(Type.String()),
+  deadline: nullable(instant), versionId: nullable(idText('ver')), error: nullable(Wire), createdAt: instant, updatedAt: instant,
+}, { $id: 'Order', ...strict })
+export type Order = Static<typeof Order>
+
+export const DeploymentSummary = Type.Object({
+  id: idText('dep'), certificateId: idText('crt'), certificateName: Type.String(), versionId: idText('ver'), fingerprint: Fingerprint, targetId: idText('tgt'), targetTitle: Type.String(), serverType: Type.String(),
+  botId: idText('bot'), botName: Type.String(), state: literals(deploymentStates), requester: Requester, reason: Type.String(), nextAction: nullable(Type.String()), deadline: nullable(instant),
+  error: nullable(Wire), createdAt: instant, updatedAt: instant,
+}, { $id: 'DeploymentSummary', ...strict })
+export type DeploymentSummary = Static<typeof DeploymentSummary>
+export const DeploymentDetail = Type.Object({
+  ...DeploymentSummary.properties, plan: nullable(Plan), planSteps: Type.Array(Type.String(), { description: 'The steps of the plan, a line each' }), differences: Type.Array(Type.String()), log: Type.Array(DeployLogEntry), served: Type.Array(ServedCertificate), rollback: Type.Boolean(),
+}, { $id: 'DeploymentDetail', ...strict })
+export type DeploymentDetail = Static<typeof DeploymentDetail>
+
+export const TimelineEvent = Type.Object({
+  id: idText('evt'), at: instant, kind: Type.String({ description: 'e.g. order.complete' }), message: Type.String(), requester: nullable(Requester),
+  certificateId: nullable(idText('crt')), orderId: nullable(idText('ord')), deploymentId: nullable(idText('dep')), botId: nullable(idText('bot')), error: nullable(Wire),
+}, { $id: 'TimelineEvent', ...strict })
+export type TimelineEvent = Static<typeof TimelineEvent>
+
+export const Bot = Type.Object({
+  id: idText('bot'), name: Type.String(), status: literals(botStatuses), purpose: literals(['discovery', 'provisioning', 'both'] as const), version: nullable(Type.String()), host: nullable(HostFacts),
+  lastContactAt: nullable(instant), joinedAt: nullable(instant), tokenExpiresAt: nullable(instant), lastScanAt: nullable(instant), serverCount: Type.Integer(), createdAt: instant,
+}, { $id: 'Bot', ...strict })
+export type Bot = Static<typeof Bot>
+export const BotDetail = Type.Object({ ...Bot.properties, servers: Type.Array(DetectedServer), scanProblems: Type.Array(Wire), events: Type.Array(TimelineEvent), deployments: Type.Array(DeploymentSummary) }, { $id: 'BotDetail', ...strict })
+export type BotDetail = Static<typeof BotDetail>
+export const BotInput = Type.Object({ name: Type.String({ minLength: 1, maxLength: 200 }), purpose: Type.Optional(literals(['discovery', 'provisioning', 'both'] as const)), activeFrom: Type.Optional(instant), expiresAt: Type.Optional(instant) }, strict)
+/** The token is shown this once. */
+export const BotCreated = Type.Object({ bot: Bot, joinToken: Type.String(), joinCommand: Type.String({ description: 'To paste on the host' }), expiresAt: instant }, { $id: 'BotCreated', ...strict })
+
+export const Authority = Type.Object({
+  id: idText('ath'), name: Type.String(), kind: Type.String({ description: '"local-ca"' }), title: Type.String(), keyAlgorithms: Type.Array(keyAlgorithm), issuerSubject: Type.String(), issuerNotAfter: instant, chainPem: Type.Array(Type.String(), { description: 'Issuing certificate first, root last' }), createdAt: instant,
+}, { $id: 'Authority', ...strict })
+export type Authority = Static<typeof Authority>
+
+export const ServerType = Type.Object({ id: Type.String(), title: Type.String(), category: Type.String(), summary: Type.String(), capabilities: Type.Array(Type.String()), fields: Type.Unknown({ description: 'JSON Schema of the fields; "x-field" holds label, help and control' }) }, { $id: 'ServerType', ...strict })
+export type ServerType = Static<typeof ServerType>
+
+export const Session = Type.Object({ who: Type.String(), name: Type.String(), role: nullable(Type.Unsafe<Role>({ type: 'string', enum: Object.keys(roles) })), permissions: Type.Array(Type.Unsafe<Permission>({ type: 'string', enum: [...permissions] })), mustChangePassword: Type.Boolean() }, { $id: 'Session', ...strict })
+export type Session = Static<typeof Session>
+export const ApiToken = Type.Object({ id: idText('tok'), name: Type.String(), permissions: Type.Array(Type.Unsafe<Permission>({ type: 'string', enum: [...permissions] })), createdAt: instant, expiresAt: nullable(instant), lastUsedAt: nullable(instant) }, { $id: 'ApiToken', ...strict })
+export type ApiToken = Static<typeof ApiToken>
+export const AuditEntry = Type.Object({ id: idText('aud'), at: instant, who: Type.String(), what: Type.String(), subject: nullable(Type.String()), outcome: Type.String(), hash: Type.String() }, { $id: 'AuditEntry', ...strict })
+export type AuditEntry = Static<typeof AuditEntry>
+export const SystemInfo = Type.Object({ version: Type.String(), database: literals(['sqlite', 'postgresql'] as const), startedAt: instant, publicUrl: Type.String() }, { $id: 'SystemInfo', ...strict })
+export { Endpoint }

@@ -1,0 +1,116 @@
+import { Type, type Static } from 'typebox'
+import { Plan } from '../plan.ts'
+import { idText, instant, keyAlgorithm, literals, nullable, pem, Wire } from '../text.ts'
+import { HostFacts, HostScan, TargetInspection } from './detection.ts'
+
+const strict = { additionalProperties: false } as const
+
+/** Lower bound that a control plane still works with; one minor version behind. */
+export const botProtocolVersion = 1
+
+export const TrustAnchor = Type.Object({ certificatePem: pem }, strict)
+
+export const JoinRequest = Type.Object({
+  tokenId: idText('jtk'),
+  secret: Type.String({ minLength: 20, maxLength: 200 }),
+  publicKeyPem: pem,
+  name: Type.String({ minLength: 1, maxLength: 200 }),
+  version: Type.String({ maxLength: 50 }),
+  host: HostFacts,
+}, strict)
+export type JoinRequest = Static<typeof JoinRequest>
+export const JoinResponse = Type.Object({ botId: idText('bot'), name: Type.String(), purpose: literals(['discovery', 'provisioning', 'both'] as const), identityPem: pem }, strict)
+export type JoinResponse = Static<typeof JoinResponse>
+
+/** Sent at each start. The tasks of an earlier boot of this bot become ready again. */
+export const HelloRequest = Type.Object({ bootId: Type.String({ minLength: 8, maxLength: 64 }), version: Type.String({ maxLength: 50 }), protocol: Type.Integer(), host: HostFacts }, strict)
+export type HelloRequest = Static<typeof HelloRequest>
+export const HelloResponse = Type.Object({ now: instant, name: Type.String() }, strict)
+export type HelloResponse = Static<typeof HelloResponse>
+
+export const BotTarget = Type.Object({ serverType: Type.String(), reach: literals(['local'] as const), fields: Type.Record(Type.String(), Type.Unknown()) }, strict)
+export type BotTarget = Static<typeof BotTarget>
+
+/** What is to be installed. The key stays on the host and is named by its id. */
+export const Material = Type.Object({ keyId: idText('key'), chainPem: Type.Array(pem, { minItems: 1, description: 'Leaf first, no root' }), fingerprint: Type.String() }, strict)
+export type Material = Static<typeof Material>
+
+export const ScanHostPayload = Type.Object({}, strict)
+export const MakeCsrPayload = Type.Object({
+  orderId: idText('ord'),
+  commonName: nullable(Type.String()),
+  names: Type.Array(Type.String(), { minItems: 1 }),
+  keyAlgorithm,
+  reuseKeyId: nullable(idText('key')),
+}, strict)
+export const MakeCsrResult = Type.Object({ keyId: idText('key'), csrPem: pem }, strict)
+export type MakeCsrResult = Static<typeof MakeCsrResult>
+export const PlanDeploymentPayload = Type.Object({ deploymentId: idText('dep'), target: BotTarget, material: Material }, strict)
+export const DeployPayload = Type.Object({ deploymentId: idText('dep'), target: BotTarget, material: Material, plan: Plan, rollback: Type.Boolean() }, strict)
+export const InspectTargetPayload = Type.Object({ target: BotTarget }, strict)
+
+/** One line of a deployment's log. `output` is capped and carries no secrets. */
+export const DeployLogEntry = Type.Object({
+  at: instant,
+  step: nullable(Type.Integer()),
+  phase: literals(['plan', 'backup', 'do', 'undo', 'prove', 'recover', 'commit'] as const),
+  ok: Type.Boolean(),
+  message: Type.String(),
+  output: nullable(Type.String()),
+  durationMs: nullable(Type.Number()),
+}, strict)
+export type DeployLogEntry = Static<typeof DeployLogEntry>
+
+export const DeployResult = Type.Object({
+  /** deployed: proven new. rolled-back: wholly old and proven. failed: see error; with touched=false nothing was changed. */
+  outcome: literals(['deployed', 'rolled-back', 'failed'] as const),
+  touched: Type.Boolean(),
+  error: nullable(Wire),
+  differences: Type.Array(Type.String(), { description: 'Between the approved plan and the host as it is, when refused' }),
+  inspection: nullable(TargetInspection),
+  log: Type.Array(DeployLogEntry),
+}, strict)
+export type DeployResult = Static<typeof DeployResult>
+
+/** Every kind of work a bot can be given: payload and result. */
+export const botTaskKinds = {
+  'scan-host': { payload: ScanHostPayload, result: HostScan },
+  'make-csr': { payload: MakeCsrPayload, result: MakeCsrResult },
+  'plan-deployment': { payload: PlanDeploymentPayload, result: Plan },
+  'deploy': { payload: DeployPayload, result: DeployResult },
+  'inspect-target': { payload: InspectTargetPayload, result: TargetInspection },
+} as const
+export type BotTaskKind = keyof typeof botTaskKinds
+export type BotTaskPayload<K extends BotTaskKind> = Static<(typeof botTaskKinds)[K]['payload']>
+export type BotTaskResult<K extends BotTaskKind> = Static<(typeof botTaskKinds)[K]['result']>
+
+export const BotTask = Type.Object({
+  id: idText('tsk'),
+  kind: Type.Unsafe<BotTaskKind>({ type: 'string', enum: Object.keys(botTaskKinds) }),
+  fence: Type.Integer({ description: 'Goes back with every word about the task; a newer lease makes it void' }),
+  leaseUntil: instant,
+  deadline: instant,
+  payload: Type.Unknown(),
+}, strict)
+export type BotTask = Static<typeof BotTask>
+
+/** Long poll: answers as soon as there is work, at the latest after waitSeconds with an empty list. */
+export const LeaseRequest = Type.Object({ bootId: Type.String(), waitSeconds: Type.Integer({ minimum: 0, maximum: 60 }), max: Type.Integer({ minimum: 1, maximum: 20 }) }, strict)
+export type LeaseRequest = Static<typeof LeaseRequest>
+export const LeaseResponse = Type.Object({ tasks: Type.Array(BotTask) }, strict)
+export type LeaseResponse = Static<typeof LeaseResponse>
+
+/** Renews the lease and shows what is going on. */
+export const ProgressRequest = Type.Object({ fence: Type.Integer(), log: Type.Array(DeployLogEntry, { maxItems: 200 }) }, strict)
+export type ProgressRequest = Static<typeof ProgressRequest>
+export const ProgressResponse = Type.Object({ leaseUntil: instant }, strict)
+export type ProgressResponse = Static<typeof ProgressResponse>
+
+export const ResultRequest = Type.Object({
+  fence: Type.Integer(),
+  result: Type.Union([
+    Type.Object({ ok: Type.Literal(true), data: Type.Unknown() }, strict),
+    Type.Object({ ok: Type.Literal(false), error: Wire }, strict),
+  ]),
+}, strict)
+export type ResultRequest = Static<typeof ResultRequest>

@@ -1,0 +1,140 @@
+/** Failure classes of mission F1, and the two of bad requests to the API itself. */
+export const errorClasses = [
+  'authentication', 'permission', 'input', 'not-found', 'conflict', 'network-timeout', 'keystore-write',
+  'reload-or-restart', 'validation', 'authority-rejection', 'policy', 'configuration', 'internal',
+] as const
+export type ErrorClass = (typeof errorClasses)[number]
+
+export interface ErrorSpec {
+  readonly class: ErrorClass
+  /** Used only at the HTTP edge. */
+  readonly httpStatus: number
+  /** never: asking again gives the same; later: it may pass by itself; after-change: once somebody mends something. */
+  readonly retry: 'never' | 'later' | 'after-change'
+  /** In plain words, what happened. The message of the error adds the particulars. */
+  readonly cause: string
+  readonly remedy: string
+  /** Where a person mends it: a page, file or command. */
+  readonly where: string
+}
+
+const api = (httpStatus: number, cls: ErrorClass, cause: string, remedy: string, where: string, retry: ErrorSpec['retry'] = 'after-change'): ErrorSpec =>
+  ({ class: cls, httpStatus, retry, cause, remedy, where })
+/** An error of work under way rather than of a request: 409 if it ever reaches the API edge. */
+const work = (cls: ErrorClass, retry: ErrorSpec['retry'], cause: string, remedy: string, where: string): ErrorSpec =>
+  ({ class: cls, httpStatus: 409, retry, cause, remedy, where })
+
+/** Every code the product can say, once. docs/reference/errors.md is made from this table. */
+export const errorSpecs = {
+  // Requests to the API
+  INPUT_INVALID: api(400, 'input', 'The request does not fit what this call takes.', 'Correct the named fields and send it again.', 'The field named in "fields"'),
+  BODY_TOO_LARGE: api(413, 'input', 'The request is larger than this call takes.', 'Send less at a time.', 'The request'),
+  NAME_INVALID: api(400, 'input', 'A certificate name is not a valid DNS name or IP address.', 'Write host names such as www.example.com; a wildcard is one * as the whole first label.', 'Configuration: names'),
+  TOO_MANY_NAMES: api(400, 'input', 'The certificate would carry more names than allowed.', 'Split the names over several certificates.', 'Configuration: names'),
+  CSR_INVALID: api(400, 'input', 'The certificate request can not be read or its signature does not fit its key.', 'Make the request again with the tool it came from.', 'The uploaded CSR'),
+  NOT_FOUND: api(404, 'not-found', 'There is nothing with this id, or it is not yours to see.', 'Check the id; it may have been deleted.', 'The address called'),
+  CONFLICT: api(409, 'conflict', 'Somebody else changed this in the meantime.', 'Read it again and repeat the change.', 'The thing changed'),
+  ACTION_NOT_POSSIBLE: api(409, 'conflict', 'The action is not possible in the present state.', 'The message says what has to happen first.', 'Certificate: actions'),
+  SIGN_IN_REQUIRED: api(401, 'authentication', 'No valid session or API token came with the request.', 'Sign in, or send a token as "Authorization: Bearer …".', 'Sign-in page'),
+  SIGN_IN_FAILED: api(401, 'authentication', 'User name or password is wrong.', 'Try again; an administrator can set a new password.', 'Sign-in page'),
+  PASSWORD_CHANGE_REQUIRED: api(403, 'authentication', 'The one-time password has to be replaced first.', 'Choose a password of your own.', 'Sign-in page'),
+  PASSWORD_TOO_WEAK: api(400, 'input', 'The new password is too easy to guess.', 'Take at least 12 characters, and not the one-time password.', 'Sign-in page'),
+  PERMISSION_DENIED: api(403, 'permission', 'You are signed in, but may not do this.', 'Ask an administrator for the permission named in the message.', 'Users and tokens'),
+  ORIGIN_REFUSED: api(403, 'permission', 'A request with a session came from another site.', 'Use the pages of this control plane, or an API token.', 'The calling page'),
+  TOO_MANY_REQUESTS: api(429, 'permission', 'Too many requests in a short time.', 'Wait for the time given in Retry-After.', 'The caller', 'later'),
+  INTERNAL: api(500, 'internal', 'Something went wrong inside Certloop.', 'Look up the request id in the log of the control plane and report it.', 'Control plane log', 'later'),
+  UNAVAILABLE: api(503, 'internal', 'The control plane is starting, stopping or without its database.', 'Try again shortly; see /readyz.', 'Control plane', 'later'),
+
+  // Bots: joining and talking
+  JOIN_TOKEN_MALFORMED: api(400, 'input', 'This is not a join token.', 'Copy the whole token from the Bots page.', 'Bots page'),
+  JOIN_TOKEN_UNKNOWN: api(401, 'authentication', 'The join token is unknown or its secret is wrong.', 'Make a new join token.', 'Bots page'),
+  JOIN_TOKEN_USED: api(401, 'authentication', 'The join token was used before; it works once.', 'Make a new join token. If you did not use it, revoke the bot that did.', 'Bots page'),
+  JOIN_TOKEN_NOT_YET_ACTIVE: api(401, 'authentication', 'The activation window of the join token has not begun.', 'Wait for the time shown, or make a new token.', 'Bots page', 'later'),
+  JOIN_TOKEN_EXPIRED: api(401, 'authentication', 'The activation window of the join token is over.', 'Make a new join token.', 'Bots page'),
+  PIN_MISMATCH: work('authentication', 'after-change', 'The server at this address does not hold the trust anchor pinned in the join token.', 'Check the address and whether something intercepts TLS between here and the control plane. Nothing was sent.', 'The network between bot and control plane'),
+  BOT_UNKNOWN: api(401, 'authentication', 'No bot with this id is known here.', 'Join the bot again with a new token.', 'Bots page'),
+  BOT_REVOKED: api(401, 'authentication', 'This bot was revoked.', 'Join the bot again with a new token if that was not meant.', 'Bots page'),
+  BOT_SIGNATURE_INVALID: api(401, 'authentication', 'The request was not signed by this bot, was altered on its way, is too old or was sent twice.', 'Check the clock of the host and any proxy between.', 'The host of the bot'),
+  BOT_UNREACHABLE: work('network-timeout', 'later', 'The bot has not been heard of in time.', 'Check that the bot runs on its host and can reach the control plane.', 'Bots page'),
+  CONTROL_PLANE_UNREACHABLE: work('network-timeout', 'later', 'The control plane can not be reached.', 'Check address, proxy and firewall; the bot keeps trying.', 'bot.toml: [control-plane]'),
+  LEASE_LOST: api(409, 'conflict', 'The task was given to another worker, or is over.', 'Nothing: the task goes on elsewhere.', 'Task', 'never'),
+  TASK_DEADLINE_PASSED: work('network-timeout', 'after-change', 'The work was not finished by its deadline.', 'See the last step in the timeline, mend its cause and start it again.', 'Timeline'),
+  TASK_ATTEMPTS_EXHAUSTED: work('internal', 'after-change', 'The work was tried as often as allowed and failed each time.', 'See the last error in the timeline.', 'Timeline'),
+
+  // Limits the host's administrator set
+  PATH_NOT_ALLOWED: work('policy', 'after-change', 'bot.toml on the host does not let the bot write this path.', 'Add the folder to limits.write_paths in bot.toml, or choose another path.', 'bot.toml: [limits]'),
+  COMMAND_NOT_ALLOWED: work('policy', 'after-change', 'bot.toml on the host does not let the bot run this command.', 'Add the program to limits.commands in bot.toml.', 'bot.toml: [limits]'),
+  BOT_CONFIGURATION_INVALID: work('configuration', 'after-change', 'bot.toml can not be used.', 'Correct the named line.', 'bot.toml'),
+
+  // Orders
+  CONFIGURATION_INCOMPLETE: api(409, 'configuration', 'The provisioning configuration is not complete.', 'Fill in what the message names.', 'Certificate: configuration'),
+  KEY_NOT_MADE: work('keystore-write', 'after-change', 'The bot could not make or store the private key.', 'Check space and rights of the data folder of the bot.', 'The host of the bot'),
+  KEY_NOT_FOUND: work('keystore-write', 'after-change', 'The private key of this version is not on this host.', 'Rotate the certificate: a new key is made on the host.', 'Certificate: actions'),
+  CSR_MISMATCH: work('validation', 'after-change', 'The CSR is not what the order asked for.', 'Start the order again; if it recurs, update the bot.', 'Order'),
+  AUTHORITY_REJECTED: work('authority-rejection', 'after-change', 'The authority refused the request.', 'The message repeats what the authority said.', 'Authority'),
+  AUTHORITY_UNREACHABLE: work('network-timeout', 'later', 'The authority could not be reached.', 'Check the connection to the authority; the order is tried again.', 'Authority'),
+  ORDER_UNCERTAIN: work('authority-rejection', 'after-change', 'It is unknown whether the authority issued before the connection was lost.', 'Look the request up at the authority, then start the order again or cancel it.', 'Order'),
+  ISSUED_CERTIFICATE_WRONG: work('authority-rejection', 'after-change', 'The authority issued something other than was asked for.', 'Compare the certificate with the order, revoke it, and check the profile at the authority.', 'Order'),
+  KEY_ALGORITHM_UNSUPPORTED: work('configuration', 'after-change', 'The authority does not issue for this key algorithm.', 'Choose another key algorithm or authority.', 'Certificate: configuration'),
+  ISSUER_EXPIRED: work('configuration', 'after-change', 'The issuing authority certificate is expired or ends too soon.', 'Renew the intermediate of the authority.', 'Authority'),
+
+  // Deployments
+  PLAN_FAILED: work('configuration', 'after-change', 'No plan could be made for this target.', 'The message says what is in the way. Nothing was touched.', 'Certificate: deployment details'),
+  PLAN_CHANGED: work('conflict', 'after-change', 'The host is no longer as it was when the plan was made.', 'Look at the differences, then deploy again: a new plan is made. Nothing was touched.', 'Deployment: differences'),
+  SERVER_NOT_RUNNING: work('configuration', 'after-change', 'The server of this target is not running.', 'Start the server, then deploy again. Nothing was touched.', 'The host'),
+  SERVER_CONFIGURATION_UNREADABLE: work('configuration', 'after-change', 'The configuration of the server can not be read or does not pass its own test.', 'Mend what the server says. Nothing was touched.', 'The host'),
+  SLOT_NOT_FOUND: work('configuration', 'after-change', 'The server configuration no longer names this certificate file.', 'Scan the host again and choose the place anew. Nothing was touched.', 'Certificate: deployment details'),
+  KEY_MISMATCH: work('configuration', 'never', 'Private key and certificate do not belong together.', 'Order the certificate again.', 'Order'),
+  FILE_UNWRITABLE: work('keystore-write', 'after-change', 'A file can not be written.', 'Check owner, mode, read-only mounts and immutable flags of the named file.', 'The host'),
+  DISK_FULL: work('keystore-write', 'after-change', 'There is no space left where the file has to go.', 'Make room on the named file system.', 'The host'),
+  BACKUP_FAILED: work('keystore-write', 'after-change', 'The backup could not be made, so nothing was touched.', 'Check space and rights of the data folder of the bot.', 'The host of the bot'),
+  CONFIG_TEST_FAILED: work('configuration', 'after-change', 'The server does not accept its configuration with the new certificate.', 'Mend what the server says; the output is in the deployment log.', 'Deployment: log'),
+  RELOAD_FAILED: work('reload-or-restart', 'after-change', 'The server could not be told to take up the new certificate.', 'The output is in the deployment log; check service and rights.', 'Deployment: log'),
+  COMMAND_FAILED: work('configuration', 'after-change', 'A command ended with an error.', 'The output is in the deployment log.', 'Deployment: log'),
+  COMMAND_TIMEOUT: work('reload-or-restart', 'after-change', 'A command did not end in time and was stopped.', 'Look for what it waited for; it runs without terminal and with closed standard input.', 'Deployment: log'),
+  PROOF_MISMATCH: work('validation', 'after-change', 'Another certificate is served than the one just installed.', 'Look for another server on that port, a proxy in front, or an error in the server\'s log.', 'Deployment: proof'),
+  PROOF_NO_ANSWER: work('network-timeout', 'after-change', 'Nothing answered a TLS handshake where the certificate should be served.', 'Check that the server listens there.', 'Deployment: proof'),
+  INTERRUPTED: work('internal', 'later', 'The bot stopped in the middle and undid the deployment when it came back.', 'Deploy again.', 'Certificate: actions'),
+  ROLLBACK_FAILED: work('reload-or-restart', 'after-change', 'The deployment failed and could not be undone completely.', 'Act now: the log names what was left. The previous files are in the journal folder of the bot.', 'The host'),
+
+  // Starting up
+  PORT_TAKEN: work('configuration', 'after-change', 'The port is used by another program.', 'Choose another with --port, or stop the other program.', 'Settings'),
+  DATA_FOLDER_UNWRITABLE: work('configuration', 'after-change', 'The data folder can not be written.', 'Choose another with --data, or mend its rights.', 'Settings'),
+  DATA_FOLDER_IN_USE: work('configuration', 'after-change', 'Another process works in this data folder.', 'Stop the other process, or choose another folder with --data.', 'Settings'),
+  SETTINGS_INVALID: work('configuration', 'after-change', 'A setting can not be used.', 'Correct the named setting.', 'Settings'),
+  MASTER_KEY_MISSING: work('configuration', 'after-change', 'The master key that sealed the stored secrets is not there, or is another one.', 'Put the master key back from your backup.', 'Settings: master key'),
+} as const satisfies Record<string, ErrorSpec>
+
+export type ErrorCode = keyof typeof errorSpecs
+export const errorCodes = Object.keys(errorSpecs) as ErrorCode[]
+
+export type ErrorFacts = Readonly<Record<string, string | number | boolean | readonly string[]>>
+
+/** The one error type that crosses borders. `message` gives the particulars; `facts` are shown to users: no secrets. */
+export class CertloopError extends Error {
+  readonly code: ErrorCode
+  readonly facts: ErrorFacts
+  constructor(code: ErrorCode, message: string, facts: ErrorFacts = {}, cause?: unknown) {
+    super(message, { cause })
+    this.name = 'CertloopError'
+    this.code = code
+    this.facts = facts
+  }
+  get spec(): ErrorSpec { return errorSpecs[this.code] }
+  /** As it is stored with states and sent between processes. */
+  toWire(): WireError { return { code: this.code, message: this.message, facts: this.facts } }
+}
+
+export interface WireError { code: ErrorCode; message: string; facts: ErrorFacts }
+
+/** Any thrown value as a CertloopError; what is not one of ours becomes INTERNAL with its message kept as cause. */
+export function toCertloopError(thrown: unknown, fallback: ErrorCode = 'INTERNAL'): CertloopError {
+  if (thrown instanceof CertloopError) return thrown
+  const message = thrown instanceof Error ? thrown.message : String(thrown)
+  return new CertloopError(fallback, message, {}, thrown)
+}
+
+export function fromWire(error: WireError): CertloopError {
+  const code = error.code in errorSpecs ? error.code : 'INTERNAL'
+  return new CertloopError(code, error.message, error.facts)
+}

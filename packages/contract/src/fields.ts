@@ -1,0 +1,39 @@
+import { Type, type TString, type TInteger, type TBoolean, type TSchema, type TProperties } from 'typebox'
+
+/** Shown beside a field in forms and in the reference; part of the schema, so nothing is said twice. */
+export interface FieldNotes {
+  label: string
+  help: string
+  /** Form control; also tells the redactor what is secret. */
+  kind: 'text' | 'path' | 'secret' | 'seconds' | 'number' | 'switch' | 'choice' | 'lines'
+  /** Shown only when another field has this value. */
+  shownWhen?: { field: string; is: string | boolean }
+}
+type Options = Omit<FieldNotes, 'kind'> & { default?: string }
+
+const notes = (kind: FieldNotes['kind'], { label, help, shownWhen }: Omit<FieldNotes, 'kind'>) => ({
+  title: label, description: help, 'x-field': { kind, label, help, ...(shownWhen ? { shownWhen } : {}) },
+})
+
+/** Makers of typed fields for manifests. Optional ones are wrapped: `field.optional(field.path({…}))`. */
+export const field = {
+  text: (o: Options): TString => Type.String({ ...notes('text', o), minLength: 1, maxLength: 1000, ...(o.default === undefined ? {} : { default: o.default }) }),
+  /** An absolute path on the target's host. */
+  path: (o: Options): TString => Type.String({ ...notes('path', o), pattern: '^(/|[A-Za-z]:\\\\|\\\\\\\\)[^\\u0000-\\u001f]*$', maxLength: 4096, ...(o.default === undefined ? {} : { default: o.default }) }),
+  /** Encrypted at rest, write-only in the API and redacted everywhere because it is declared so. */
+  secret: (o: Options): TString => Type.String({ ...notes('secret', o), maxLength: 10000, writeOnly: true }),
+  seconds: (o: Options & { min: number; max: number; defaultSeconds: number }): TInteger => Type.Integer({ ...notes('seconds', o), minimum: o.min, maximum: o.max, default: o.defaultSeconds }),
+  switch: (o: Omit<Options, 'default'> & { default: boolean }): TBoolean => Type.Boolean({ ...notes('switch', { label: o.label, help: o.help }), default: o.default }),
+  optional: <T extends TSchema>(schema: T) => Type.Optional(schema),
+}
+
+export function fieldsObject<P extends TProperties>(properties: P) {
+  return Type.Object(properties, { additionalProperties: false })
+}
+
+/** The names of the secret fields of a fields object. */
+export function secretFields(fields: { properties: Record<string, unknown> }): string[] {
+  return Object.entries(fields.properties)
+    .filter(([, schema]) => (schema as { 'x-field'?: FieldNotes })['x-field']?.kind === 'secret')
+    .map(([name]) => name)
+}

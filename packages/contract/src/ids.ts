@@ -1,0 +1,48 @@
+import { randomBytes } from 'node:crypto'
+
+/** What each prefix names. The prefix is part of every id, so two kinds can't be swapped unnoticed. */
+export const idKinds = {
+  crt: 'certificate', ver: 'version', ins: 'installation', tgt: 'target', ord: 'order', dep: 'deployment',
+  act: 'action', tsk: 'task', bot: 'bot', jtk: 'join token', scn: 'host scan', prf: 'proof', evt: 'event',
+  ath: 'authority', iss: 'issuer', key: 'key', usr: 'user', ses: 'session', tok: 'API token', sec: 'secret',
+  aud: 'audit entry', req: 'request',
+} as const
+
+export type IdKind = keyof typeof idKinds
+export type Id<K extends IdKind> = `${K}_${string}`
+
+export type CertificateId = Id<'crt'>
+export type VersionId = Id<'ver'>
+export type InstallationId = Id<'ins'>
+export type TargetId = Id<'tgt'>
+export type OrderId = Id<'ord'>
+export type DeploymentId = Id<'dep'>
+export type ActionId = Id<'act'>
+export type TaskId = Id<'tsk'>
+export type BotId = Id<'bot'>
+export type AuthorityId = Id<'ath'>
+export type KeyId = Id<'key'>
+export type UserId = Id<'usr'>
+
+const alphabet = '0123456789abcdefghjkmnpqrstvwxyz' // Crockford's base 32, lower case
+
+/**
+ * A new id: prefix, 48 bits of UTC milliseconds and 80 random bits, in base 32. Sorts by time of making.
+ * @param now UTC; passed in by tests, otherwise the wall clock.
+ */
+export function newId<K extends IdKind>(kind: K, now: Date = new Date()): Id<K> {
+  let time = now.getTime()
+  let head = ''
+  for (let i = 0; i < 10; i++) {
+    head = alphabet[time % 32] + head
+    time = Math.floor(time / 32)
+  }
+  let tail = ''
+  for (const byte of randomBytes(16)) tail += alphabet[byte % 32]
+  return `${kind}_${head}${tail}`
+}
+
+/** True for a well-formed id of this kind. */
+export function isId<K extends IdKind>(kind: K, text: string): text is Id<K> {
+  return new RegExp(`^${kind}_[0-9a-hjkmnp-tv-z]{26}$`).test(text)
+}

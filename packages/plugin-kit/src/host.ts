@@ -1,0 +1,67 @@
+import type { HostFacts, Ownership } from '@certloop/contract'
+
+/**
+ * The machine a target lives on, as a driver sees it. Makers: local (in the bot), later SSH and WinRM.
+ * Nothing here goes through a shell. All paths are absolute.
+ */
+export interface Host {
+  readonly kind: 'local' | 'ssh' | 'winrm'
+  facts(): Promise<HostFacts>
+
+  /**
+   * Runs a program: argv without shell, closed standard input, own process group, killed at the deadline.
+   * An exit code other than 0 is a result, not an error.
+   * @throws CertloopError COMMAND_NOT_ALLOWED (limits of bot.toml), COMMAND_TIMEOUT, COMMAND_FAILED when it can't be started
+   */
+  run(argv: readonly string[], options?: RunOptions): Promise<RunResult>
+
+  /** The whole file, or undefined when there is none. @throws CertloopError FILE_UNWRITABLE for other reasons, naming the path */
+  readFile(path: string, limitBytes?: number): Promise<Uint8Array | undefined>
+  /** Facts of what is there, links not followed; undefined when nothing is. */
+  stat(path: string): Promise<FileFacts | undefined>
+  /** The file at the end of all links, also when that last one is not there yet; undefined when a link goes round or its folder is missing. */
+  realPath(path: string): Promise<string | undefined>
+  /** Names in a folder, sorted; empty when there is no folder. */
+  list(path: string): Promise<string[]>
+
+  /**
+   * First half of replacing a file: writes the new content beside it under `stagePath`, on disk (fsync), with the
+   * owner, mode and security context of the present file, or `ownership` when there is none.
+   * @throws CertloopError DISK_FULL, FILE_UNWRITABLE, PATH_NOT_ALLOWED. Leaves no partial file.
+   */
+  stageFile(path: string, stagePath: string, content: Uint8Array, ownership: Ownership | null): Promise<void>
+  /** A second name for a file (hard link; a copy with the same facts where links can't be had). Replaces what is at `to`. */
+  linkFile(from: string, to: string): Promise<void>
+  /** Atomic rename within a folder, then fsync of the folder. @throws CertloopError FILE_UNWRITABLE */
+  renameFile(from: string, to: string): Promise<void>
+  /** No error when there is none. */
+  removeFile(path: string): Promise<void>
+  makeDirectory(path: string, ownership: Ownership): Promise<void>
+  /** Only when empty; no error when there is none. */
+  removeDirectory(path: string): Promise<void>
+
+  processes(): Promise<HostProcess[]>
+  /** Listening TCP sockets. */
+  listeners(): Promise<HostListener[]>
+}
+
+export interface RunOptions { timeoutSeconds?: number; outputLimitBytes?: number; environment?: Record<string, string> }
+export interface RunResult { exitCode: number; stdout: string; stderr: string; durationMs: number }
+export interface FileFacts extends Ownership { type: 'file' | 'directory' | 'link' | 'other'; size: number; linkTarget: string | null }
+export interface HostProcess {
+  pid: number
+  parentPid: number
+  uid: number
+  user: string
+  /** Path of the program; " (deleted)" removed after an upgrade. Empty when it can't be read. */
+  executable: string
+  /** Short name (comm). */
+  name: string
+  argv: string[]
+  workingDirectory: string
+  /** systemd unit such as nginx.service, from the control group. */
+  service: string | null
+  /** Container id when the process lives in another mount namespace. */
+  container: string | null
+}
+export interface HostListener { address: string; port: number; pid: number | null; inode: string }

@@ -1,0 +1,3 @@
+export * from './host.ts'
+export * from './driver.ts'
+export * from './registry.ts'

@@ -1,0 +1,7 @@
+import { registry, serverType } from '@certloop/plugin-kit'
+import { manifest as nginx } from './nginx/manifest.ts'
+
+/** Every kind of target. One line each; the order is the order in forms. */
+export const serverTypes = registry([
+  serverType(nginx, () => import('./nginx/driver.ts').then((m) => m.driver)),
+])

@@ -1,0 +1,20 @@
+import { field, fieldsObject } from '@certloop/contract'
+import type { ServerTypeManifest } from '@certloop/plugin-kit'
+
+export const fields = fieldsObject({
+  certificatePath: field.path({ label: 'Certificate file', help: 'The file that ssl_certificate names: leaf first, then intermediates.' }),
+  keyPath: field.path({ label: 'Key file', help: 'The file that ssl_certificate_key names.' }),
+  configurationPath: field.path({ label: 'Main configuration file', help: 'The nginx.conf the running master process uses (-c). Found by the scan.' }),
+  binaryPath: field.optional(field.path({ label: 'nginx program', help: 'Empty: the program of the running master process.' })),
+  prefix: field.optional(field.path({ label: 'Prefix', help: 'Only where the master was started with -p.' })),
+  proofSeconds: field.optional(field.seconds({ label: 'Time for the proof', help: 'How long after the reload the new certificate may take to be served everywhere.', min: 1, max: 120, defaultSeconds: 10 })),
+})
+
+export const manifest = {
+  id: 'nginx',
+  title: 'nginx',
+  category: 'web',
+  summary: 'nginx, OpenResty, Angie and Tengine: replaces the PEM files a server block names, tests, reloads and proves.',
+  fields,
+  capabilities: ['detect', 'chain', 'overwrite', 'reload'],
+} as const satisfies ServerTypeManifest<typeof fields>
