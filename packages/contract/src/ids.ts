@@ -1,5 +1,3 @@
-import { randomBytes } from 'node:crypto'
-
 /** What each prefix names. The prefix is part of every id, so two kinds can't be swapped unnoticed. */
 export const idKinds = {
   crt: 'certificate', ver: 'version', ins: 'installation', tgt: 'target', ord: 'order', dep: 'deployment',
@@ -23,24 +21,6 @@ export type BotId = Id<'bot'>
 export type AuthorityId = Id<'ath'>
 export type KeyId = Id<'key'>
 export type UserId = Id<'usr'>
-
-const alphabet = '0123456789abcdefghjkmnpqrstvwxyz' // Crockford's base 32, lower case
-
-/**
- * A new id: prefix, 48 bits of UTC milliseconds and 80 random bits, in base 32. Sorts by time of making.
- * @param now UTC; passed in by tests, otherwise the wall clock.
- */
-export function newId<K extends IdKind>(kind: K, now: Date = new Date()): Id<K> {
-  let time = now.getTime()
-  let head = ''
-  for (let i = 0; i < 10; i++) {
-    head = alphabet[time % 32] + head
-    time = Math.floor(time / 32)
-  }
-  let tail = ''
-  for (const byte of randomBytes(16)) tail += alphabet[byte % 32]
-  return `${kind}_${head}${tail}`
-}
 
 /** True for a well-formed id of this kind. */
 export function isId<K extends IdKind>(kind: K, text: string): text is Id<K> {

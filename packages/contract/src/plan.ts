@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { Type, type Static } from 'typebox'
 
 const path = Type.String({ minLength: 1, maxLength: 4096 })
@@ -75,23 +74,6 @@ export const Plan = Type.Object({
   digest: Type.String({ pattern: '^[0-9a-f]{64}$' }),
 }, { $id: 'Plan', additionalProperties: false })
 export type Plan = Static<typeof Plan>
-
-export const sha256Hex = (data: string | Uint8Array): string => createHash('sha256').update(data).digest('hex')
-
-/** JSON with sorted keys, so that equal values have equal text. */
-export function canonicalJson(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`
-  if (value !== null && typeof value === 'object') {
-    const entries = Object.entries(value).filter(([, v]) => v !== undefined).toSorted(([a], [b]) => (a < b ? -1 : 1))
-    return `{${entries.map(([k, v]) => `${JSON.stringify(k)}:${canonicalJson(v)}`).join(',')}}`
-  }
-  return JSON.stringify(value)
-}
-
-/** Seals a plan: the digest covers server type, observations and steps. */
-export function sealPlan(body: Omit<Plan, 'digest'>): Plan {
-  return { ...body, digest: sha256Hex(canonicalJson(body)) }
-}
 
 const octal = (mode: number) => mode.toString(8).padStart(4, '0')
 const partNames: Record<MaterialPart, string> = { certificate: 'the certificate', chain: 'the chain', 'full-chain': 'the certificate and its chain', key: 'the private key' }

@@ -1,0 +1,12 @@
+/** The part of the contract that a browser can load: nothing reached from here imports a Node module. */
+export * from './ids.ts'
+export * from './states.ts'
+export * from './errors.ts'
+export * from './plan.ts'
+export type * from './fields.ts'
+export type * from './bot/detection.ts'
+export type * from './bot/messages.ts'
+export * from './api/access.ts'
+export * from './api/problem.ts'
+export * from './api/resources.ts'
+export * from './api/operations.ts'
