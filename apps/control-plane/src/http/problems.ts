@@ -1,0 +1,58 @@
+import { CertloopError, problemOf } from '@certloop/contract'
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+
+const mostFields = 20
+
+type ValidationIssue = NonNullable<FastifyError['validation']>[number]
+
+function fieldLine(context: string, issue: ValidationIssue): string {
+  const { params } = issue as { params: { additionalProperty?: unknown; missingProperty?: unknown; allowedValues?: unknown } }
+  const base = `${context}${issue.instancePath.replace('/', '.')}`
+  if (typeof params.additionalProperty === 'string') return `${base}.${params.additionalProperty}: there is no such field`
+  if (typeof params.missingProperty === 'string') return `${base}.${params.missingProperty}: is missing`
+  if (Array.isArray(params.allowedValues)) return `${base}: must be one of ${params.allowedValues.join(', ')}`
+  return `${base}: ${issue.message ?? 'is not valid'}`
+}
+
+function inputError(error: FastifyError): CertloopError {
+  const context = error.validationContext === 'querystring' ? 'query' : error.validationContext ?? 'body'
+  // "null or …" fails once per branch; what says only that no branch fits adds nothing.
+  const lines = [...new Set((error.validation ?? []).filter((issue) => issue.keyword !== 'anyOf').map((issue) => fieldLine(context, issue)))]
+  const rest = lines.length > mostFields ? ` and ${lines.length - mostFields} more` : ''
+  return new CertloopError('INPUT_INVALID', `${lines.slice(0, 3).join('; ')}${lines.length > 3 ? '; …' : ''}${rest}.`, { fields: lines.slice(0, mostFields) })
+}
+
+/** Any error as one of ours. What is not foreseen becomes INTERNAL and says nothing about its inside. */
+export function toProblemError(error: unknown): CertloopError {
+  if (error instanceof CertloopError && error.code !== 'INTERNAL') return error
+  const { validation, code, statusCode, message } = error as Partial<FastifyError>
+  if (validation) return inputError(error as FastifyError)
+  if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') return new CertloopError('BODY_TOO_LARGE', 'The body is larger than 1 MiB.')
+  if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') return new CertloopError('INPUT_INVALID', 'Send JSON, with the header "Content-Type: application/json".')
+  const isOfHttp = typeof code === 'string' && code.startsWith('FST_') && statusCode !== undefined && statusCode < 500
+  if (isOfHttp) return new CertloopError('INPUT_INVALID', message ?? 'The request can not be read.')
+  return new CertloopError('INTERNAL', 'The request could not be carried out. The log has the cause under the request id.')
+}
+
+/** Answers with a problem document (RFC 9457). */
+export function sendProblem(error: CertloopError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const { retryAfterSeconds } = error.facts
+  if (typeof retryAfterSeconds === 'number') reply.header('retry-after', String(retryAfterSeconds))
+  if (error.spec.httpStatus === 401) reply.header('www-authenticate', 'Bearer realm="certloop"')
+  request.problemCode = error.code
+  return reply.code(error.spec.httpStatus).header('cache-control', 'no-store').type('application/problem+json').serializer(JSON.stringify)
+    .send(problemOf(error, request.id))
+}
+
+declare module 'fastify' {
+  interface FastifyRequest { problemCode: string | undefined }
+}
+
+export function installProblems(app: FastifyInstance): void {
+  app.decorateRequest('problemCode')
+  app.setErrorHandler((error, request, reply) => {
+    const problem = toProblemError(error)
+    if (problem.code === 'INTERNAL') request.log.error({ err: error, requestId: request.id }, 'unexpected error')
+    return sendProblem(problem, request, reply)
+  })
+}
