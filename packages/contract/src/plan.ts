@@ -46,6 +46,7 @@ export const ReloadServiceStep = Type.Object({
   kind: Type.Literal('reload-service'),
   service: Type.String(),
   argv: Type.Array(Type.String(), { minItems: 1 }),
+  start: Type.Optional(Type.Array(Type.String(), { minItems: 1, description: 'Starts it; harmless while it runs. Used only when it answered at planning and is down after files of it were touched' })),
   timeoutSeconds: Type.Integer({ minimum: 1, maximum: 3600 }),
 }, { additionalProperties: false })
 export type ReloadServiceStep = Static<typeof ReloadServiceStep>

@@ -1,3 +1,4 @@
 export * from './host.ts'
 export * from './driver.ts'
 export * from './registry.ts'
+export * from './material.ts'
