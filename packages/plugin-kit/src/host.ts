@@ -45,8 +45,17 @@ export interface Host {
   listeners(): Promise<HostListener[]>
 }
 
-export interface RunOptions { timeoutSeconds?: number; outputLimitBytes?: number; environment?: Record<string, string> }
-export interface RunResult { exitCode: number; stdout: string; stderr: string; durationMs: number }
+export interface RunOptions {
+  /** Default 60. */
+  timeoutSeconds?: number
+  /** For each of the two streams; what comes after is dropped. Default 1 MiB. */
+  outputLimitBytes?: number
+  environment?: Record<string, string>
+  /** A script that came with a plan: refused where limits.scripts of bot.toml is off. */
+  script?: boolean
+}
+/** exitCode is 128 + the signal's number when a signal ended it. truncated: the output limit was reached. */
+export interface RunResult { exitCode: number; stdout: string; stderr: string; truncated: boolean; durationMs: number }
 export interface FileFacts extends Ownership { type: 'file' | 'directory' | 'link' | 'other'; size: number; linkTarget: string | null }
 export interface HostProcess {
   pid: number

@@ -1,0 +1,83 @@
+import { constants } from 'node:fs'
+import { access, realpath } from 'node:fs/promises'
+import path from 'node:path'
+import { CertloopError } from '@certloop/contract'
+import { realPathOf } from './real-path.ts'
+
+/** The part of bot.toml that the control plane can't widen. null: no limit. */
+export interface LimitSettings {
+  /** Absolute folders or files that may be written. */
+  writePaths: string[] | null
+  /** Programs that may run: an absolute path, or a name looked up in the standard folders. */
+  commands: string[] | null
+  /** Whether scripts that came with a plan may run at all. */
+  scripts: boolean
+}
+
+/** Asked by the host before each write and each command. */
+export interface Limits {
+  /** @throws CertloopError PATH_NOT_ALLOWED when the real place of `target` lies outside all allowed folders */
+  allowWrite(target: string): Promise<void>
+  /** @returns the absolute path of the program. @throws CertloopError COMMAND_NOT_ALLOWED, COMMAND_FAILED when there is no such program */
+  allowCommand(program: string, script: boolean): Promise<string>
+}
+
+/** Where a program without a path is looked for; the bot's own PATH plays no part. */
+export const programFolders = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'] as const
+
+/**
+ * Paths are compared after following every link, so a link in an allowed folder does not lead out of it.
+ * What an allowed entry itself points to counts as allowed, as the administrator named it.
+ */
+export function createLimits({ writePaths, commands, scripts }: LimitSettings): Limits {
+  return {
+    async allowWrite(target) {
+      if (writePaths === null) return
+      const real = await realPathOf(target)
+      for (const entry of writePaths) {
+        const allowed = await realPathOf(entry)
+        if (real !== undefined && allowed !== undefined && isWithin(real, allowed)) return
+      }
+      const where = real === undefined || real === target ? target : `${target} (really ${real})`
+      throw new CertloopError('PATH_NOT_ALLOWED', `The bot may not write ${where}: limits.write_paths allows ${listed(writePaths)}.`, { path: target })
+    },
+
+    async allowCommand(program, script) {
+      if (script && !scripts) throw new CertloopError('COMMAND_NOT_ALLOWED', `The bot may not run ${program}: limits.scripts is off, and this is a script sent to it.`, { program })
+      const found = await findProgram(program)
+      if (commands === null) {
+        if (found === undefined) throw notFound(program)
+        return found
+      }
+      for (const entry of commands) {
+        const allowed = await findProgram(entry)
+        if (found !== undefined && allowed !== undefined && await realpath(found) === await realpath(allowed)) return found
+      }
+      throw new CertloopError('COMMAND_NOT_ALLOWED', `The bot may not run ${found ?? program}: limits.commands allows ${listed(commands)}.`, { program })
+    },
+  }
+}
+
+const listed = (entries: readonly string[]) => (entries.length === 0 ? 'nothing' : entries.join(', '))
+
+function notFound(program: string): CertloopError {
+  const where = program.includes('/') ? '' : ` in ${programFolders.join(', ')}`
+  return new CertloopError('COMMAND_FAILED', `There is no program ${program}${where}, or it may not be run.`, { program })
+}
+
+function isWithin(inner: string, outer: string): boolean {
+  const way = path.relative(outer, inner)
+  return way === '' || (way !== '..' && !way.startsWith(`..${path.sep}`) && !path.isAbsolute(way))
+}
+
+/** Absolute path of a program that can be run, links not followed. */
+async function findProgram(program: string): Promise<string | undefined> {
+  if (program.includes('/') && !path.isAbsolute(program)) return undefined
+  const candidates = path.isAbsolute(program) ? [path.normalize(program)] : programFolders.map((folder) => path.join(folder, program))
+  for (const candidate of candidates) {
+    if (await canRun(candidate)) return candidate
+  }
+  return undefined
+}
+
+const canRun = (candidate: string) => access(candidate, constants.X_OK).then(() => true, () => false)
