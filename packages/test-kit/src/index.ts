@@ -1,0 +1,7 @@
+export * from './chromium.ts'
+export * from './folders.ts'
+export * from './ports.ts'
+export * from './postgres.ts'
+export * from './process.ts'
+export * from './tools.ts'
+export * from './wait.ts'

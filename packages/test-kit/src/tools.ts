@@ -1,0 +1,45 @@
+import { accessSync, constants, globSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
+
+/** Programs of the system that tests use: where else to look, the Debian package, and what is left out without it. */
+export const tools = {
+  nginx: { package: 'nginx-light', elsewhere: [], without: 'tests against a real nginx' },
+  postgres: { package: 'postgresql', elsewhere: ['/usr/lib/postgresql/*/bin/postgres'], without: 'database tests on PostgreSQL' },
+  chromium: { package: 'chromium', elsewhere: ['/usr/bin/google-chrome'], without: 'tests of the pages in a browser' },
+  chattr: { package: 'e2fsprogs', elsewhere: [], without: 'tests with immutable files' },
+  openssl: { package: 'openssl', elsewhere: [], without: 'tests that compare with OpenSSL' },
+  setpriv: { package: 'util-linux', elsewhere: [], without: 'tests that drop privileges' },
+} as const satisfies Record<string, { package: string; elsewhere: readonly string[]; without: string }>
+export type Tool = keyof typeof tools
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK)
+    return true
+  } catch {
+    return false // not there or not ours to run: the next place is tried
+  }
+}
+
+/** Absolute path of a program, or undefined when it is not installed. Looks in PATH, the sbin folders and where its package hides it. */
+export function findTool(tool: Tool): string | undefined {
+  const folders = [...(process.env['PATH'] ?? '').split(delimiter).filter(Boolean), '/usr/sbin', '/sbin', '/usr/bin', '/usr/local/bin', '/usr/local/sbin']
+  const hidden = tools[tool].elsewhere.flatMap((pattern) => globSync(pattern).toSorted().reverse())
+  return [...folders.map((folder) => join(folder, tool)), ...hidden].find(isExecutable)
+}
+
+/** @throws Error that names the package when the program is not installed */
+export function requireTool(tool: Tool): string {
+  const path = findTool(tool)
+  if (path) return path
+  throw new Error(`${tool} is not installed (Debian package ${tools[tool].package})`)
+}
+
+/**
+ * For `test(name, { skip: leftOut('nginx') }, …)`: false when the program is there, else the reason.
+ * In CI always false, so that the test fails on the missing program rather than pass unseen.
+ */
+export function leftOut(tool: Tool): string | false {
+  if (process.env['CI'] || findTool(tool)) return false
+  return `${tool} is not installed (Debian package ${tools[tool].package})`
+}

@@ -1,0 +1,62 @@
+import { spawnSync } from 'node:child_process'
+import { existsSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { findTool, tools, type Tool } from '../../packages/test-kit/src/tools.ts'
+import { say } from './words.ts'
+
+const all = Object.keys(tools) as Tool[]
+const missing = () => all.filter((tool) => findTool(tool) === undefined)
+const policy = '/usr/sbin/policy-rc.d'
+const kept = `${policy}.before-certloop`
+
+/** Debian asks this program before a package may start its service; 101 says no. */
+const refusal = '#!/bin/sh\nexit 101\n'
+
+/** Runs `work` while no package may start a service; what was there before is put back on every way out. */
+function withoutStartingServices(work: () => void): void {
+  const hadOne = existsSync(policy)
+  if (hadOne) renameSync(policy, kept)
+  const restore = () => {
+    if (hadOne && existsSync(kept)) renameSync(kept, policy)
+    else if (!hadOne) rmSync(policy, { force: true })
+  }
+  process.once('exit', restore)
+  try {
+    writeFileSync(policy, refusal, { mode: 0o755 })
+    work()
+  } finally {
+    restore()
+    process.off('exit', restore)
+  }
+}
+
+function apt(...args: string[]): boolean {
+  const environment = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
+  const { status, stdout, stderr } = spawnSync('apt-get', ['-q', '-y', '-o', 'DPkg::Lock::Timeout=300', ...args], { encoding: 'utf8', env: environment, stdio: ['ignore', 'pipe', 'pipe'], maxBuffer: 64 << 20 })
+  if (status !== 0) say(`apt-get ${args[0]} failed:\n${(stdout + stderr).trim().split('\n').slice(-15).join('\n')}`)
+  return status === 0
+}
+
+const mayInstall = () => process.getuid?.() === 0 && spawnSync('apt-get', ['--version'], { stdio: 'ignore' }).status === 0
+
+/**
+ * Installs the Debian packages that tests need, where we may (root and apt), one by one so that one that fails
+ * takes no other with it. No service is started by that.
+ * @returns programs still missing
+ */
+export function installSystemPackages(): Tool[] {
+  const wanted = missing()
+  if (wanted.length === 0 || !mayInstall()) return wanted
+  const packages = [...new Set(wanted.map((tool) => tools[tool].package))]
+  say(`installing the Debian packages ${packages.join(', ')} …`)
+  withoutStartingServices(() => {
+    apt('update')
+    for (const name of packages) apt('install', '--no-install-recommends', name)
+  })
+  return missing()
+}
+
+/** One line for each missing program: the package to install and the tests left out without it. */
+export function describeMissing(tool: Tool): string {
+  const { package: name, without } = tools[tool]
+  return `${tool} is not installed (Debian package ${name}): ${without} are left out`
+}

@@ -1,0 +1,1 @@
+export const say = (text: string): void => { process.stderr.write(`certloop: ${text}\n`) }
