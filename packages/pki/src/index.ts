@@ -1,1 +1,11 @@
-export {}
+export { generateKey, keyAlgorithmOf, keyMatchesCertificate, readPrivateKey, spkiDigestOfPrivateKey } from './key.ts'
+export { createCsr, readCsr, maxCsrLength, type CsrFacts, type CsrRequest } from './csr.ts'
+export { certificateParts, readCertificate, readCertificates, type CertificateFacts, type CertificateParts } from './certificate.ts'
+export { isIssuedBy, isSelfSigned, orderChain } from './chain.ts'
+export { splitPem, toPem, type PemBlock } from './pem.ts'
+export { checkNames } from './names.ts'
+export { nameOfCommonName } from './distinguished-name.ts'
+export { keySigner, type Signer } from './signature.ts'
+export { keyIdOfSpki, sha256Hex, spkiOfKey } from './spki.ts'
+export { serialHex } from './der-reader.ts'
+export * from './certificate-builder.ts'

@@ -1,0 +1,82 @@
+/**
+ * DER (X.690) written from the inside out: every function returns the bytes of one complete element.
+ * Own code because writing a leaf is a hot path: it has to cost less than its signature does.
+ */
+export function element(tag: number, ...parts: readonly Uint8Array[]): Buffer {
+  let size = 0
+  for (const part of parts) size += part.length
+  const lengthBytes = size < 0x80 ? 0 : size < 0x100 ? 1 : size < 0x10000 ? 2 : size < 0x1000000 ? 3 : 4
+  const out = Buffer.allocUnsafe(2 + lengthBytes + size)
+  out[0] = tag
+  if (lengthBytes === 0) out[1] = size
+  else {
+    out[1] = 0x80 | lengthBytes
+    out.writeUIntBE(size, 2, lengthBytes)
+  }
+  let at = 2 + lengthBytes
+  for (const part of parts) {
+    out.set(part, at)
+    at += part.length
+  }
+  return out
+}
+
+export const sequence = (...parts: readonly Uint8Array[]): Buffer => element(0x30, ...parts)
+/** SET OF: DER wants the members sorted by their bytes. */
+export const setOf = (...parts: readonly Uint8Array[]): Buffer => element(0x31, ...parts.toSorted((a, b) => Buffer.compare(a, b)))
+export const octetString = (bytes: Uint8Array): Buffer => element(0x04, bytes)
+export const boolean = (value: boolean): Buffer => element(0x01, Buffer.of(value ? 0xff : 0))
+export const nullElement = (): Buffer => element(0x05)
+export const utf8String = (text: string): Buffer => element(0x0c, Buffer.from(text, 'utf8'))
+export const printableString = (text: string): Buffer => element(0x13, Buffer.from(text, 'latin1'))
+/** [n] EXPLICIT */
+export const explicit = (n: number, ...parts: readonly Uint8Array[]): Buffer => element(0xa0 | n, ...parts)
+/** [n] IMPLICIT of a primitive type */
+export const implicit = (n: number, content: Uint8Array): Buffer => element(0x80 | n, content)
+export const bitString = (bytes: Uint8Array, unusedBits = 0): Buffer => element(0x03, Buffer.of(unusedBits), bytes)
+
+/** A non-negative INTEGER from its big-endian magnitude, in the fewest bytes. */
+export function integer(magnitude: Uint8Array): Buffer {
+  let start = 0
+  while (start < magnitude.length - 1 && magnitude[start] === 0) start++
+  const bytes = magnitude.subarray(start)
+  const first = bytes[0]
+  if (first === undefined) return element(0x02, Buffer.of(0))
+  return first >= 0x80 ? element(0x02, Buffer.of(0), bytes) : element(0x02, bytes)
+}
+
+/** A small non-negative INTEGER, below 128. */
+export const smallInteger = (value: number): Buffer => element(0x02, Buffer.of(value))
+
+/** Named bits as in KeyUsage: trailing zero bits are left out (X.690, 11.2.2). */
+export function namedBits(bits: readonly number[]): Buffer {
+  const highest = Math.max(-1, ...bits)
+  const bytes = Buffer.alloc(Math.ceil((highest + 1) / 8))
+  for (const bit of bits) bytes[bit >> 3] = (bytes[bit >> 3] ?? 0) | (0x80 >> (bit & 7))
+  return bitString(bytes, bytes.length * 8 - (highest + 1))
+}
+
+const oidCache = new Map<string, Buffer>()
+
+/** OBJECT IDENTIFIER from dotted text; arcs below 2^31. */
+export function objectIdentifier(dotted: string): Buffer {
+  const known = oidCache.get(dotted)
+  if (known) return known
+  const [first = 0, second = 0, ...rest] = dotted.split('.').map(Number)
+  const bytes: number[] = []
+  for (const arc of [first * 40 + second, ...rest]) {
+    const septets = [arc & 0x7f]
+    for (let left = arc >>> 7; left > 0; left >>>= 7) septets.unshift(0x80 | (left & 0x7f))
+    bytes.push(...septets)
+  }
+  const made = element(0x06, Buffer.from(bytes))
+  oidCache.set(dotted, made)
+  return made
+}
+
+/** UTCTime to 2049, GeneralizedTime from 2050 (RFC 5280, 4.1.2.5). Fractions of a second are cut off. */
+export function time(date: Date): Buffer {
+  const digits = date.toISOString().replace(/\.\d+Z$/, 'Z').replace(/[-:T]/g, '')
+  const year = date.getUTCFullYear()
+  return year >= 1950 && year < 2050 ? element(0x17, Buffer.from(digits.slice(2), 'latin1')) : element(0x18, Buffer.from(digits, 'latin1'))
+}

@@ -1,0 +1,45 @@
+import { CertloopError } from '@certloop/contract'
+import { DerCursor, readChildren, readOid, readText, type DerElement } from './der-reader.ts'
+import { objectIdentifier, sequence, setOf, utf8String } from './der-writer.ts'
+import { attributeNames, oid } from './oids.ts'
+
+export interface NameAttribute { oid: string; value: string; readable: boolean }
+
+/** Attributes of a Name in the order of the certificate, one list per relative name. */
+export function readName(element: DerElement): NameAttribute[][] {
+  return readChildren(element).map((set) => readChildren(set).map((pair) => {
+    const cursor = new DerCursor(pair)
+    const id = readOid(cursor.take())
+    const value = cursor.take()
+    const text = readText(value)
+    return { oid: id, value: text ?? `#${value.raw.toString('hex')}`, readable: text !== undefined }
+  }))
+}
+
+const escaped = (value: string) => value
+  .replace(/[\\",+<>;]/g, '\\$&')
+  .replace(/^[ #]| $/g, '\\$&')
+  // oxlint-disable-next-line no-control-regex -- control characters are what is to be made visible
+  .replace(/[\u0000-\u001f\u007f]/g, (c) => `\\${c.charCodeAt(0).toString(16).padStart(2, '0').toUpperCase()}`)
+
+/** Text of a Name: most specific part first, "CN=www.example.com,O=Example" (RFC 4514). */
+export function nameText(name: NameAttribute[][]): string {
+  return name.toReversed().map((set) => set.toReversed().map((attribute) => {
+    const value = attribute.readable ? escaped(attribute.value) : attribute.value
+    return `${attributeNames[attribute.oid] ?? attribute.oid}=${value}`
+  }).join('+')).join(',')
+}
+
+/** The most specific common name. */
+export function commonNameOf(name: NameAttribute[][]): string | null {
+  return name.flat().findLast((attribute) => attribute.oid === oid.commonName)?.value ?? null
+}
+
+/** A subject of one common name, or an empty one. @throws CertloopError NAME_INVALID beyond 64 characters (RFC 5280, A.1) */
+export function nameOfCommonName(commonName: string | null): Buffer {
+  if (commonName === null) return sequence()
+  if (commonName === '' || commonName.length > 64) {
+    throw new CertloopError('NAME_INVALID', `A common name has 1 to 64 characters; "${commonName.slice(0, 80)}" has ${commonName.length}.`, { fields: ['commonName: has to have 1 to 64 characters'] })
+  }
+  return sequence(setOf(sequence(objectIdentifier(oid.commonName), utf8String(commonName))))
+}

@@ -1,0 +1,63 @@
+/** Object identifiers that this package reads or writes. */
+export const oid = {
+  commonName: '2.5.4.3',
+  extensionRequest: '1.2.840.113549.1.9.14',
+  microsoftExtensionRequest: '1.3.6.1.4.1.311.2.1.14',
+  subjectKeyIdentifier: '2.5.29.14', keyUsage: '2.5.29.15', subjectAltName: '2.5.29.17', basicConstraints: '2.5.29.19',
+  authorityKeyIdentifier: '2.5.29.35', extendedKeyUsage: '2.5.29.37',
+  rsa: '1.2.840.113549.1.1.1', rsaPss: '1.2.840.113549.1.1.10', mgf1: '1.2.840.113549.1.1.8',
+  ecPublicKey: '1.2.840.10045.2.1', ed25519: '1.3.101.112', ed448: '1.3.101.113',
+} as const
+
+/** Attribute names of RFC 4514, and the usual ones of openssl for the rest. */
+export const attributeNames: Record<string, string> = {
+  '2.5.4.3': 'CN', '2.5.4.4': 'SN', '2.5.4.5': 'serialNumber', '2.5.4.6': 'C', '2.5.4.7': 'L', '2.5.4.8': 'ST', '2.5.4.9': 'street',
+  '2.5.4.10': 'O', '2.5.4.11': 'OU', '2.5.4.12': 'title', '2.5.4.15': 'businessCategory', '2.5.4.17': 'postalCode', '2.5.4.42': 'GN',
+  '2.5.4.97': 'organizationIdentifier', '1.2.840.113549.1.9.1': 'emailAddress', '0.9.2342.19200300.100.1.1': 'UID',
+  '0.9.2342.19200300.100.1.25': 'DC', '1.3.6.1.4.1.311.60.2.1.1': 'jurisdictionL', '1.3.6.1.4.1.311.60.2.1.2': 'jurisdictionST',
+  '1.3.6.1.4.1.311.60.2.1.3': 'jurisdictionC',
+}
+
+/** Named curve to the word used in key algorithms. */
+export const curveWords: Record<string, string> = {
+  '1.2.840.10045.3.1.7': 'ec-256', '1.3.132.0.34': 'ec-384', '1.3.132.0.35': 'ec-521', '1.3.132.0.10': 'ec-secp256k1',
+  '1.2.840.10045.3.1.1': 'ec-192', '1.3.132.0.33': 'ec-224', '1.3.36.3.3.2.8.1.1.7': 'ec-brainpool256', '1.3.36.3.3.2.8.1.1.11': 'ec-brainpool384',
+}
+
+/** Keys whose algorithm says all. */
+export const plainKeyWords: Record<string, string> = {
+  [oid.ed25519]: 'ed25519', [oid.ed448]: 'ed448', '1.3.101.110': 'x25519', '1.2.840.10040.4.1': 'dsa',
+  '2.16.840.1.101.3.4.3.17': 'ml-dsa-44', '2.16.840.1.101.3.4.3.18': 'ml-dsa-65', '2.16.840.1.101.3.4.3.19': 'ml-dsa-87',
+}
+
+export const hashByOid: Record<string, string> = {
+  '1.3.14.3.2.26': 'sha1', '2.16.840.1.101.3.4.2.4': 'sha224', '2.16.840.1.101.3.4.2.1': 'sha256', '2.16.840.1.101.3.4.2.2': 'sha384', '2.16.840.1.101.3.4.2.3': 'sha512',
+}
+
+export interface SignatureKind {
+  /** As openssl and the RFCs write it. */
+  name: string
+  /** Digest for node:crypto; null where the algorithm has its own. */
+  hash: string | null
+}
+
+/** RSASSA-PSS is not here: its digest is in the parameters. */
+export const signatureKinds: Record<string, SignatureKind> = {
+  '1.2.840.113549.1.1.2': { name: 'md2WithRSAEncryption', hash: 'md2' },
+  '1.2.840.113549.1.1.4': { name: 'md5WithRSAEncryption', hash: 'md5' },
+  '1.2.840.113549.1.1.5': { name: 'sha1WithRSAEncryption', hash: 'sha1' },
+  '1.2.840.113549.1.1.14': { name: 'sha224WithRSAEncryption', hash: 'sha224' },
+  '1.2.840.113549.1.1.11': { name: 'sha256WithRSAEncryption', hash: 'sha256' },
+  '1.2.840.113549.1.1.12': { name: 'sha384WithRSAEncryption', hash: 'sha384' },
+  '1.2.840.113549.1.1.13': { name: 'sha512WithRSAEncryption', hash: 'sha512' },
+  '1.2.840.10045.4.1': { name: 'ecdsa-with-SHA1', hash: 'sha1' },
+  '1.2.840.10045.4.3.1': { name: 'ecdsa-with-SHA224', hash: 'sha224' },
+  '1.2.840.10045.4.3.2': { name: 'ecdsa-with-SHA256', hash: 'sha256' },
+  '1.2.840.10045.4.3.3': { name: 'ecdsa-with-SHA384', hash: 'sha384' },
+  '1.2.840.10045.4.3.4': { name: 'ecdsa-with-SHA512', hash: 'sha512' },
+  [oid.ed25519]: { name: 'ED25519', hash: null },
+  [oid.ed448]: { name: 'ED448', hash: null },
+  '2.16.840.1.101.3.4.3.17': { name: 'ML-DSA-44', hash: null },
+  '2.16.840.1.101.3.4.3.18': { name: 'ML-DSA-65', hash: null },
+  '2.16.840.1.101.3.4.3.19': { name: 'ML-DSA-87', hash: null },
+}

@@ -1,0 +1,35 @@
+import { createHash, createPublicKey, type KeyObject } from 'node:crypto'
+import { DerCursor, DerError, readBits, readElement, readOid, type DerElement } from './der-reader.ts'
+import { curveWords, oid, plainKeyWords } from './oids.ts'
+
+export const sha256Hex = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
+
+/** SubjectPublicKeyInfo (DER) of a private or public key. */
+export const spkiOfKey = (key: KeyObject): Buffer => (key.type === 'private' ? createPublicKey(key) : key).export({ type: 'spki', format: 'der' })
+
+/** Key identifier: the first 160 bits of the SHA-256 of the public key's bits (RFC 7093, method 1). */
+export function keyIdOfSpki(spki: Uint8Array): Buffer {
+  const cursor = new DerCursor(readElement(Buffer.from(spki)))
+  cursor.take(0x30)
+  return createHash('sha256').update(readBits(cursor.take(0x03))).digest().subarray(0, 20)
+}
+
+/** Algorithm of a SubjectPublicKeyInfo, without judging whether the key is usable. @throws DerError */
+export function keyAlgorithmOfSpki(spki: DerElement): string {
+  const cursor = new DerCursor(spki)
+  const algorithm = new DerCursor(cursor.take(0x30))
+  const id = readOid(algorithm.take())
+  if (id === oid.rsa || id === oid.rsaPss) {
+    const modulus = new DerCursor(readElement(readBits(cursor.take()))).take(0x02).content
+    return `rsa-${bitLength(modulus)}`
+  }
+  if (id !== oid.ecPublicKey) return plainKeyWords[id] ?? id
+  const curve = algorithm.takeIf(0x06)
+  return curve ? (curveWords[readOid(curve)] ?? `ec-${readOid(curve)}`) : 'ec-explicit'
+}
+
+function bitLength(bytes: Buffer): number {
+  const start = bytes.findIndex((byte) => byte !== 0)
+  if (start < 0) throw new DerError('an RSA modulus is zero')
+  return (bytes.length - start) * 8 - (Math.clz32(bytes[start] ?? 0) - 24)
+}
