@@ -1,8 +1,10 @@
 import { operations, Problem, type BodyOf, type Operation, type OperationId, type ParamsOf, type QueryOf, type ResponseOf } from '@certloop/contract'
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
-import type { TSchema } from 'typebox'
+import { Type, type TSchema } from 'typebox'
 import type { RouteAccess } from './access.ts'
+import { takesIdempotencyKey, type Idempotency } from './idempotency.ts'
 import { shareSchemas } from './shared-schemas.ts'
+import { subjectOf } from './subject.ts'
 import type { BotIdentity, Who } from './who.ts'
 
 export type App = FastifyInstance
@@ -18,7 +20,10 @@ export type Handler<K extends OperationId> = (context: {
 }) => Promise<ResponseOf<K>>
 
 declare module 'fastify' {
-  interface FastifyInstance { implementedOperations: Set<OperationId> }
+  interface FastifyInstance {
+    implementedOperations: Set<OperationId>
+    idempotency: Idempotency
+  }
 }
 
 export interface RouteDescription {
@@ -31,9 +36,14 @@ export interface RouteDescription {
   params?: TSchema | undefined
   query?: TSchema | undefined
   body?: TSchema | undefined
+  headers?: TSchema | undefined
   response: TSchema | null
   status: number
 }
+
+const idempotencyHeader = Type.Object({
+  'idempotency-key': Type.Optional(Type.String({ maxLength: 200, description: 'Makes a repetition within 24 hours harmless: it gets the first answer. Secrets are not repeated.' })),
+})
 
 const security = (access: RouteAccess): { [name: string]: string[] }[] => {
   if (access === 'public') return []
@@ -49,7 +59,7 @@ export function routeOf(app: App, route: RouteDescription): Omit<RouteOptions, '
     url: route.url,
     config: { access: route.access },
     schema: {
-      ...part('params', route.params), ...part('querystring', route.query), ...part('body', route.body),
+      ...part('params', route.params), ...part('querystring', route.query), ...part('body', route.body), ...part('headers', route.headers),
       response: {
         [route.status]: route.response === null ? { type: 'null', description: 'Done; no content' } : share(route.response),
         default: { description: 'Problem document (RFC 9457)', content: { 'application/problem+json': { schema: share(Problem) } } },
@@ -76,15 +86,19 @@ export function implement<K extends OperationId>(app: App, operationId: K, handl
   if (app.implementedOperations.has(operationId)) throw new Error(`the operation ${operationId} is implemented twice`)
   app.implementedOperations.add(operationId)
   const operation: Operation = operations[operationId]
-  const options = routeOf(app, { ...operation, operationId, url: `/api/v1${operation.path.replaceAll(/\{(\w+)\}/g, ':$1')}` })
+  const options = routeOf(app, { ...operation, operationId, ...(takesIdempotencyKey(operationId) ? { headers: idempotencyHeader } : {}), url: `/api/v1${operation.path.replaceAll(/\{(\w+)\}/g, ':$1')}` })
   app.route({
     ...options,
     config: { access: operation.access, operationId },
     preValidation: async (request) => readNumbers(request.query as Record<string, unknown>, operation.query),
     async handler(request, reply) {
+      request.wasHandled = true
       reply.code(operation.status).header('cache-control', 'no-store')
       // The schemas of the same entry made these true; the compiler can't see that.
-      return handler({ params: request.params as ParamsOf<K>, query: request.query as QueryOf<K>, body: request.body as BodyOf<K>, who: request.who, request, reply })
+      const context = { params: request.params as ParamsOf<K>, query: request.query as QueryOf<K>, body: request.body as BodyOf<K>, who: request.who, request, reply }
+      const answer = await app.idempotency.run(request, operationId, () => handler(context))
+      request.subject = subjectOf(request.params, answer)
+      return answer
     },
   })
 }

@@ -13,16 +13,20 @@ export interface Who {
   readonly via: 'session' | 'token' | 'none'
   /** Until the one-time password is replaced, only session operations work. */
   readonly mustChangePassword: boolean
+  /** End of an API token; null for sessions and tokens without one. */
+  readonly expiresAt: string | null
 }
 
 export const anonymous: Who = {
-  text: 'anonymous', name: '', id: null, userId: null, role: null, permissions: new Set(), via: 'none', mustChangePassword: false,
+  text: 'anonymous', name: '', id: null, userId: null, role: null, permissions: new Set(), via: 'none', mustChangePassword: false, expiresAt: null,
 }
 
 /** Finds out who holds a credential; undefined when it is unknown, expired or ended. */
 export interface Authenticator {
   bySession(cookie: string): Promise<Who | undefined>
   byToken(token: string): Promise<Who | undefined>
+  /** Whether the credential of `who` still holds; does not count as use. */
+  goesOn(who: Who): Promise<boolean>
 }
 
 export interface BotIdentity { readonly botId: BotId; readonly name: string }

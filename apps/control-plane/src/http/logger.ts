@@ -1,0 +1,16 @@
+import { pino, type Logger } from 'pino'
+
+export type LogLevel = 'silent' | 'error' | 'warn' | 'info' | 'debug'
+
+/**
+ * JSON lines on standard output. Of requests only method, path, status, time and caller are ever logged; the list here
+ * is a second net under that, for objects that others log.
+ */
+export function createLogger(level: LogLevel): Logger {
+  return pino({
+    level,
+    base: null,
+    timestamp: pino.stdTimeFunctions.isoTime,
+    redact: { paths: ['headers.authorization', 'headers.cookie', 'req.headers', 'res.headers', 'request.headers', 'body', '*.body', '*.password', '*.secret', '*.token', 'password', 'secret', 'token'], censor: '[removed]' },
+  })
+}
