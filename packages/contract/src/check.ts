@@ -2,6 +2,8 @@ import type { Static, TSchema } from 'typebox'
 import { Check, Clean, Clone, Errors } from 'typebox/value'
 import { CertloopError, type ErrorCode } from './errors.ts'
 
+export type { Static, TSchema } from 'typebox'
+
 export interface ShapeOptions {
   /** Named in the message: "The task", "The answer to hello". */
   what: string

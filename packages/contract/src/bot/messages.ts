@@ -99,6 +99,8 @@ export const LeaseRequest = Type.Object({ bootId: Type.String(), waitSeconds: Ty
 export type LeaseRequest = Static<typeof LeaseRequest>
 export const LeaseResponse = Type.Object({ tasks: Type.Array(BotTask) }, strict)
 export type LeaseResponse = Static<typeof LeaseResponse>
+/** The same as a bot reads it first: each task is then checked by itself, so that one of a newer kind doesn't hold up the others. */
+export const LeasedTasks = Type.Object({ tasks: Type.Array(Type.Unknown(), { maxItems: 20 }) }, strict)
 
 /** Renews the lease and shows what is going on. */
 export const ProgressRequest = Type.Object({ fence: Type.Integer(), log: Type.Array(DeployLogEntry, { maxItems: 200 }) }, strict)

@@ -1,0 +1,136 @@
+import { randomUUID } from 'node:crypto'
+import { join } from 'node:path'
+import { botProtocolVersion, CertloopError, toCertloopError, type HostScan } from '@certloop/contract'
+import type { Host } from '@certloop/plugin-kit'
+import { serverTypes } from '@certloop/server-types'
+import { configurationPlaces, loadConfiguration, type BotConfiguration } from './configuration.ts'
+import { connectionNotes } from './connection-note.ts'
+import { createControlPlane } from './connection/client.ts'
+import { proxyEnvironment, proxyForLog } from './connection/proxy.ts'
+import { defaultBackoff, type Backoff } from './connection/retry.ts'
+import { createServerClock } from './connection/server-clock.ts'
+import { createTransport } from './connection/transport.ts'
+import { lockDataFolder, prepareDataFolder, type FolderLock } from './data-folder.ts'
+import { createEngine } from './engine/engine.ts'
+import { createProber } from './engine/probe.ts'
+import type { Engine } from './engine/types.ts'
+import { createLimits } from './hosts/limits.ts'
+import { createLocalHost } from './hosts/local-host.ts'
+import { loadIdentity, type Identity } from './identity.ts'
+import { createKeyStore, type KeyStore } from './keys/key-store.ts'
+import { errorFacts, type Logger } from './log.ts'
+import { scanHost } from './scan.ts'
+import { userAgent, version } from './version.ts'
+import { jobFor, type HandlerDeps } from './work/handlers.ts'
+import { createTaskRunner } from './work/task-runner.ts'
+import { createTurns } from './work/turns.ts'
+import { workLoop } from './work/work-loop.ts'
+
+export interface BotOptions {
+  dataFolder: string
+  logger: Logger
+  environment?: NodeJS.ProcessEnv
+  now?: () => Date
+  random?: () => number
+  backoff?: Backoff
+  /** Most tasks at once. */
+  limit?: number
+  /** How long stop() waits for results to be taken, after the work itself has ended. */
+  deliveryGraceMs?: number
+}
+
+export interface RunningBot {
+  /** Takes no more work, lets what runs end, tells its results, gives the folder free. */
+  stop(): Promise<void>
+  /** Resolves when the bot has ended: undefined after stop(), else why (BOT_REVOKED, BOT_UNKNOWN, or an error of its own). */
+  ended: Promise<CertloopError | undefined>
+}
+
+/**
+ * Starts a joined bot: recovers what was under way, then works until stopped or dismissed.
+ * Returns once the folder is held and the configuration is read; connecting goes on behind.
+ * @throws CertloopError BOT_NOT_JOINED, DATA_FOLDER_IN_USE, DATA_FOLDER_UNWRITABLE, BOT_CONFIGURATION_INVALID
+ */
+export async function startBot(options: BotOptions): Promise<RunningBot> {
+  const { dataFolder } = options
+  await prepareDataFolder(dataFolder)
+  const lock = await lockDataFolder(dataFolder)
+  try {
+    const identity = await loadIdentity(dataFolder)
+    if (!identity) throw new CertloopError('BOT_NOT_JOINED', `${dataFolder} belongs to no bot yet. Make a join token on the Bots page, then: certloop-bot join TOKEN --data ${dataFolder}`, { folder: dataFolder })
+    return run(identity, await loadConfiguration(configurationPlaces(dataFolder)), lock, options)
+  } catch (error) {
+    lock.release()
+    throw error
+  }
+}
+
+/** Reason of the signals when stop() was called, as against a dismissal. */
+const stopReason = new Error('The bot was asked to stop.')
+
+function run(identity: Identity, configuration: BotConfiguration, lock: FolderLock, options: BotOptions): RunningBot {
+  const { dataFolder, logger, environment = process.env, now = () => new Date(), random = Math.random, backoff = defaultBackoff, limit = 4, deliveryGraceMs = 10_000 } = options
+  const taking = new AbortController()
+  const delivery = new AbortController()
+  const url = new URL(identity.url)
+  const { botId, purpose } = identity.joined
+  const proxy = proxyEnvironment(url, configuration.proxy, environment)
+  const transport = createTransport({ url, proxy, userAgent, trust: identity.anchorPem === null ? 'system' : { anchor: identity.anchorPem } })
+  const controlPlane = createControlPlane({
+    transport, clock: createServerClock({ now, logger }), botId, key: identity.key,
+    onDismissed: (error) => { taking.abort(error); delivery.abort(error) },
+  })
+  const { host, ...parts } = localParts(dataFolder, configuration, now)
+  const handling: HandlerDeps = { ...parts, purpose, turns: createTurns() }
+  const runner = createTaskRunner({ controlPlane, logger, random, backoff, limit, deliverySignal: delivery.signal, jobFor: (task) => jobFor(task, handling) })
+
+  async function work(): Promise<never> {
+    logger.info('The bot starts.', { version, botId, controlPlane: url.origin, proxy: proxyForLog(proxy), configuration: configuration.file ?? 'defaults' })
+    await recover(parts.engine, logger)
+    const hello = { bootId: randomUUID(), version, protocol: botProtocolVersion, host: await host.facts() }
+    const onConnection = connectionNotes(dataFolder, now, logger)
+    return workLoop({ controlPlane, runner, hello, logger, random, backoff, signal: taking.signal, onConnection })
+  }
+
+  async function end(thrown: unknown): Promise<CertloopError | undefined> {
+    const error = thrown === stopReason ? undefined : toCertloopError(thrown)
+    if (error) logger.error('The bot ends.', errorFacts(error))
+    // What runs ends by itself: a deployment is never left half-done. Each result is tried at least once.
+    const grace = setTimeout(() => delivery.abort(stopReason), deliveryGraceMs)
+    await runner.idle()
+    clearTimeout(grace)
+    transport.close()
+    lock.release()
+    logger.info('The bot has stopped.')
+    return error
+  }
+
+  const ended = work().catch(end)
+  return { ended, stop: async () => { taking.abort(stopReason); await ended } }
+}
+
+interface LocalParts { host: Host; engine: Engine; keys: KeyStore; scan: () => Promise<HostScan> }
+
+/** Everything that needs no network. */
+function localParts(dataFolder: string, { limits }: BotConfiguration, now: () => Date): LocalParts {
+  const host = createLocalHost({ limits: createLimits(limits) })
+  const probe = createProber({ now })
+  const keys = createKeyStore({ folder: join(dataFolder, 'keys'), now })
+  const engine = createEngine({
+    folder: join(dataFolder, 'engine'), now, keys, probe, hostFor: () => host,
+    driverFor(serverType) {
+      const entry = serverTypes.find(serverType)
+      if (entry) return entry.driver()
+      throw new CertloopError('PLAN_FAILED', `This bot (version ${version}) does not know the server type "${serverType}". Update the bot.`, { serverType })
+    },
+  })
+  const drivers = serverTypes.all.map(({ manifest, driver }) => ({ id: manifest.id, driver }))
+  return { host, engine, keys, scan: () => scanHost({ host, probe }, drivers, now) }
+}
+
+/** Before the network is asked for anything: what was under way when the bot stopped is finished or undone. */
+async function recover(engine: Engine, logger: Logger): Promise<void> {
+  const { recovered, stuck } = await engine.recover((deployment, { phase, ok, message }) => logger.info(message, { deployment, phase, ok }))
+  for (const { deploymentId, result } of recovered) logger.warn('A deployment that was under way when the bot stopped has been brought to its end.', { deployment: deploymentId, outcome: result.outcome })
+  for (const { deploymentId, error } of stuck) logger.error('A deployment that was under way when the bot stopped could not be brought to its end; it is tried again before the next one.', { deployment: deploymentId, code: error.code, detail: error.message })
+}

@@ -1,0 +1,139 @@
+import { CertloopError, toCertloopError, type BotTask, type DeployLogEntry, type ResultRequest, type TaskId } from '@certloop/contract'
+import type { ControlPlane } from '../connection/client.ts'
+import { mayPass, retrying, type Backoff } from '../connection/retry.ts'
+import { errorFacts, type Logger } from '../log.ts'
+import { createBell, type Bell } from './bell.ts'
+import type { Job } from './handlers.ts'
+import { keepLease } from './lease.ts'
+
+/** What this process knows of a task it works on. A newer lease of the same task replaces fence and time. */
+export interface RunningTask {
+  readonly id: TaskId
+  fence: number
+  leaseUntil: Date
+  /** The control plane gave it to another, or ended it; a newer lease can still come. */
+  lost: boolean
+  /** Lines not sent yet. */
+  readonly log: DeployLogEntry[]
+  /** Rings when any of this changed. */
+  readonly bell: Bell
+}
+
+export interface RunnerDeps {
+  controlPlane: Pick<ControlPlane, 'progress' | 'result' | 'now'>
+  jobFor: (task: BotTask) => Job
+  logger: Logger
+  random: () => number
+  backoff: Backoff
+  /** Most tasks at once. */
+  limit: number
+  /** Ends the delivery of results, not the work. */
+  deliverySignal: AbortSignal
+}
+
+export interface TaskRunner {
+  /** Takes a leased task on; one that runs already goes on under its newer lease. Never throws. */
+  start(task: BotTask): void
+  /** Tells the control plane that a task can't be done. */
+  refuse(task: { id: TaskId; fence: number }, error: CertloopError): void
+  /** Free places now. */
+  free(): number
+  /** Until a place is free or the signal aborts. */
+  room(signal: AbortSignal): Promise<void>
+  /** Until everything taken on has ended. */
+  idle(): Promise<void>
+}
+
+type Outcome = ResultRequest['result']
+
+export function createTaskRunner(deps: RunnerDeps): TaskRunner {
+  const { jobFor, logger, limit } = deps
+  const running = new Map<TaskId, RunningTask>()
+  const ended = createBell()
+
+  function track(id: TaskId, fence: number, leaseUntil: Date, act: (state: RunningTask) => Promise<void>): void {
+    const state: RunningTask = { id, fence, leaseUntil, lost: false, log: [], bell: createBell() }
+    running.set(id, state)
+    act(state)
+      .catch((error: unknown) => logger.error('A task ended without its result being told or noted as told.', { task: id, ...errorFacts(toCertloopError(error)) }))
+      .finally(() => { running.delete(id); ended.ring() })
+  }
+
+  async function work(task: BotTask, state: RunningTask): Promise<void> {
+    const lease = keepLease(state, deps)
+    let job: Job | undefined
+    let outcome: Outcome
+    try {
+      job = jobFor(task)
+      outcome = { ok: true, data: await job.run((entry) => { state.log.push(entry); state.bell.ring() }) }
+    } catch (thrown) {
+      const error = toCertloopError(thrown)
+      logger.warn('A task failed.', { task: task.id, kind: task.kind, ...errorFacts(error) })
+      outcome = { ok: false, error: error.toWire() }
+    } finally {
+      await lease.stop()
+    }
+    if (await deliver(state, outcome, deps)) await job?.accepted()
+  }
+
+  return {
+    start(task) {
+      const present = running.get(task.id)
+      if (present) return renew(present, task)
+      logger.info('A task begins.', { task: task.id, kind: task.kind })
+      track(task.id, task.fence, new Date(task.leaseUntil), (state) => work(task, state))
+    },
+    refuse({ id, fence }, error) {
+      logger.error('A task can not be done by this bot.', { task: id, ...errorFacts(error) })
+      if (!running.has(id)) track(id, fence, new Date(0), async (state) => { await deliver(state, { ok: false, error: error.toWire() }, deps) })
+    },
+    free: () => Math.max(0, limit - running.size),
+    async room(signal) {
+      while (running.size >= limit && !signal.aborted) await ended.wait(60_000, signal)
+    },
+    async idle() {
+      while (running.size > 0) await ended.wait(60_000)
+    },
+  }
+}
+
+function renew(state: RunningTask, { fence, leaseUntil }: BotTask): void {
+  state.fence = fence
+  state.leaseUntil = new Date(leaseUntil)
+  state.lost = false
+  state.bell.ring()
+}
+
+const over = (error: CertloopError) => error.code === 'LEASE_LOST' || error.code === 'NOT_FOUND'
+/** A refused signature or certificate says something about the connection, nothing about the result. */
+const connectionTrouble = (error: CertloopError) => mayPass(error) || error.code === 'BOT_SIGNATURE_INVALID' || error.code === 'PIN_MISMATCH'
+
+/**
+ * Tells a result until the control plane takes it or says that the task is over.
+ * @returns whether this very result was taken. @throws when delivery was ended before
+ */
+async function deliver(state: RunningTask, outcome: Outcome, deps: RunnerDeps): Promise<boolean> {
+  const { controlPlane, logger, random, backoff, deliverySignal } = deps
+  const tell = (result: Outcome) => retrying(() => controlPlane.result(state.id, { fence: state.fence, result }), {
+    signal: deliverySignal, random, backoff, again: connectionTrouble,
+    onFailure: (error, attempt, waitMs) => logger.warn('A result could not be delivered; trying again.', { task: state.id, attempt, waitMs: Math.round(waitMs), ...errorFacts(error) }),
+  })
+  try {
+    await tell(outcome)
+    logger.info('A task ended.', { task: state.id, ok: outcome.ok, ...(outcome.ok ? {} : { code: outcome.error.code }) })
+    return true
+  } catch (thrown) {
+    deliverySignal.throwIfAborted()
+    const error = toCertloopError(thrown)
+    if (over(error)) {
+      logger.warn('A task is no longer this bot\'s; its result was not taken.', { task: state.id })
+      return false
+    }
+    if (!outcome.ok || error.code === 'BOT_REVOKED' || error.code === 'BOT_UNKNOWN') throw error
+    // The control plane can't read the result: it gets the reason in its place rather than silence.
+    logger.error('The control plane refused a result.', { task: state.id, ...errorFacts(error) })
+    const wrapped = new CertloopError('ANSWER_INVALID', `The control plane refused the result of the bot: ${error.message}`)
+    await deliver(state, { ok: false, error: wrapped.toWire() }, deps)
+    return false
+  }
+}
