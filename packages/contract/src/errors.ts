@@ -110,6 +110,7 @@ export const errorSpecs = {
   DATA_FOLDER_IN_USE: work('configuration', 'after-change', 'Another process works in this data folder.', 'Stop the other process, or choose another folder with --data.', 'Settings'),
   SETTINGS_INVALID: work('configuration', 'after-change', 'A setting can not be used.', 'Correct the named setting.', 'Settings'),
   MASTER_KEY_MISSING: work('configuration', 'after-change', 'The master key that sealed the stored secrets is not there, or is another one.', 'Put the master key back from your backup.', 'Settings: master key'),
+  SECRET_UNREADABLE: work('internal', 'after-change', 'A stored secret can not be opened.', 'Restore the database from a backup, or enter the secret again.', 'Database'),
 } as const satisfies Record<string, ErrorSpec>
 
 export type ErrorCode = keyof typeof errorSpecs

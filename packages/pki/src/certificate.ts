@@ -142,7 +142,7 @@ function factsOf(parts: CertificateParts): CertificateFacts {
     names: tolerant(parts.extensions, oid.subjectAltName, readGeneralNames, []),
     notBefore: readTime(parts.notBefore),
     notAfter: readTime(parts.notAfter),
-    keyAlgorithm: keyAlgorithmOfSpki(parts.spki),
+    keyAlgorithm: keyAlgorithmOfSpki(parts.spki.raw),
     signatureAlgorithm: signatureName(parts.algorithm),
     spkiDigest: sha256Hex(parts.spki.raw),
     isCa: tolerant(parts.extensions, oid.basicConstraints, isTrue, false),

@@ -79,7 +79,7 @@ function readChecked(pem: string): CsrFacts {
   if (!fits) throw new CertloopError('CSR_INVALID', 'The signature of the certificate request does not fit its key.')
   return {
     commonName: commonNameOf(subject), names: requestedNames(attributes),
-    publicKeySpki: spki.raw, spkiDigest: sha256Hex(spki.raw), keyAlgorithm: keyAlgorithmOfSpki(spki),
+    publicKeySpki: spki.raw, spkiDigest: sha256Hex(spki.raw), keyAlgorithm: keyAlgorithmOfSpki(spki.raw),
   }
 }
 

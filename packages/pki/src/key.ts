@@ -1,7 +1,6 @@
 import { createPrivateKey, createPublicKey, generateKeyPair, X509Certificate, type KeyObject } from 'node:crypto'
 import { CertloopError, type KeyAlgorithm } from '@certloop/contract'
 import { readCertificate } from './certificate.ts'
-import { readElement } from './der-reader.ts'
 import { keyAlgorithmOfSpki, sha256Hex, spkiOfKey } from './spki.ts'
 
 const encoding = { publicKeyEncoding: { type: 'spki', format: 'pem' }, privateKeyEncoding: { type: 'pkcs8', format: 'pem' } } as const
@@ -44,9 +43,9 @@ export const spkiDigestOfPrivateKey = (pem: string): string => sha256Hex(spkiOfK
  */
 export function keyAlgorithmOf(pem: string): string {
   if (pem.includes('-----BEGIN CERTIFICATE-----')) return readCertificate(pem).keyAlgorithm
-  if (pem.includes('PRIVATE KEY-----')) return keyAlgorithmOfSpki(readElement(spkiOfKey(readPrivateKey(pem))))
+  if (pem.includes('PRIVATE KEY-----')) return keyAlgorithmOfSpki(spkiOfKey(readPrivateKey(pem)))
   try {
-    return keyAlgorithmOfSpki(readElement(spkiOfKey(createPublicKey(pem))))
+    return keyAlgorithmOfSpki(spkiOfKey(createPublicKey(pem)))
   } catch (error) {
     throw new CertloopError('KEY_INVALID', 'The text is neither a key nor a certificate.', {}, error)
   }

@@ -1,6 +1,8 @@
 import { createHash, createPublicKey, type KeyObject } from 'node:crypto'
-import { DerCursor, DerError, readBits, readElement, readOid, type DerElement } from './der-reader.ts'
+import { DerCursor, DerError, readBits, readElement, readOid } from './der-reader.ts'
 import { curveWords, oid, plainKeyWords } from './oids.ts'
+
+const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 
 export const sha256Hex = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
 
@@ -9,14 +11,14 @@ export const spkiOfKey = (key: KeyObject): Buffer => (key.type === 'private' ? c
 
 /** Key identifier: the first 160 bits of the SHA-256 of the public key's bits (RFC 7093, method 1). */
 export function keyIdOfSpki(spki: Uint8Array): Buffer {
-  const cursor = new DerCursor(readElement(Buffer.from(spki)))
+  const cursor = new DerCursor(readElement(asBuffer(spki)))
   cursor.take(0x30)
   return createHash('sha256').update(readBits(cursor.take(0x03))).digest().subarray(0, 20)
 }
 
-/** Algorithm of a SubjectPublicKeyInfo, without judging whether the key is usable. @throws DerError */
-export function keyAlgorithmOfSpki(spki: DerElement): string {
-  const cursor = new DerCursor(spki)
+/** Algorithm of a SubjectPublicKeyInfo (DER), without judging whether the key is usable. @throws DerError */
+export function keyAlgorithmOfSpki(spki: Uint8Array): string {
+  const cursor = new DerCursor(readElement(asBuffer(spki)))
   const algorithm = new DerCursor(cursor.take(0x30))
   const id = readOid(algorithm.take())
   if (id === oid.rsa || id === oid.rsaPss) {
