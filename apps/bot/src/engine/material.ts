@@ -1,0 +1,72 @@
+import { CertloopError, type Material, type Plan, sha256Hex, type Step, type WriteFileStep } from '@certloop/contract'
+import { materialDigest, materialText, type PlanMaterial } from '@certloop/plugin-kit'
+import { createPrivateKey, createPublicKey, type KeyObject, X509Certificate } from 'node:crypto'
+import { posix, win32 } from 'node:path'
+import type { KeySource } from './types.ts'
+
+/** What a driver may know of the material. @throws CertloopError PLAN_FAILED when the chain can't be read or isn't the named version */
+export function planMaterial({ chainPem, fingerprint }: Material): PlanMaterial {
+  const leaf = readLeaf(chainPem)
+  const seen = leaf.fingerprint256.replaceAll(':', '').toLowerCase()
+  if (seen !== fingerprint) throw new CertloopError('PLAN_FAILED', `The first certificate of the chain is ${seen.slice(0, 16)}…, not ${fingerprint.slice(0, 16)}… as named.`)
+  const type = leaf.publicKey.asymmetricKeyType ?? ''
+  const keyType = type.startsWith('rsa') ? 'rsa' : type === 'ec' ? 'ec' : 'other'
+  return { chainPem, fingerprint, spkiDigest: spkiDigest(leaf.publicKey), keyType }
+}
+
+function readLeaf(chainPem: readonly string[]): X509Certificate {
+  try {
+    const [leaf] = chainPem.map((pem) => new X509Certificate(pem))
+    if (leaf !== undefined) return leaf
+  } catch (error) {
+    throw new CertloopError('PLAN_FAILED', `The chain holds something that is not a certificate: ${(error as Error).message}.`, {}, error)
+  }
+  throw new CertloopError('PLAN_FAILED', 'The chain is empty.')
+}
+
+const spkiDigest = (key: KeyObject) => sha256Hex(key.export({ type: 'spki', format: 'der' }))
+
+/**
+ * Fetches the private key and makes sure that it belongs to the leaf.
+ * @returns the bytes that each write step puts into its file
+ * @throws CertloopError KEY_NOT_FOUND, KEY_MISMATCH
+ */
+export async function openMaterial(material: Material, { spkiDigest: expected }: PlanMaterial, keys: KeySource): Promise<(step: WriteFileStep) => Uint8Array> {
+  const keyPem = await keys.privateKeyPem(material.keyId)
+  if (publicDigest(keyPem, material.keyId) !== expected) {
+    throw new CertloopError('KEY_MISMATCH', `The private key ${material.keyId} does not belong to the certificate ${material.fingerprint.slice(0, 16)}….`, { keyId: material.keyId, fingerprint: material.fingerprint })
+  }
+  return ({ part }) => Buffer.from(part === 'key' ? `${keyPem.trim()}\n` : materialText(part, material.chainPem))
+}
+
+function publicDigest(keyPem: string, keyId: string): string {
+  try {
+    return spkiDigest(createPublicKey(createPrivateKey(keyPem)))
+  } catch (error) {
+    // The parser's own words are left out: they could quote the key.
+    throw new CertloopError('KEY_MISMATCH', `The private key ${keyId} can not be read.`, { keyId }, error)
+  }
+}
+
+/**
+ * A driver's steps may write the material and nothing else, each file once, and prove the material's leaf.
+ * @throws CertloopError PLAN_FAILED naming the step
+ */
+export function checkSteps({ steps }: Pick<Plan, 'steps'>, material: PlanMaterial): void {
+  const paths = new Set<string>()
+  for (const [index, step] of steps.entries()) {
+    const problem = problemOf(step, material, paths)
+    if (problem !== undefined) throw new CertloopError('PLAN_FAILED', `Step ${index + 1} of the plan ${problem}.`, { step: index })
+  }
+}
+
+function problemOf(step: Step, material: PlanMaterial, paths: Set<string>): string | undefined {
+  if (step.kind === 'prove') return step.expect === material.fingerprint ? undefined : 'would prove another certificate than the one to install'
+  if (!('path' in step)) return undefined
+  const rules = step.path.startsWith('/') ? posix : win32
+  if (!rules.isAbsolute(step.path) || rules.normalize(step.path) !== step.path) return `names ${step.path}, which is not a plain absolute path`
+  if (paths.has(step.path)) return `names ${step.path} a second time`
+  paths.add(step.path)
+  if (step.kind === 'write-file' && step.contentDigest !== materialDigest(step.part, material)) return `would write something else than the material into ${step.path}`
+  return undefined
+}

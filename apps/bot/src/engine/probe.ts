@@ -1,0 +1,75 @@
+import type { Endpoint, ServedCertificate } from '@certloop/contract'
+import type { Prober } from '@certloop/plugin-kit'
+import { isIP } from 'node:net'
+import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls'
+
+/** What may sign the handshake (TLS 1.2 and 1.3) and which TLS 1.2 suites go with it. */
+const byKeyType = {
+  rsa: { sigalgs: 'RSA-PSS+SHA256:RSA-PSS+SHA384:RSA-PSS+SHA512:RSA+SHA256:RSA+SHA384:RSA+SHA512:RSA+SHA1', suites: 'aRSA' },
+  ec: { sigalgs: 'ECDSA+SHA256:ECDSA+SHA384:ECDSA+SHA512:ECDSA+SHA1', suites: 'aECDSA' },
+} as const
+/** Old and weak settings are welcome: the aim is to see what is served, not to talk over it. */
+const weakToo = '@SECLEVEL=0'
+const tls13Suites = 'TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256'
+
+interface Sight { fingerprint: string | null; error: string | null }
+
+/**
+ * A prober over the network of this machine: one new handshake per call, no session re-used, trust not judged.
+ * @param timeLimitMs for connection and handshake together.
+ */
+export function createProber({ now, timeLimitMs = 5000 }: { now: () => Date; timeLimitMs?: number }): Prober {
+  return async (endpoint): Promise<ServedCertificate> => {
+    const [first, second] = attempts(endpoint)
+    let sight = await handshake(first, timeLimitMs)
+    if (sight.fingerprint === null && second) {
+      const again = await handshake(second, timeLimitMs)
+      if (again.fingerprint !== null) sight = again
+    }
+    return { endpoint, ...sight, at: now().toISOString() }
+  }
+}
+
+/**
+ * With a key type, TLS 1.3 can be steered only by signature algorithms; a strict server applies those to its issuers
+ * as well and refuses. TLS 1.2 names the key type in the suite, so that is the second try.
+ */
+function attempts({ address, port, serverName, keyType }: Endpoint): [ConnectionOptions, ConnectionOptions?] {
+  const base: ConnectionOptions = {
+    host: address, port, rejectUnauthorized: false, minVersion: 'TLSv1', requestOCSP: true,
+    servername: serverName !== null && isIP(serverName) === 0 ? serverName : '',
+  }
+  if (keyType === null) return [{ ...base, ciphers: `${tls13Suites}:ALL:${weakToo}` }]
+  const { sigalgs, suites } = byKeyType[keyType]
+  return [
+    { ...base, sigalgs, ciphers: `${tls13Suites}:${suites}:${weakToo}` },
+    { ...base, maxVersion: 'TLSv1.2', ciphers: `${suites}:${weakToo}` },
+  ]
+}
+
+function handshake(options: ConnectionOptions, timeLimitMs: number): Promise<Sight> {
+  return new Promise((resolve) => {
+    let socket: TLSSocket | undefined
+    let seen: string | null = null
+    const finish = (error: string | null) => {
+      clearTimeout(timer)
+      socket?.destroy()
+      resolve({ fingerprint: seen, error: seen === null ? (error ?? 'The server sent no certificate.') : null })
+    }
+    const timer = setTimeout(() => { finish(`No TLS handshake within ${timeLimitMs} ms.`) }, timeLimitMs)
+    const look = () => { seen ??= leafOf(socket) }
+    try {
+      socket = connect(options)
+      // Comes before the end of the handshake: a server that then insists on a client certificate was seen all the same.
+      socket.on('OCSPResponse', look)
+      socket.on('secureConnect', () => { look(); finish(null) })
+      socket.on('error', (error) => { finish(error.message) })
+      socket.on('close', () => { finish('The connection was closed during the handshake.') })
+    } catch (thrown) {
+      finish(thrown instanceof Error ? thrown.message : String(thrown)) // options that can't be used
+    }
+  })
+}
+
+const leafOf = (socket: TLSSocket | undefined): string | null =>
+  socket?.getPeerX509Certificate()?.fingerprint256.replaceAll(':', '').toLowerCase() ?? null

@@ -1,0 +1,129 @@
+import { CertloopError, type DeployResult, type ServedCertificate, toCertloopError } from '@certloop/contract'
+import { stepTitle } from './log.ts'
+import { contextOf, inspectionOf, type Run, stepsOf } from './run.ts'
+import { executorOf } from './steps/index.ts'
+import { undoAndShow } from './undo.ts'
+
+/** Stages everything, then carries out every step. The journal is open and the backups are made. */
+export async function execute(run: Run): Promise<DeployResult> {
+  try {
+    await stageAll(run)
+  } catch (thrown) {
+    return abandon(run, toCertloopError(thrown))
+  }
+  run.journal.note({ type: 'staged' })
+  return proceed(run, 0)
+}
+
+/** All new files beside the present ones: no space, no rights and read-only disks show here, with nothing touched. */
+async function stageAll(run: Run): Promise<void> {
+  for (const { index, step } of stepsOf(run)) {
+    const executor = executorOf(step)
+    if (executor.stage === undefined) continue
+    run.point(`stage-${index}:before`)
+    await run.log.timed('backup', index, `${stepTitle(run.plan, index)}: made ready`, async () => executor.stage?.(contextOf(run, index), step))
+    run.point(`stage-${index}:after`)
+  }
+}
+
+/** Carries out the steps from one on and ends the deployment one way or the other. */
+export async function proceed(run: Run, from: number): Promise<DeployResult> {
+  const served: ServedCertificate[] = []
+  let current = from
+  try {
+    for (; current < run.plan.steps.length; current++) served.push(...await runStep(run, current))
+    const inspection = await inspectionOf(run, served)
+    return await conclude(run, 'new', { outcome: 'deployed', touched: true, error: null, inspection })
+  } catch (thrown) {
+    return settle(run, toCertloopError(thrown), current)
+  }
+}
+
+async function runStep(run: Run, index: number): Promise<ServedCertificate[]> {
+  const step = run.plan.steps[index]
+  if (step === undefined) return []
+  const executor = executorOf(step)
+  await run.journal.append({ type: 'begun', step: index })
+  run.begun.add(index)
+  run.point(`do-${index}:before`)
+  const phase = executor.role(step) === 'prove' ? 'prove' : 'do'
+  const report = await run.log.reported(phase, index, stepTitle(run.plan, index), () => executor.do(contextOf(run, index), step))
+  run.point(`do-${index}:after`)
+  run.journal.note({ type: 'done', step: index })
+  return report?.served ?? []
+}
+
+/** After a failed step: keeps the new files only where nobody wanted an undo and the proof alone is missing. */
+async function settle(run: Run, error: CertloopError, index: number): Promise<DeployResult> {
+  run.troubled = true
+  const step = run.plan.steps[index]
+  if (step === undefined) run.log.say('commit', error.message, { ok: false })
+  const proofOnly = step !== undefined && executorOf(step).role(step) === 'prove' && error.code.startsWith('PROOF_')
+  if (run.rollback || !proofOnly) return undo(run, error)
+  run.log.say('commit', 'The new files stay, since this deployment is not to be rolled back.')
+  return conclude(run, 'new', { outcome: 'failed', touched: true, error: error.toWire(), inspection: await inspectionOf(run, undefined) })
+}
+
+/** Goes back to what was there before and says whether that could be shown. */
+export async function undo(run: Run, error: CertloopError): Promise<DeployResult> {
+  run.troubled = true
+  if (!(run.recovering || await anythingTouched(run))) return abandon(run, error)
+  await writeOrLog(run, () => run.journal.append({ type: 'undo', error: error.toWire() }))
+  const { problems, unclean } = await undoAndShow(run)
+  const inspection = await inspectionOf(run, undefined)
+  if (problems.length === 0) return conclude(run, 'old', { outcome: 'rolled-back', touched: true, error: error.toWire(), inspection })
+  const failure = new CertloopError('ROLLBACK_FAILED', `The deployment failed (${error.message}) and could not be undone completely: ${problems.join(' ')}`, { ...error.facts, cause: error.code })
+  return conclude(run, 'old', { outcome: 'failed', touched: true, error: failure.toWire(), inspection }, unclean)
+}
+
+/** Ends a deployment that touched nothing. */
+export function abandon(run: Run, error: CertloopError): Promise<DeployResult> {
+  return conclude(run, 'old', { outcome: 'failed', touched: false, error: error.toWire(), inspection: null })
+}
+
+async function anythingTouched(run: Run): Promise<boolean> {
+  if (stepsOf(run, 'activate').some(({ index }) => run.begun.has(index))) return true
+  for (const { index, step } of stepsOf(run, 'change').filter((s) => run.begun.has(s.index))) {
+    // What can't be looked at counts as touched: then it is undone and proven.
+    const sides = await executorOf(step).check?.(contextOf(run, index), step).catch(() => undefined)
+    if (sides === undefined || !sides.old) return true
+  }
+  return false
+}
+
+type Ending = Omit<DeployResult, 'log' | 'differences'>
+
+/** Records the outcome, removes what is no longer needed and closes the journal. The record decides: what follows it may be repeated. */
+async function conclude(run: Run, keeps: 'new' | 'old', ending: Ending, unclean: ReadonlySet<number> = new Set()): Promise<DeployResult> {
+  run.log.say('commit', { 'deployed': 'Deployed and proven.', 'rolled-back': 'Rolled back: what was there before is in place again.', 'failed': ending.touched ? 'Failed.' : 'Failed; nothing was touched.' }[ending.outcome], { ok: ending.outcome === 'deployed' })
+  const result: DeployResult = { ...ending, differences: [], log: [...run.log.entries] }
+  const record = () => run.journal.append({ type: 'outcome', keeps, unclean: [...unclean], result: run.journal.fitting(result) })
+  if (ending.outcome === 'deployed') await record()
+  else await writeOrLog(run, record)
+  await cleanAndClose(run, keeps, unclean)
+  return { ...result, log: [...run.log.entries] }
+}
+
+/** The journal stays open when something can't be removed: the next start tries again. */
+export async function cleanAndClose(run: Run, keeps: 'new' | 'old', unclean: ReadonlySet<number> = new Set()): Promise<void> {
+  let clean = true
+  for (const { index, step } of stepsOf(run).toReversed()) {
+    const executor = executorOf(step)
+    if (executor.clean === undefined || unclean.has(index)) continue
+    run.point(`clean-${index}:before`)
+    clean = await writeOrLog(run, async () => executor.clean?.(contextOf(run, index), step, keeps)) && clean
+    run.point(`clean-${index}:after`)
+  }
+  if (clean) await writeOrLog(run, () => run.journal.append({ type: 'closed' }))
+}
+
+/** For what must not stop an ending that is decided already. */
+async function writeOrLog(run: Run, work: () => Promise<void>): Promise<boolean> {
+  try {
+    await work()
+    return true
+  } catch (thrown) {
+    run.log.say('commit', toCertloopError(thrown).message, { ok: false })
+    return false
+  }
+}
