@@ -63,7 +63,8 @@ export function createClient(options: ClientOptions): Client {
   return { baseUrl, call, request, hasToken: options.token !== undefined }
 }
 
-interface LooseInput { params?: Record<string, unknown>; query?: Record<string, unknown>; body?: unknown; idempotencyKey?: string; signal?: AbortSignal }
+type Values = Record<string, string | number | boolean | undefined>
+interface LooseInput { params?: Values; query?: Values; body?: unknown; idempotencyKey?: string; signal?: AbortSignal }
 
 async function send(fetchFunction: typeof fetch, url: string, init: RequestInit): Promise<Response> {
   try {
@@ -80,14 +81,15 @@ function reasonOf(error: unknown): string {
   return cause?.message ? `: ${cause.message}` : ''
 }
 
-function fillPath(path: string, params: Record<string, unknown> = {}): string {
+function fillPath(path: string, params: Values = {}): string {
   return path.replace(/\{(\w+)\}/g, (_, name: string) => {
-    if (params[name] === undefined) throw new TypeError(`the path parameter "${name}" is missing`)
-    return encodeURIComponent(String(params[name]))
+    const value = params[name]
+    if (value === undefined) throw new TypeError(`the path parameter "${name}" is missing`)
+    return encodeURIComponent(value)
   })
 }
 
-function queryText(query: Record<string, unknown> = {}): string {
+function queryText(query: Values = {}): string {
   const search = new URLSearchParams()
   for (const [name, value] of Object.entries(query)) if (value !== undefined && value !== '') search.set(name, String(value))
   return search.size === 0 ? '' : `?${search}`

@@ -1,6 +1,6 @@
 import type { ChangeNotice } from '@certloop/contract/api'
 import type { Client } from './client.ts'
-import { ApiProblem } from './problem.ts'
+import type { ApiProblem } from './problem.ts'
 import { createEventParser } from './event-stream.ts'
 
 export interface ChangeHandler {

@@ -1,0 +1,56 @@
+import { Alert, Group, Loader, Stack, Text } from '@mantine/core'
+import { useQueries } from '@tanstack/react-query'
+import type { Action } from '@certloop/api-client'
+import { readOptions, useMay } from '../shared/api.ts'
+import { TextLink } from '../shared/link.tsx'
+import { ProblemAlert } from '../shared/problem-alert.tsx'
+import { StateBadge, stateLabel } from '../shared/state-badge.tsx'
+import { requesterText } from '../shared/timeline.tsx'
+import { useMinute, When } from '../shared/when.tsx'
+import { actionWords } from './certificate-actions.tsx'
+
+/** A finished action is news for this long, in milliseconds; a failed one stays until the next action. */
+const newsMs = 15 * 60_000
+
+/** The running action with its orders and deployments, live; afterwards how it ended. */
+export function ActionProgress({ action }: { action: Action }) {
+  const now = useMinute()
+  const running = action.endedAt === null
+  if (action.state === 'done' && action.endedAt !== null && now.getTime() - Date.parse(action.endedAt) > newsMs) return null
+  const { label } = actionWords[action.kind]
+  const color = action.state === 'failed' ? 'red' : action.state === 'done' ? 'teal' : 'blue'
+  return (
+    <Alert color={color} role="status" variant="light" aria-label="Action" data-action={action.state} title={<Group gap="xs">{running && <Loader size={14} />}{label}: {stateLabel(action.state).toLowerCase()}</Group>}>
+      <Stack gap="xs">
+        <Text size="sm">Asked for by {requesterText(action.requester)}, <When at={action.createdAt} form="both" inline />.{action.reason === null ? '' : ` ${action.reason}`}</Text>
+        <Orders ids={action.orderIds} />
+        <Deployments ids={action.deploymentIds} />
+        {action.error && <ProblemAlert error={action.error} />}
+      </Stack>
+    </Alert>
+  )
+}
+
+function Orders({ ids }: { ids: Action['orderIds'] }) {
+  const enabled = useMay('order:read')
+  const orders = useQueries({ queries: ids.map((id) => ({ ...readOptions('getOrder', { params: { id } }), enabled })) })
+  return orders.map(({ data }) => data && (
+    <Group key={data.order.id} gap="sm" wrap="nowrap">
+      <StateBadge state={data.order.state} />
+      <Text size="sm"><TextLink to="/orders/$id" params={{ id: data.order.id }} inherit>Order</TextLink> at {data.order.authorityName}: {data.order.reason}</Text>
+    </Group>
+  ))
+}
+
+function Deployments({ ids }: { ids: Action['deploymentIds'] }) {
+  const enabled = useMay('deployment:read')
+  const deployments = useQueries({ queries: ids.map((id) => ({ ...readOptions('getDeployment', { params: { id } }), enabled })) })
+  return deployments.map(({ data }) => data && (
+    <Group key={data.deployment.id} gap="sm" wrap="nowrap">
+      <StateBadge state={data.deployment.state} />
+      <Text size="sm">
+        <TextLink to="/deployments/$id" params={{ id: data.deployment.id }} inherit>Deployment</TextLink> onto {data.deployment.targetTitle} on {data.deployment.botName}: {data.deployment.state === 'deploying' ? data.deployment.log.at(-1)?.message ?? data.deployment.reason : data.deployment.reason}
+      </Text>
+    </Group>
+  ))
+}

@@ -1,0 +1,46 @@
+import { useNavigate } from '@tanstack/react-router'
+import type { ActionKind, CertificateDetail } from '@certloop/api-client'
+import { useWrite } from '../shared/api.ts'
+import { ConfirmButton } from '../shared/confirm-button.tsx'
+
+interface Words { label: string; hint: string; question?: string; explanation?: string }
+
+export const actionWords: Record<ActionKind, Words> = {
+  'initiate': { label: 'Initiate', hint: 'Prepares the configuration from what was found. Replaces nothing.' },
+  'order': { label: 'Order', hint: 'Has a new version issued, without deploying it.' },
+  'deploy': { label: 'Deploy', hint: 'Installs the newest version on all targets.', question: 'Deploy the newest version?', explanation: 'It is put onto every target of the configuration and proven to be served there. If a step fails, what the configuration says about rollback applies.' },
+  'rotate': { label: 'Rotate', hint: 'Orders a new version and deploys it.', question: 'Rotate this certificate?', explanation: 'A new version is ordered and then deployed to every target of the configuration. The servers go on serving meanwhile.' },
+  'rekey': { label: 'Rekey', hint: 'Rotates with a new private key.', question: 'Rekey this certificate?', explanation: 'A new version with a new private key is ordered and deployed. Clients that pin the present key will refuse the new one.' },
+  'recheck-pinning': { label: 'Re-check', hint: 'Looks at every target again: what is installed, and what is served.' },
+}
+
+const strong: ActionKind[] = ['rotate']
+
+/** All actions of a certificate. What can't be done now says why. */
+export function CertificateActions({ certificate: { id, name, actions } }: { certificate: CertificateDetail }) {
+  const navigate = useNavigate()
+  const start = useWrite('startAction')
+  const remove = useWrite('deleteCertificate', () => void navigate({ to: '/certificates', search: {} }))
+  return (
+    <>
+      {actions.map(({ action, possible, why }) => {
+        const whyNot = possible ? null : why ?? 'Not possible now.'
+        if (action === 'delete') {
+          return (
+            <ConfirmButton
+              key={action} label="Delete" color="red" variant="light" size="xs" whyNot={whyNot} hint="Stops tracking it. The servers are left alone." run={() => remove.mutateAsync({ params: { id } })}
+              question={`Stop tracking ${name}?`} explanation="Its history goes from these pages. What the servers serve is left alone; it will expire there unless somebody renews it."
+            />
+          )
+        }
+        const { label, hint, question, explanation } = actionWords[action]
+        return (
+          <ConfirmButton
+            key={action} label={label} size="xs" variant={strong.includes(action) ? 'filled' : 'default'} whyNot={whyNot} hint={hint} explanation={explanation}
+            {...(question === undefined ? {} : { question })} run={() => start.mutateAsync({ params: { id, action }, body: {} })}
+          />
+        )
+      })}
+    </>
+  )
+}

@@ -1,0 +1,90 @@
+import { Stack, Tabs, Text } from '@mantine/core'
+import { getRouteApi } from '@tanstack/react-router'
+import type { CertificateDetail } from '@certloop/api-client'
+import { ConfigurationForm } from '../provisioning/configuration-form.tsx'
+import { usePages, useRead } from '../shared/api.ts'
+import { TextLink } from '../shared/link.tsx'
+import { Loaded } from '../shared/loaded.tsx'
+import { Page, Section } from '../shared/page.tsx'
+import { ProblemAlert } from '../shared/problem-alert.tsx'
+import { StateBadge } from '../shared/state-badge.tsx'
+import { EventTimeline } from '../shared/timeline.tsx'
+import { When } from '../shared/when.tsx'
+import { ActionProgress } from './action-progress.tsx'
+import { CertificateActions } from './certificate-actions.tsx'
+import { Installations } from './installations.tsx'
+import { ManagementSwitch } from './management-switch.tsx'
+import { Versions } from './versions.tsx'
+
+const route = getRouteApi('/certificates/$id')
+
+export function CertificatePage() {
+  const { id } = route.useParams()
+  const result = useRead('getCertificate', { params: { id: id as CertificateDetail['id'] } })
+  return <Loaded result={result}>{(certificate) => <CertificateView key={certificate.id} certificate={certificate} />}</Loaded>
+}
+
+function CertificateView({ certificate }: { certificate: CertificateDetail }) {
+  const { tab = 'overview' } = route.useSearch()
+  const navigate = route.useNavigate()
+  return (
+    <Page
+      title={certificate.name} beside={<StateBadge state={certificate.status} size="lg" />}
+      above={<TextLink to="/certificates" fz="sm">Certificates</TextLink>}
+      summary={<Summary certificate={certificate} />} actions={<CertificateActions certificate={certificate} />}
+    >
+      {certificate.lastAction && <ActionProgress action={certificate.lastAction} />}
+      {certificate.problem && certificate.lastAction?.error?.code !== certificate.problem.code && <ProblemAlert error={certificate.problem} />}
+      <Tabs value={tab} keepMounted={false} onChange={(next) => void navigate({ search: next === 'overview' ? {} : { tab: next as 'configuration' | 'timeline' }, replace: true })}>
+        <Tabs.List mb="md">
+          <Tabs.Tab value="overview">Overview</Tabs.Tab>
+          <Tabs.Tab value="configuration">Configuration{certificate.configuration === null ? ' (none yet)' : certificate.configuration.complete ? '' : ' (draft)'}</Tabs.Tab>
+          <Tabs.Tab value="timeline">Timeline</Tabs.Tab>
+        </Tabs.List>
+        <Tabs.Panel value="overview"><Overview certificate={certificate} /></Tabs.Panel>
+        <Tabs.Panel value="configuration"><ConfigurationForm certificate={certificate} /></Tabs.Panel>
+        <Tabs.Panel value="timeline"><CertificateTimeline id={certificate.id} /></Tabs.Panel>
+      </Tabs>
+    </Page>
+  )
+}
+
+function Summary({ certificate: { statusReason, names, name, notAfter, nextRenewalAt } }: { certificate: CertificateDetail }) {
+  return (
+    <Stack gap={2}>
+      <span>{statusReason}</span>
+      {names.some((one) => one !== name) && <span>Names: {names.join(', ')}</span>}
+      {notAfter !== null && <span>Expires <When at={notAfter} form="both" inline />{nextRenewalAt !== null && <>. Next renewal <When at={nextRenewalAt} form="both" inline /></>}.</span>}
+    </Stack>
+  )
+}
+
+function Overview({ certificate }: { certificate: CertificateDetail }) {
+  return (
+    <Stack>
+      <Section title="Installations" help="Where it was seen, and what is really served there."><Installations certificate={certificate} /></Section>
+      <Section title="Versions" help="Each X.509 certificate this identity has had, newest first."><Versions certificate={certificate} /></Section>
+      <Section title="Next renewals" help="What the scheduler will do, as far as it can be known."><NextRenewals certificate={certificate} /></Section>
+      <Section title="Care"><ManagementSwitch certificate={certificate} /></Section>
+    </Stack>
+  )
+}
+
+function NextRenewals({ certificate: { nextRenewals, management, configuration } }: { certificate: CertificateDetail }) {
+  if (nextRenewals.length > 0) return <Stack gap={4} component="ul" m={0} pl="lg">{nextRenewals.map((at) => <li key={at}><Text size="sm" component="span"><When at={at} form="both" inline /></Text></li>)}</Stack>
+  const why = management !== 'managed' ? 'It is not managed, so nothing is renewed.'
+    : configuration === null || !configuration.complete ? 'Complete the configuration to have it renewed.'
+    : configuration.renewal.enabled ? 'The time is known once a version is there.' : 'Renewal is switched off in the configuration.'
+  return <Text size="sm" c="dimmed">None. {why}</Text>
+}
+
+function CertificateTimeline({ id }: { id: CertificateDetail['id'] }) {
+  const list = usePages('getTimeline', { params: { id } })
+  return (
+    <Section title="What happened, newest first">
+      <Loaded result={{ ...list, data: list.items }}>
+        {(events) => <EventTimeline events={events} about={id} more={{ hasMore: list.hasNextPage, loading: list.isFetchingNextPage, load: () => void list.fetchNextPage() }} />}
+      </Loaded>
+    </Section>
+  )
+}

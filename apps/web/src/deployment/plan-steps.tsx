@@ -1,0 +1,29 @@
+import { Badge, Group, List, Text } from '@mantine/core'
+import type { DeploymentDetail, DeployLogEntry } from '@certloop/api-client'
+import { formatDuration } from '../shared/time.ts'
+
+/** The steps of the plan in order, each with what came of it so far. */
+export function PlanSteps({ deployment: { planSteps, log, state } }: { deployment: DeploymentDetail }) {
+  if (planSteps.length === 0) return <Text size="sm" c="dimmed">{state === 'planning' ? 'The bot is making the plan.' : 'No plan was made.'}</Text>
+  return (
+    <List type="ordered" size="sm" spacing={6} listStyleType="decimal">
+      {planSteps.map((step, index) => (
+        <List.Item key={step} styles={{ itemWrapper: { display: 'inline' } }}>
+          <Group gap="xs" display="inline-flex" align="baseline">
+            <Text size="sm" component="span" style={{ overflowWrap: 'anywhere' }}>{step}</Text>
+            <StepOutcome entries={log.filter((entry) => entry.step === index)} />
+          </Group>
+        </List.Item>
+      ))}
+    </List>
+  )
+}
+
+function StepOutcome({ entries }: { entries: DeployLogEntry[] }) {
+  const undone = entries.findLast(({ phase }) => phase === 'undo')
+  const done = entries.findLast(({ phase }) => phase === 'do' || phase === 'prove')
+  const last = undone ?? done
+  if (last === undefined) return null
+  const label = undone ? (undone.ok ? 'Undone' : 'Not undone') : last.ok ? 'Done' : 'Failed'
+  return <Badge size="xs" variant="light" color={!last.ok ? 'red' : undone ? 'orange' : 'teal'}>{label}{last.durationMs === null ? '' : ` in ${formatDuration(last.durationMs)}`}</Badge>
+}

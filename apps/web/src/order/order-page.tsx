@@ -1,0 +1,51 @@
+import { Stack } from '@mantine/core'
+import { getRouteApi } from '@tanstack/react-router'
+import type { Order, TimelineEvent } from '@certloop/api-client'
+import { useMay, useRead, useWrite } from '../shared/api.ts'
+import { ConfirmButton } from '../shared/confirm-button.tsx'
+import { Facts } from '../shared/facts.tsx'
+import { TextLink } from '../shared/link.tsx'
+import { Loaded } from '../shared/loaded.tsx'
+import { Page, Section } from '../shared/page.tsx'
+import { ProblemAlert } from '../shared/problem-alert.tsx'
+import { StateBadge } from '../shared/state-badge.tsx'
+import { EventTimeline, requesterText } from '../shared/timeline.tsx'
+import { When } from '../shared/when.tsx'
+
+const route = getRouteApi('/orders/$id')
+const custodies = { endpoint: 'Made on the host by the bot; it never leaves it', platform: 'Made and kept by Certloop', external: 'Elsewhere; only the request was given' } as const
+
+export function OrderPage() {
+  const { id } = route.useParams()
+  const result = useRead('getOrder', { params: { id: id as Order['id'] } })
+  return <Loaded result={result}>{({ order, timeline }) => <OrderView order={order} timeline={timeline} />}</Loaded>
+}
+
+function OrderView({ order, timeline }: { order: Order; timeline: TimelineEvent[] }) {
+  const cancel = useWrite('cancelOrder')
+  const mayCancel = useMay('order:write') && (order.state === 'pending' || order.state === 'uncertain')
+  return (
+    <Page
+      title={`Order for ${order.certificateName}`} beside={<StateBadge state={order.state} size="lg" />} summary={order.reason}
+      above={<TextLink to="/orders" fz="sm">Orders</TextLink>}
+      actions={mayCancel && <ConfirmButton label="Cancel order" variant="default" color="red" question="Cancel this order?" explanation="Nothing more will be asked of the authority. What is served now stays." run={() => cancel.mutateAsync({ params: { id: order.id } })} />}
+    >
+      {order.error && <ProblemAlert error={order.error} />}
+      <Section title="What was asked for">
+        <Facts of={{
+          'Certificate': <TextLink to="/certificates/$id" params={{ id: order.certificateId }} search={{}}>{order.certificateName}</TextLink>,
+          'Names': <Stack gap={0}>{order.names.map((name) => <span key={name}>{name}</span>)}</Stack>,
+          'Authority': order.authorityName,
+          'Key': `${order.keyAlgorithm}. ${custodies[order.custody]}.`,
+          'Bot': order.botId === null ? null : <TextLink to="/bots/$id" params={{ id: order.botId }}>The bot that holds the key</TextLink>,
+          'Asked for by': requesterText(order.requester),
+          'Next': order.nextAction,
+          'Deadline': order.deadline === null ? null : <When at={order.deadline} form="both" inline />,
+          'Begun': <When at={order.createdAt} form="both" inline />,
+          'Last change': <When at={order.updatedAt} form="both" inline />,
+        }} />
+      </Section>
+      <Section title="Timeline"><EventTimeline events={timeline} about={order.id} /></Section>
+    </Page>
+  )
+}

@@ -1,0 +1,69 @@
+import { Button, Group, Paper, Select, Stack, Text } from '@mantine/core'
+import type { Bot, CertificateDetail, ServerType, TargetInput } from '@certloop/api-client'
+import { problemAt } from '../shared/problem.ts'
+import { targetOf, unusedSuggestions, type Change, type Draft } from './draft.ts'
+import { TargetFields } from './target-fields.tsx'
+
+interface Props {
+  draft: Draft
+  change: Change
+  certificate: CertificateDetail
+  bots: readonly Pick<Bot, 'id' | 'name'>[]
+  serverTypes: readonly ServerType[]
+  problems: Record<string, string>
+}
+
+/** Where the certificate goes: places that a scan found, or others by hand. */
+export function DeploymentPart({ draft, change, certificate, bots, serverTypes, problems }: Props) {
+  const { targets } = draft
+  const [firstBot] = bots
+  const [firstType] = serverTypes
+  const setTarget = (index: number, target: TargetInput) => change({ targets: targets.with(index, target) })
+  return (
+    <Stack>
+      {targets.length === 0 && <Text size="sm" c="dimmed">No target yet. Without one, new versions are ordered but put nowhere.</Text>}
+      {targets.map((target, index) => (
+        <TargetCard
+          key={index} number={index + 1} target={target} bots={bots} serverTypes={serverTypes} problems={problems} path={`targets.${index}`}
+          onChange={(next) => setTarget(index, next)} onRemove={() => change({ targets: targets.toSpliced(index, 1) })}
+        />
+      ))}
+      {unusedSuggestions(certificate.suggestions, targets).map((suggestion) => (
+        <Group key={suggestion.title + suggestion.botId} justify="space-between" wrap="nowrap">
+          <div><Text size="sm">{suggestion.title} on {suggestion.botName}</Text><Text size="xs" c="dimmed">{suggestion.why}</Text></div>
+          <Button size="xs" variant="light" onClick={() => change({ targets: [...targets, targetOf(suggestion)] })}>Use this place</Button>
+        </Group>
+      ))}
+      {firstBot && firstType
+        ? <Button w="fit-content" size="xs" variant="default" onClick={() => change({ targets: [...targets, { botId: firstBot.id, serverType: firstType.id, reach: 'local', fields: {} }] })}>Add a target by hand</Button>
+        : <Text size="sm" c="dimmed">A target needs a bot on its host. Add one on the Bots page first.</Text>}
+    </Stack>
+  )
+}
+
+interface CardProps extends Pick<Props, 'bots' | 'serverTypes' | 'problems'> {
+  number: number
+  target: TargetInput
+  path: string
+  onChange: (target: TargetInput) => void
+  onRemove: () => void
+}
+
+function TargetCard({ number, target, bots, serverTypes, problems, path, onChange, onRemove }: CardProps) {
+  const serverType = serverTypes.find(({ id }) => id === target.serverType)
+  return (
+    <Paper withBorder p="sm" role="group" aria-label={`Target ${number}`}>
+      <Stack gap="sm">
+        <Group align="flex-end" gap="sm">
+          <Select label="Server type" w={200} allowDeselect={false} data={serverTypes.map(({ id, title }) => ({ value: id, label: title }))} value={target.serverType} onChange={(value) => value !== null && onChange({ ...target, serverType: value, fields: {} })} error={problems[`${path}.serverType`]} />
+          <Select label="Bot" w={240} allowDeselect={false} searchable data={bots.map(({ id, name }) => ({ value: id, label: name }))} value={target.botId} onChange={(value) => value !== null && onChange({ ...target, botId: value })} error={problems[`${path}.botId`]} />
+          <Button ml="auto" variant="subtle" color="red" size="xs" onClick={onRemove}>Remove target {number}</Button>
+        </Group>
+        {serverType
+          ? <TargetFields serverType={serverType} values={target.fields} onChange={(fields) => onChange({ ...target, fields })} problems={problems} path={`${path}.fields`} />
+          : <Text size="sm" c="red">The server type "{target.serverType}" is not known here.</Text>}
+        {problems[path] ?? problems[`${path}.fields`] ? <Text size="sm" c="red">{problemAt(problems, path)}</Text> : null}
+      </Stack>
+    </Paper>
+  )
+}

@@ -1,0 +1,53 @@
+import { NumberInput, Select, SimpleGrid, Stack, Switch, Text, Textarea, TextInput } from '@mantine/core'
+import { keyAlgorithms, type Authority } from '@certloop/api-client'
+import { problemAt } from '../shared/problem.ts'
+import { When } from '../shared/when.tsx'
+import type { Change, Draft } from './draft.ts'
+
+interface PartProps { draft: Draft; change: Change; authorities: readonly Authority[]; problems: Record<string, string> }
+
+/** Who issues. */
+export function AuthorityPart({ draft, change, authorities, problems }: PartProps) {
+  const authority = authorities.find(({ id }) => id === draft.authorityId)
+  return (
+    <Stack gap="xs">
+      <Select
+        label="Authority" maw={420} placeholder="Choose one" data={authorities.map(({ id, name, title }) => ({ value: id, label: name === title ? name : `${name} (${title})` }))} value={draft.authorityId} required
+        onChange={(value) => change({ authorityId: value })} error={problems.authorityId}
+      />
+      {authority && <Text size="sm" c="dimmed">Issues as {authority.issuerSubject}, valid until <When at={authority.issuerNotAfter} form="both" inline />.</Text>}
+    </Stack>
+  )
+}
+
+const algorithmNames: Record<Draft['keyAlgorithm'], string> = {
+  'rsa-2048': 'RSA 2048', 'rsa-3072': 'RSA 3072', 'rsa-4096': 'RSA 4096', 'ec-256': 'EC P-256', 'ec-384': 'EC P-384', 'ec-521': 'EC P-521', 'ed25519': 'Ed25519',
+}
+
+/** What is asked for: names, key, validity. */
+export function RequestPart({ draft, change, authorities, problems }: PartProps) {
+  const offered = authorities.find(({ id }) => id === draft.authorityId)?.keyAlgorithms ?? keyAlgorithms
+  return (
+    <SimpleGrid cols={{ base: 1, md: 2 }} spacing="md">
+      <Textarea label="Names" description="One to a line: host names, wildcards, IP addresses. Empty: those of the present version." autosize minRows={4} maxRows={14} spellCheck={false} value={draft.names} onChange={(e) => change({ names: e.currentTarget.value })} error={problemAt(problems, 'csr.names')} />
+      <Stack gap="sm">
+        <Select label="Key" description="Made anew on the host; it never leaves it." allowDeselect={false} data={[...new Set([...offered, draft.keyAlgorithm])].map((value) => ({ value, label: algorithmNames[value] }))} value={draft.keyAlgorithm} onChange={(value) => value !== null && change({ keyAlgorithm: value })} error={problemAt(problems, 'csr.keyAlgorithm')} />
+        <Switch label="Keep the key at renewal" description="Only for clients that pin the key." checked={draft.keyReuse} onChange={(e) => change({ keyReuse: e.currentTarget.checked })} />
+        <NumberInput label="Validity in days" description="Empty: what the authority gives." min={1} max={3650} allowDecimal={false} value={draft.validityDays} onChange={(value) => change({ validityDays: typeof value === 'number' ? value : '' })} error={problemAt(problems, 'csr.validityDays')} />
+        <TextInput label="Common name" description="Empty: none is sent. Only old clients need one." maxLength={255} value={draft.commonName} onChange={(e) => change({ commonName: e.currentTarget.value })} error={problemAt(problems, 'csr.commonName')} />
+      </Stack>
+    </SimpleGrid>
+  )
+}
+
+/** How control over the names is shown. */
+export function ValidationPart({ draft, authorities }: Pick<PartProps, 'draft' | 'authorities'>) {
+  const authority = authorities.find(({ id }) => id === draft.authorityId)
+  return (
+    <Text size="sm">
+      {authority === undefined ? 'Choose an authority first.'
+        : authority.kind === 'local-ca' ? 'None needed: the built-in CA issues for any name that your permissions let you ask for.'
+        : `${authority.title} does the validation its own way.`}
+    </Text>
+  )
+}

@@ -1,0 +1,54 @@
+import { NumberInput, PasswordInput, Select, SimpleGrid, Switch, Textarea, TextInput } from '@mantine/core'
+import type { ServerType } from '@certloop/api-client'
+import { linesOf } from '../shared/lines.ts'
+import { problemAt } from '../shared/problem.ts'
+import { isShown, typedFields, type TypedField } from './typed-fields.ts'
+
+interface Props {
+  serverType: ServerType
+  values: Record<string, unknown>
+  onChange: (values: Record<string, unknown>) => void
+  problems: Record<string, string>
+  /** Path of the fields in the request, e.g. "targets.0.fields". */
+  path: string
+}
+
+/** The typed fields of a server type, made from its schema. */
+export function TargetFields({ serverType, values, onChange, problems, path }: Props) {
+  const fields = typedFields(serverType.fields)
+  const set = (name: string, value: unknown) => {
+    const { [name]: _, ...others } = values
+    // What is left empty is not sent: then the default of the server type holds.
+    onChange(value === '' || value === undefined ? others : { ...others, [name]: value })
+  }
+  return (
+    <SimpleGrid cols={{ base: 1, md: 2 }} spacing="sm">
+      {fields.filter((field) => isShown(field, values, fields)).map((field) => (
+        <Field key={field.name} field={field} value={values[field.name]} onChange={(value) => set(field.name, value)} error={problemAt(problems, `${path}.${field.name}`)} />
+      ))}
+    </SimpleGrid>
+  )
+}
+
+interface ControlProps { field: TypedField; value: unknown; onChange: (value: unknown) => void; error: string | undefined }
+type Common = Pick<TypedField, 'label' | 'required'> & { description: string; error: string | undefined; placeholder: string }
+
+function Field({ field, value, onChange, error }: ControlProps) {
+  const { label, help: description, required, preset, kind } = field
+  const common: Common = { label, description, error, required, placeholder: preset === undefined ? '' : String(preset) }
+  if (kind === 'switch') return <Switch label={label} description={description} error={error} checked={(value ?? preset) === true} onChange={(e) => onChange(e.currentTarget.checked)} />
+  if (kind === 'seconds' || kind === 'number') {
+    return <NumberInput {...common} value={typeof value === 'number' ? value : ''} onChange={onChange} allowDecimal={false} suffix={kind === 'seconds' ? ' s' : ''} {...(field.minimum === undefined ? {} : { min: field.minimum })} {...(field.maximum === undefined ? {} : { max: field.maximum })} />
+  }
+  if (kind === 'lines') return <Textarea {...common} autosize minRows={2} value={Array.isArray(value) ? value.join('\n') : ''} onChange={(e) => onChange(e.currentTarget.value.split('\n'))} onBlur={(e) => onChange(linesOf(e.currentTarget.value))} />
+  return <TextField kind={kind} choices={field.choices} common={common} value={typeof value === 'string' ? value : ''} onChange={onChange} />
+}
+
+function TextField({ kind, choices, common, value, onChange }: { kind: 'choice' | 'secret' | 'path' | 'text'; choices: string[]; common: Common; value: string; onChange: (value: string) => void }) {
+  switch (kind) {
+    case 'choice': return <Select {...common} data={choices} value={value === '' ? null : value} onChange={(next) => onChange(next ?? '')} clearable={!common.required} />
+    case 'secret': return <PasswordInput {...common} value={value} onChange={(e) => onChange(e.currentTarget.value)} autoComplete="off" />
+    case 'path': return <TextInput {...common} value={value} onChange={(e) => onChange(e.currentTarget.value)} spellCheck={false} ff="monospace" />
+    case 'text': return <TextInput {...common} value={value} onChange={(e) => onChange(e.currentTarget.value)} />
+  }
+}

@@ -1,0 +1,59 @@
+import { createRootRoute, createRoute, createRouter, lazyRouteComponent, Navigate } from '@tanstack/react-router'
+import { certificateStatuses, deploymentStates, managements, orderStates } from '@certloop/api-client'
+import { Failed, NotFound } from './shell/not-found.tsx'
+import { Root } from './shell/root.tsx'
+
+/** Values of the address bar are anybody's to write: what does not fit is left out. */
+const oneOf = <const T extends readonly string[]>(values: T, given: unknown): T[number] | undefined => values.find((value) => value === given)
+const textOf = (given: unknown): string | undefined => (typeof given === 'string' && given !== '' ? given.slice(0, 200) : undefined)
+const present = <T extends Record<string, unknown>>(search: T) => Object.fromEntries(Object.entries(search).filter(([, value]) => value !== undefined)) as { [K in keyof T]?: Exclude<T[K], undefined> }
+
+const root = createRootRoute({ component: Root, notFoundComponent: NotFound, errorComponent: Failed })
+
+const home = createRoute({ getParentRoute: () => root, path: '/', component: () => <Navigate to="/certificates" replace /> })
+
+export const certificateSorts = ['name', 'notAfter', '-notAfter', '-createdAt'] as const
+const certificates = createRoute({
+  getParentRoute: () => root,
+  path: '/certificates',
+  validateSearch: (given: Record<string, unknown>) => present({
+    search: textOf(given.search), status: oneOf(certificateStatuses, given.status), management: oneOf(managements, given.management), sort: oneOf(certificateSorts, given.sort),
+  }),
+  component: lazyRouteComponent(() => import('./certificate/certificates-page.tsx'), 'CertificatesPage'),
+})
+const certificate = createRoute({
+  getParentRoute: () => root,
+  path: '/certificates/$id',
+  validateSearch: (given: Record<string, unknown>) => present({ tab: oneOf(['overview', 'configuration', 'timeline'] as const, given.tab), bot: textOf(given.bot) }),
+  component: lazyRouteComponent(() => import('./certificate/certificate-page.tsx'), 'CertificatePage'),
+})
+
+const orders = createRoute({
+  getParentRoute: () => root,
+  path: '/orders',
+  validateSearch: (given: Record<string, unknown>) => present({ search: textOf(given.search), state: oneOf(orderStates, given.state) }),
+  component: lazyRouteComponent(() => import('./order/orders-page.tsx'), 'OrdersPage'),
+})
+const order = createRoute({ getParentRoute: () => root, path: '/orders/$id', component: lazyRouteComponent(() => import('./order/order-page.tsx'), 'OrderPage') })
+
+const deployments = createRoute({
+  getParentRoute: () => root,
+  path: '/deployments',
+  validateSearch: (given: Record<string, unknown>) => present({ search: textOf(given.search), state: oneOf(deploymentStates, given.state) }),
+  component: lazyRouteComponent(() => import('./deployment/deployments-page.tsx'), 'DeploymentsPage'),
+})
+const deployment = createRoute({ getParentRoute: () => root, path: '/deployments/$id', component: lazyRouteComponent(() => import('./deployment/deployment-page.tsx'), 'DeploymentPage') })
+
+const bots = createRoute({ getParentRoute: () => root, path: '/bots', component: lazyRouteComponent(() => import('./bot/bots-page.tsx'), 'BotsPage') })
+const bot = createRoute({ getParentRoute: () => root, path: '/bots/$id', component: lazyRouteComponent(() => import('./bot/bot-page.tsx'), 'BotPage') })
+const tokens = createRoute({ getParentRoute: () => root, path: '/tokens', component: lazyRouteComponent(() => import('./user/tokens-page.tsx'), 'TokensPage') })
+
+export const router = createRouter({
+  routeTree: root.addChildren([home, certificates, certificate, orders, order, deployments, deployment, bots, bot, tokens]),
+  defaultPreload: 'intent',
+  scrollRestoration: true,
+})
+
+declare module '@tanstack/react-router' {
+  interface Register { router: typeof router }
+}

@@ -1,0 +1,35 @@
+import { Badge, Tooltip, VisuallyHidden } from '@mantine/core'
+import type { ActionState, BotStatus, CertificateStatus, DeploymentState, InstallationState, OrderState } from '@certloop/api-client'
+
+type State = CertificateStatus | OrderState | DeploymentState | ActionState | BotStatus | InstallationState
+
+const good = { color: 'teal' }
+const busy = { color: 'blue' }
+const quiet = { color: 'gray' }
+const warning = { color: 'orange' }
+const bad = { color: 'red', loud: true }
+
+/** Colour of every state; its words are its own name. */
+const looks: Record<State, { color: string; loud?: boolean; label?: string }> = {
+  'discovered': { color: 'grape' }, 'configuration-pending': quiet, 'configured': { color: 'indigo' }, 'order-pending': busy, 'validation-pending': busy,
+  'issued': { color: 'cyan' }, 'deployment-pending': busy, 'deploying': busy, 'deployed': good, 'deployment-failed': bad, 'rolled-back': warning,
+  'expiring': warning, 'expired': bad, 'revoked': bad, 'suspended': quiet,
+  'pending': busy, 'processing': busy, 'uncertain': warning, 'complete': good, 'failed': bad, 'cancelled': quiet,
+  'planning': busy, 'planned': { color: 'violet', label: 'Waits for approval' },
+  'ordering': busy, 'checking': busy, 'done': good,
+  'never-joined': { ...quiet, label: 'Not joined yet' }, 'active': good, 'inactive': warning,
+  'in-sync': good, 'out-of-sync': warning, 'missing': bad, 'unexpected': warning,
+}
+
+/** "deployment-failed" as "Deployment failed". */
+export function stateLabel(state: State): string {
+  const text = state === 'in-sync' ? 'In sync' : state === 'out-of-sync' ? 'Out of sync' : state.replaceAll('-', ' ')
+  return looks[state].label ?? text.charAt(0).toUpperCase() + text.slice(1)
+}
+
+/** A state with its reason on hover. */
+export function StateBadge({ state, reason, size = 'md' }: { state: State; reason?: string | null | undefined; size?: 'md' | 'lg' }) {
+  const { color, loud } = looks[state]
+  const badge = <Badge variant={loud ? 'light' : 'dot'} color={color} size={size} data-state={state} style={{ flexShrink: 0 }}>{stateLabel(state)}{reason && <VisuallyHidden>: {reason}</VisuallyHidden>}</Badge>
+  return reason ? <Tooltip label={reason} multiline maw={360}>{badge}</Tooltip> : badge
+}
