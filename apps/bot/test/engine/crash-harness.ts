@@ -1,0 +1,94 @@
+import { eventually } from '@certloop/test-kit'
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFile, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type DeployRequest } from '../../src/engine/index.ts'
+import type { Job } from './engine-process.ts'
+import { assertTruth, assertWhole, outcomeAfterRestart, planned, request, reset, type Scene, type Side } from './scene.ts'
+
+export interface Ended { killed: boolean; points: string[]; output: string }
+
+/** One run of the engine in a process of its own, killed with SIGKILL at a point (from 0) or not at all. */
+export async function runEngine(scene: Scene, deploy: DeployRequest | null, killAt: number | null): Promise<Ended> {
+  const points = join(scene.folder, 'points')
+  await rm(points, { force: true })
+  const job: Job = { folder: scene.folder, request: deploy, killAt, points }
+  const child = spawn(process.execPath, [join(import.meta.dirname, 'engine-process.ts'), JSON.stringify(job)], { stdio: ['ignore', 'pipe', 'pipe'] })
+  let output = ''
+  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text: string) => { output += text })
+  const [code, signal] = await once(child, 'close') as [number | null, NodeJS.Signals | null]
+  assert.ok(code === 0 || signal === 'SIGKILL', `the engine's process ended with ${code ?? signal}:\n${output}`)
+  return { killed: signal === 'SIGKILL', points: (await readFile(points, 'utf8').catch(() => '')).split('\n').filter(Boolean), output }
+}
+
+/** Checks everything that must hold once recovery is over. */
+export async function assertRecovered(scene: Scene, deploy: DeployRequest, what: string): Promise<Side> {
+  try {
+    // The server may need a moment for the reload it was told; which side is right, the files say.
+    const files = (await readFile(scene.certPath, 'utf8')).trim() === scene.old.certPem.trim() ? scene.old : scene.next
+    await eventually(async () => await scene.served() === files.fingerprint, { what: 'the installed certificate being served', timeoutMs: 10_000 })
+    const side = await assertWhole(scene)
+    assertTruth(await outcomeAfterRestart(scene, deploy.deploymentId), side)
+    return side
+  } catch (error) {
+    throw new Error(`${what}: ${(error as Error).message}`, { cause: error })
+  }
+}
+
+export interface Enumeration { points: string[]; sides: Record<Side, number> }
+
+/**
+ * Counts the points of one undisturbed deployment, then kills the k-th for every k and recovers in a new process.
+ * `good`: what the undisturbed one ends in.
+ */
+export async function killAtEveryPoint(scene: Scene, good: Side, say: (line: string) => void): Promise<Enumeration> {
+  await reset(scene)
+  const plan = await planned(scene)
+  const whole = await runEngine(scene, await request(scene, { plan }), null)
+  assert.equal(await assertWhole(scene), good, whole.output)
+  const sides: Record<Side, number> = { old: 0, new: 0 }
+  for (const [k, name] of whole.points.entries()) {
+    await reset(scene)
+    const deploy = await request(scene, { plan })
+    const cut = await runEngine(scene, deploy, k)
+    assert.ok(cut.killed, `the deployment was to die at point ${k} (${name}) and did not:\n${cut.output}`)
+    assert.deepEqual(cut.points, whole.points.slice(0, k + 1), 'the points come in the same order each time')
+    await runEngine(scene, null, null)
+    const side = await assertRecovered(scene, deploy, `killed at point ${k} (${name})`)
+    sides[side]++
+    say(`${String(k).padStart(3)} ${name} → ${side}`)
+  }
+  return { points: whole.points, sides }
+}
+
+/** Kills a deployment at one point, then the recovery at each of its points in turn, then recovers for good. */
+export async function killRecoveryAtEveryPoint(scene: Scene, k: number, say: (line: string) => void): Promise<number> {
+  await reset(scene)
+  const plan = await planned(scene)
+  for (let j = 0; ; j++) {
+    await reset(scene)
+    const deploy = await request(scene, { plan })
+    const first = await runEngine(scene, deploy, k)
+    assert.ok(first.killed, `the deployment was to die at point ${k}`)
+    const second = await runEngine(scene, null, j)
+    const last = second.killed ? await runEngine(scene, null, null) : second
+    const where = `killed at point ${k} (${first.points.at(-1)}), then at point ${j} of the recovery (${second.killed ? second.points.at(-1) : 'none'})`
+    const side = await assertRecovered(scene, deploy, `${where}\n${last.output}`)
+    say(`${where} → ${side}`)
+    if (!second.killed) return j
+  }
+}
+
+/** Numbers from a seed, so that a sample can be taken again. 0 <= n < 1. */
+export function seeded(seed: number): () => number {
+  let state = seed >>> 0
+  return () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
+    return state / 2 ** 32
+  }
+}
+
+/** From CERTLOOP_SEED, or any. */
+export const seedOfRun = (): number => Number(process.env['CERTLOOP_SEED'] ?? Math.floor(Math.random() * 2 ** 32))

@@ -1,0 +1,38 @@
+import assert from 'node:assert/strict'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { killAtEveryPoint, killRecoveryAtEveryPoint, seeded, seedOfRun } from './crash-harness.ts'
+import { tinyScene } from './scene.ts'
+
+const timeout = 900_000
+
+test('killed at any point of a deployment, the target ends wholly old or wholly new', { timeout }, async (t) => {
+  const scene = await tinyScene(t)
+  const { points, sides } = await killAtEveryPoint(scene, 'new', (line) => { t.diagnostic(line) })
+  t.diagnostic(`${points.length} points: ${sides.old} ended old, ${sides.new} ended new`)
+  assert.ok(sides.old > 0 && sides.new > 0, 'some go forward and some back')
+})
+
+test('killed at any point of a deployment that fails and is undone, the target ends wholly old', { timeout }, async (t) => {
+  const scene = await tinyScene(t)
+  await writeFile(join(scene.pairFolder, '..', 'refuse-everything'), '')
+  scene.fields['testArgv'] = [...(scene.fields.testArgv).slice(0, 3), join(scene.pairFolder), scene.keyPath]
+  const { points, sides } = await killAtEveryPoint(scene, 'old', (line) => { t.diagnostic(line) })
+  t.diagnostic(`${points.length} points`)
+  assert.deepEqual(sides, { old: points.length, new: 0 })
+})
+
+test('killed again at any point of the recovery, the target ends wholly old or wholly new', { timeout }, async (t) => {
+  const scene = await tinyScene(t)
+  const seed = seedOfRun()
+  t.diagnostic(`CERTLOOP_SEED=${seed}`)
+  const random = seeded(seed)
+  const count = Number(process.env['CERTLOOP_CRASH_SAMPLE'] ?? 2)
+  for (let i = 0; i < count; i++) {
+    // Two thirds into a deployment most of the ways of recovery begin.
+    const k = 10 + Math.floor(random() * 25)
+    const points = await killRecoveryAtEveryPoint(scene, k, (line) => { t.diagnostic(line) })
+    assert.ok(points > 0)
+  }
+})

@@ -1,0 +1,118 @@
+import type { DeploymentId, DeployResult, Material, Plan } from '@certloop/contract'
+import { eventually, selfSignedPair, startProcess, tempFolder, type TestPair, type TestProcess } from '@certloop/test-kit'
+import assert from 'node:assert/strict'
+import { chmod, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { TestContext } from 'node:test'
+import { createProber, type DeployRequest, type Engine } from '../../src/engine/index.ts'
+import { materialOf, newDeploymentId, target, testEngine } from './engine-kit.ts'
+import type { TinyFields } from './tiny-driver.ts'
+
+export type Side = 'old' | 'new'
+
+/** A target with an old pair in place and served, and a new pair to deploy. */
+export interface Scene {
+  /** Of the engine. */
+  folder: string
+  /** Holds the pair and nothing else. */
+  pairFolder: string
+  certPath: string
+  keyPath: string
+  old: TestPair
+  next: TestPair
+  material: Material
+  serverType: string
+  fields: Record<string, unknown>
+  served(): Promise<string | null>
+  /** Makes the server read what is in its files. */
+  tellServer(): Promise<void>
+}
+
+const tools = join(import.meta.dirname, 'server-tools.ts')
+
+export interface TinyScene extends Scene { fields: TinyFields; server: TestProcess; pidFile: string; configurationPath: string; startServer(): Promise<TestProcess> }
+
+/** The small TLS server with its files. `folder`: where the pair goes, if not a new folder. */
+export async function tinyScene(t: TestContext, { pairFolder, proofSeconds = 10 }: { pairFolder?: string; proofSeconds?: number } = {}): Promise<TinyScene> {
+  const root = await tempFolder(t, 'engine')
+  const places = { folder: join(root, 'engine'), pairFolder: pairFolder ?? join(root, 'pair'), pidFile: join(root, 'server.pid'), configurationPath: join(root, 'server.conf') }
+  await mkdir(places.folder)
+  await mkdir(places.pairFolder, { recursive: true })
+  await writeFile(places.configurationPath, 'listen here\n')
+  const [old, next] = await Promise.all([selfSignedPair(['shop.test']), selfSignedPair(['shop.test'])])
+  const [certPath, keyPath] = [join(places.pairFolder, 'shop.crt'), join(places.pairFolder, 'shop.key')]
+  await placePair({ certPath, keyPath }, old)
+  const startServer = (port = '0') => startProcess(t, [process.execPath, join(import.meta.dirname, 'tls-server.ts'), certPath, keyPath, port, places.pidFile])
+  const server = await startServer()
+  const port = Number((await server.waitFor(/listening on (\d+)/))[1])
+  const command = (...args: string[]) => [process.execPath, tools, ...args]
+  const fields: TinyFields = {
+    certificatePath: certPath, keyPath, configurationPath: places.configurationPath, port, proofSeconds,
+    testArgv: command('check', certPath, keyPath), reloadArgv: command('reload', places.pidFile), startArgv: null, newFolder: null, script: null,
+  }
+  const probe = createProber({ now: () => new Date() })
+  return {
+    ...places, certPath, keyPath, old, next, fields, server, serverType: 'tiny',
+    material: await materialOf(places.folder, next),
+    served: async () => (await probe({ address: '127.0.0.1', port, serverName: 'shop.test', keyType: null })).fingerprint,
+    tellServer: async () => { process.kill(Number(await readFile(places.pidFile, 'utf8')), 'SIGHUP') },
+    startServer: () => startServer(String(port)),
+  }
+}
+
+export async function placePair({ certPath, keyPath }: Pick<Scene, 'certPath' | 'keyPath'>, pair: TestPair): Promise<void> {
+  await writeFile(certPath, pair.certPem)
+  await writeFile(keyPath, pair.keyPem)
+  await chmod(certPath, 0o644)
+  await chmod(keyPath, 0o600)
+}
+
+/** Everything as it was at the beginning, and served. */
+export async function reset(scene: Scene): Promise<void> {
+  for (const name of await readdir(scene.pairFolder)) await rm(join(scene.pairFolder, name), { recursive: true })
+  await placePair(scene, scene.old)
+  await rm(join(scene.folder, 'journals'), { recursive: true, force: true })
+  await scene.tellServer()
+  await eventually(async () => await scene.served() === scene.old.fingerprint, { what: 'the old pair being served' })
+}
+
+export async function planned(scene: Scene, engine: Engine = testEngine(scene.folder)): Promise<Plan> {
+  return engine.plan({ deploymentId: newDeploymentId(), target: target(scene.serverType, scene.fields), material: scene.material })
+}
+
+export async function request(scene: Scene, { rollback = true, plan }: { rollback?: boolean; plan?: Plan } = {}): Promise<DeployRequest> {
+  return { deploymentId: newDeploymentId(), target: target(scene.serverType, scene.fields), material: scene.material, plan: plan ?? await planned(scene), rollback }
+}
+
+const sideOf = (scene: Scene, text: string, file: 'certPem' | 'keyPem'): Side | 'other' =>
+  (text.trim() === scene.old[file].trim() ? 'old' : text.trim() === scene.next[file].trim() ? 'new' : 'other')
+
+/**
+ * The target is wholly on one side: both files, owner's mode, what is served; nothing is left over and no journal is open.
+ * @returns the side
+ */
+export async function assertWhole(scene: Scene, expected?: Side): Promise<Side> {
+  assert.deepEqual((await readdir(scene.pairFolder)).toSorted(), ['shop.crt', 'shop.key'], 'nothing is left over')
+  const side = sideOf(scene, await readFile(scene.certPath, 'utf8'), 'certPem')
+  assert.equal(sideOf(scene, await readFile(scene.keyPath, 'utf8'), 'keyPem'), side, 'key and certificate are of one side')
+  assert.notEqual(side, 'other')
+  if (expected !== undefined) assert.equal(side, expected)
+  assert.deepEqual([(await stat(scene.certPath)).mode & 0o7777, (await stat(scene.keyPath)).mode & 0o7777], [0o644, 0o600], 'modes are kept')
+  assert.equal(await scene.served(), scene[side === 'old' ? 'old' : 'next'].fingerprint, 'the same is served')
+  for (const name of await readdir(join(scene.folder, 'journals')).catch(() => [])) {
+    const text = await readFile(join(scene.folder, 'journals', name, 'journal.ndjson'), 'utf8')
+    assert.match(text, /"type":"closed"/, `the journal ${name} is closed`)
+  }
+  return side as Side
+}
+
+/** What the engine says of a deployment is what the target shows. */
+export function assertTruth(result: DeployResult | undefined, side: Side): void {
+  if (side === 'new') return assert.equal(result?.outcome, 'deployed')
+  if (result === undefined) return // it never came as far as a journal
+  assert.ok(result.outcome === 'rolled-back' || (result.outcome === 'failed' && !result.touched), `outcome ${result.outcome}, touched ${result.touched}: ${result.error?.message}`)
+  assert.ok(result.error, 'what is not deployed says why')
+}
+
+/** A new engine on the same folder, as after a restart of the bot. */
+export const outcomeAfterRestart = (scene: Scene, deploymentId: DeploymentId): Promise<DeployResult | undefined> => testEngine(scene.folder).outcomeOf(deploymentId)
