@@ -10,6 +10,8 @@ export interface ServerTypeManifest<F extends TObject = TObject> {
   category: 'web' | 'mail' | 'database' | 'load-balancer' | 'java' | 'file' | 'cloud' | 'appliance' | 'windows'
   summary: string
   fields: F
+  /** The fields that together name the place on its host; two targets with equal ones are the same place. */
+  identity: readonly string[]
   capabilities: readonly Capability[]
 }
 export type Capability = 'detect' | 'bind' | 'chain' | 'overwrite' | 'client-certificates' | 'reload' | 'restart'

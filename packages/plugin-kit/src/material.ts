@@ -5,16 +5,29 @@ import type { PlanMaterial } from './driver.ts'
 /** Each block ends with one newline: a missing one between leaf and chain makes a file that no server reads. */
 const joinPem = (blocks: readonly string[]) => blocks.map((pem) => `${pem.replaceAll('\r\n', '\n').trim()}\n`).join('')
 
+type CertificatePart = Exclude<MaterialPart, 'key' | 'full-chain-and-key'>
+
 /** The text of a certificate part as it goes into a file: PEM, leaf first, no root. */
-export function materialText(part: Exclude<MaterialPart, 'key'>, chainPem: readonly string[]): string {
+export function materialText(part: CertificatePart, chainPem: readonly string[]): string {
   if (part === 'certificate') return joinPem(chainPem.slice(0, 1))
   return joinPem(part === 'chain' ? chainPem.slice(1) : chainPem)
 }
 
+/** The text of any part as it goes into a file. @param keyPem PKCS#8 PEM */
+export function materialContent(part: MaterialPart, chainPem: readonly string[], keyPem: string): string {
+  if (part === 'key') return joinPem([keyPem])
+  if (part === 'full-chain-and-key') return joinPem([...chainPem, keyPem])
+  return materialText(part, chainPem)
+}
+
 /** `contentDigest` of the step that writes this part. Hex. */
 export function materialDigest(part: MaterialPart, material: PlanMaterial): string {
-  return part === 'key' ? material.spkiDigest : sha256Hex(materialText(part, material.chainPem))
+  if (part === 'key') return material.spkiDigest
+  if (part === 'full-chain-and-key') return combinedDigest(materialText('full-chain', material.chainPem), material.spkiDigest)
+  return sha256Hex(materialText(part, material.chainPem))
 }
+
+const combinedDigest = (certificates: string, spkiDigest: string) => sha256Hex(`${sha256Hex(certificates)} ${spkiDigest}`)
 
 /**
  * `replaces` of the step that overwrites a file with this content. Hex.
@@ -22,11 +35,26 @@ export function materialDigest(part: MaterialPart, material: PlanMaterial): stri
  * can't be read as one (encrypted, empty, damaged) is named by the SHA-256 of its bytes.
  */
 export function fileDigest(part: MaterialPart, content: Uint8Array): string {
-  if (part !== 'key') return sha256Hex(content)
+  if (part === 'key') return keyDigest(content) ?? sha256Hex(content)
+  if (part !== 'full-chain-and-key') return sha256Hex(content)
+  const text = Buffer.from(content).toString('latin1')
+  const key = keyDigest(content)
+  return key === undefined ? sha256Hex(content) : combinedDigest(text.replace(keyBlock, ''), key)
+}
+
+const keyBlock = /-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----[^-]*-----END (?:[A-Z]+ )?PRIVATE KEY-----\r?\n?/
+
+/** SHA-256 of the SPKI of the first private key in a PEM text. */
+function keyDigest(content: Uint8Array): string | undefined {
   try {
     const key = createPublicKey(createPrivateKey(Buffer.from(content)))
     return sha256Hex(key.export({ type: 'spki', format: 'der' }))
   } catch {
-    return sha256Hex(content) // not a readable key: the bytes are the only name it has
+    return undefined // not a readable key: the bytes are the only name it has
   }
+}
+
+/** The certificates of a PEM text and nothing else: what a file holds besides, such as a key, stays on the host. */
+export function certificateBlocks(text: string): string {
+  return joinPem(text.match(/-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----[^-]*-----END (?:X509 |TRUSTED )?CERTIFICATE-----/g) ?? [])
 }

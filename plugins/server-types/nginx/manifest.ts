@@ -16,5 +16,6 @@ export const manifest = {
   category: 'web',
   summary: 'nginx, OpenResty, Angie and Tengine: replaces the PEM files a server block names, tests, reloads and proves.',
   fields,
+  identity: ['configurationPath', 'certificatePath', 'keyPath'],
   capabilities: ['detect', 'chain', 'overwrite', 'reload'],
 } as const satisfies ServerTypeManifest<typeof fields>

@@ -1,3 +1,15 @@
+import type { AuthorityTables } from '../authority/authority-store.ts'
+import type { BotTables } from '../bot/bot-store.ts'
+import type { CertificateTables } from '../certificate/certificate-store.ts'
+import type { DeploymentTables } from '../deployment/deployment-store.ts'
+import type { EventTables } from '../event/event-store.ts'
+import type { OrderTables } from '../order/order-store.ts'
+import type { ProofTables } from '../proof/proof-store.ts'
+import type { ActionTables } from '../provisioning/action-store.ts'
+import type { ConfigurationTables } from '../provisioning/configuration-store.ts'
+import type { LocalCaTables } from '../local-ca/local-ca-store.ts'
+import type { SecretTables } from '../secret/data-key-store.ts'
+import type { TaskTables } from '../task/task-store.ts'
 import type { AuditTables } from '../audit/audit-store.ts'
 import type { IdempotencyTables } from '../http/idempotency-store.ts'
 import type { ApiTokenTables } from '../user/api-token-store.ts'
@@ -7,4 +19,4 @@ import type { UserTables } from '../user/user-store.ts'
  * All tables. Each domain declares its own in its store and is named here once.
  * Both databases: ids, times (UTC ISO 8601 text) and JSON are text, booleans are integers 0 and 1.
  */
-export interface Schema extends UserTables, ApiTokenTables, AuditTables, IdempotencyTables {}
+export interface Schema extends AuthorityTables, BotTables, CertificateTables, DeploymentTables, EventTables, OrderTables, ProofTables, ActionTables, ConfigurationTables, TaskTables, SecretTables, LocalCaTables, UserTables, ApiTokenTables, AuditTables, IdempotencyTables {}

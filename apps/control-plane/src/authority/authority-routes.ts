@@ -1,0 +1,28 @@
+import { CertloopError, type Authority as AuthorityResource } from '@certloop/contract'
+import { readCertificate } from '@certloop/pki'
+import { serverTypes } from '@certloop/server-types'
+import type { Database } from '../database/database.ts'
+import { implement, type App } from '../http/index.ts'
+import type { Authority } from './authority.ts'
+import { listAuthorities, type AuthorityRow } from './authority-store.ts'
+
+export interface AuthorityRouteDeps {
+  database: Database
+  authorityOf(id: AuthorityRow['id']): Promise<Authority>
+  /** Issuing certificate first, root last. */
+  chainOf(id: AuthorityRow['id']): Promise<string[]>
+}
+
+export function registerAuthorityRoutes(app: App, { database, authorityOf, chainOf }: AuthorityRouteDeps): void {
+  const show = async (row: AuthorityRow): Promise<AuthorityResource> => {
+    const [authority, chainPem] = [await authorityOf(row.id), await chainOf(row.id)]
+    const [issuer] = chainPem
+    if (!issuer) throw new CertloopError('INTERNAL', `The authority "${row.name}" has no issuing certificate.`)
+    const { subject, notAfter } = readCertificate(issuer)
+    return { id: row.id, name: row.name, kind: row.kind, title: 'Built-in CA', keyAlgorithms: [...authority.keyAlgorithms], issuerSubject: subject, issuerNotAfter: notAfter.toISOString(), chainPem, createdAt: row.createdAt }
+  }
+  implement(app, 'listAuthorities', async () => ({ items: await Promise.all((await listAuthorities(database.db)).map(show)) }))
+  implement(app, 'listServerTypes', async () => ({
+    items: serverTypes.all.map(({ manifest: { id, title, category, summary, capabilities, fields } }) => ({ id, title, category, summary, capabilities: [...capabilities], fields })),
+  }))
+}

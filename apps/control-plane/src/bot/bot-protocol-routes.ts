@@ -1,0 +1,44 @@
+import { HelloRequest, HelloResponse, idText, JoinRequest, JoinResponse, LeaseRequest, LeaseResponse, ProgressRequest, ProgressResponse, ResultRequest, TrustAnchor } from '@certloop/contract'
+import { Type } from 'typebox'
+import { iso, toJson } from '../database/columns.ts'
+import { announce } from '../event/event-store.ts'
+import { implementBotRoute, type App } from '../http/index.ts'
+import { releaseLeases } from '../task/task-store.ts'
+import { updateBot } from './bot-store.ts'
+import { join, type JoinDeps } from './join.ts'
+import { leaseWork, reportProgress, reportResult, type LeaseDeps } from './leases.ts'
+
+const taskParams = Type.Object({ id: idText('tsk') }, { additionalProperties: false })
+
+/** The bot protocol below /bot/v1; packages/contract/src/bot/paths.ts lists the calls. */
+export function registerBotProtocol(app: App, deps: JoinDeps & LeaseDeps & { trustAnchorPem: () => Promise<string> }): void {
+  const { database, now } = deps
+  implementBotRoute(app, { operationId: 'botTrustAnchor', method: 'GET', path: '/trust-anchor', access: 'public', summary: 'The trust anchor, to be compared with the pin of the join token', response: TrustAnchor, status: 200 },
+    async () => ({ certificatePem: await deps.trustAnchorPem() }))
+
+  implementBotRoute(app, { operationId: 'botJoin', method: 'POST', path: '/join', access: 'public', summary: 'Join with a one-time token', body: JoinRequest, response: JoinResponse, status: 200 },
+    async ({ body }) => join(deps, body))
+
+  implementBotRoute(app, { operationId: 'botHello', method: 'POST', path: '/hello', access: 'bot', summary: 'A bot started; the work its earlier process held is free again', body: HelloRequest, response: HelloResponse, status: 200 },
+    async ({ bot, body }) => {
+      await database.transaction(async (tx, wake) => {
+        await updateBot(tx, bot.botId, { bootId: body.bootId, version: body.version, host: toJson(body.host), lastContactAt: iso(now()) })
+        await releaseLeases(tx, bot.botId, body.bootId, now())
+        announce(wake, 'bot', bot.botId)
+      })
+      return { now: iso(now()), name: bot.name }
+    })
+
+  implementBotRoute(app, { operationId: 'botLease', method: 'POST', path: '/tasks/lease', access: 'bot', summary: 'Long poll for work', body: LeaseRequest, response: LeaseResponse, status: 200 },
+    async ({ bot, body, request }) => {
+      const gone = new AbortController()
+      request.raw.socket.once('close', () => { gone.abort() })
+      return { tasks: await leaseWork(deps, bot.botId, body, gone.signal) }
+    })
+
+  implementBotRoute(app, { operationId: 'botProgress', method: 'POST', path: '/tasks/{id}/progress', access: 'bot', summary: 'Renew the lease and tell what goes on', params: taskParams, body: ProgressRequest, response: ProgressResponse, status: 200 },
+    async ({ bot, params, body }) => ({ leaseUntil: iso(await reportProgress(deps, bot.botId, params.id, body)) }))
+
+  implementBotRoute(app, { operationId: 'botResult', method: 'POST', path: '/tasks/{id}/result', access: 'bot', summary: 'End a task with its result', params: taskParams, body: ResultRequest, response: null, status: 204 },
+    async ({ bot, params, body }) => { await reportResult(deps, bot.botId, params.id, body); return undefined })
+}

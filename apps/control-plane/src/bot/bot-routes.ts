@@ -1,0 +1,55 @@
+import { CertloopError, type Bot, type BotDetail, type BotId } from '@certloop/contract'
+import { iso } from '../database/columns.ts'
+import type { Db, Tx } from '../database/database.ts'
+import { listDeployments } from '../deployment/deployment-store.ts'
+import { addEvent, announce, listEvents } from '../event/event-store.ts'
+import { implement, type App } from '../http/index.ts'
+import { addTask } from '../task/task-store.ts'
+import { botStatus, getBot, hostOf, latestScan, listBots, openTokenExpiry, updateBot, type BotRow } from './bot-store.ts'
+import { announceBot, type JoinDeps } from './join.ts'
+
+async function toBot(db: Db | Tx, row: BotRow, now: Date): Promise<Bot> {
+  const scan = await latestScan(db, row.id)
+  return {
+    id: row.id, name: row.name, status: botStatus(row, now), purpose: row.purpose, version: row.version, host: hostOf(row), lastContactAt: row.lastContactAt, joinedAt: row.joinedAt,
+    tokenExpiresAt: row.joinedAt ? null : await openTokenExpiry(db, row.id), lastScanAt: scan?.at ?? null, serverCount: scan?.servers.length ?? 0, createdAt: row.createdAt,
+  }
+}
+
+async function detail(db: Db, id: BotId, now: Date): Promise<BotDetail> {
+  const row = await getBot(db, id)
+  const scan = await latestScan(db, id)
+  const { items } = await listDeployments(db, { botId: id, limit: 50 })
+  return { ...await toBot(db, row, now), servers: scan?.servers ?? [], scanProblems: scan?.problems ?? [], events: await listEvents(db, { botId: id }, 100), deployments: items }
+}
+
+const joinCommand = (token: string) => `npm run bot -- join ${token} && npm run bot -- run`
+
+export function registerBotRoutes(app: App, deps: JoinDeps): void {
+  const { database, now } = deps
+  const { db } = database
+
+  implement(app, 'listBots', async () => ({ items: await Promise.all((await listBots(db)).map((row) => toBot(db, row, now()))) }))
+  implement(app, 'getBot', async ({ params }) => detail(db, params.id, now()))
+  implement(app, 'createBot', async ({ body, who }) => {
+    const made = await database.transaction((tx, wake) => announceBot(tx, wake, deps, { ...body, requester: who.text }))
+    return { bot: await toBot(db, await getBot(db, made.botId), now()), joinToken: made.joinToken, joinCommand: joinCommand(made.joinToken), expiresAt: made.expiresAt }
+  })
+  implement(app, 'scanBot', async ({ params, who }) => database.transaction(async (tx, wake) => {
+    const bot = await getBot(tx, params.id)
+    if (bot.revokedAt || !bot.joinedAt) throw new CertloopError('ACTION_NOT_POSSIBLE', `The bot "${bot.name}" ${bot.revokedAt ? 'was revoked' : 'has not joined yet'}.`)
+    await addEvent(tx, { kind: 'bot.scan-asked', message: 'A scan of the host was asked for.', requester: who.text, botId: bot.id }, now())
+    return { taskId: await addTask(tx, wake, { executor: bot.id, kind: 'scan-host', subject: bot.id }, now()) }
+  }))
+  implement(app, 'revokeBot', async ({ params, who }) => {
+    await database.transaction(async (tx, wake) => {
+      const bot = await getBot(tx, params.id)
+      if (!bot.revokedAt) {
+        await updateBot(tx, bot.id, { revokedAt: iso(now()) })
+        await addEvent(tx, { kind: 'bot.revoked', message: `The bot "${bot.name}" was revoked.`, requester: who.text, botId: bot.id }, now())
+      }
+      announce(wake, 'bot', bot.id)
+    })
+    return toBot(db, await getBot(db, params.id), now())
+  })
+}

@@ -1,0 +1,87 @@
+import { CertloopError, newId, type Bot, type BotId, type BotStatus, type HostFacts, type HostScan, type Id } from '@certloop/contract'
+import type { Selectable } from 'kysely'
+import { fromJson, fromJsonOrNull, iso, toJson } from '../database/columns.ts'
+import type { Db, Tx } from '../database/database.ts'
+
+export type BotPurpose = Bot['purpose']
+export interface BotTable {
+  id: BotId
+  name: string
+  purpose: BotPurpose
+  publicKeyPem: string | null
+  identityPem: string | null
+  version: string | null
+  host: string | null
+  bootId: string | null
+  lastContactAt: string | null
+  joinedAt: string | null
+  revokedAt: string | null
+  createdAt: string
+}
+export interface JoinTokenTable { id: Id<'jtk'>; botId: BotId; secretHash: string; activeFrom: string; expiresAt: string; usedAt: string | null; createdAt: string }
+/** The newest scan of each bot. */
+export interface HostScanTable { botId: BotId; at: string; scan: string }
+export interface BotTables { bot: BotTable; joinToken: JoinTokenTable; hostScan: HostScanTable }
+export type BotRow = Selectable<BotTable>
+export type JoinTokenRow = Selectable<JoinTokenTable>
+
+/** A bot polls every 25 seconds; silent for longer than this it counts as inactive. */
+const inactiveAfterMs = 90_000
+
+export function botStatus(bot: BotRow, now: Date): BotStatus {
+  if (bot.revokedAt) return 'revoked'
+  if (!bot.joinedAt) return 'never-joined'
+  return bot.lastContactAt && now.getTime() - new Date(bot.lastContactAt).getTime() < inactiveAfterMs ? 'active' : 'inactive'
+}
+
+export async function insertBot(tx: Tx, bot: { name: string; purpose: BotPurpose }, now: Date): Promise<BotId> {
+  const id = newId('bot', now)
+  await tx.insertInto('bot').values({ id, ...bot, publicKeyPem: null, identityPem: null, version: null, host: null, bootId: null, lastContactAt: null, joinedAt: null, revokedAt: null, createdAt: iso(now) }).execute()
+  return id
+}
+export async function findBot(db: Db | Tx, id: BotId): Promise<BotRow | undefined> {
+  return db.selectFrom('bot').selectAll().where('id', '=', id).executeTakeFirst()
+}
+/** @throws CertloopError NOT_FOUND */
+export async function getBot(db: Db | Tx, id: BotId): Promise<BotRow> {
+  const row = await findBot(db, id)
+  if (!row) throw new CertloopError('NOT_FOUND', `There is no bot ${id}.`, { botId: id })
+  return row
+}
+export async function listBots(db: Db | Tx): Promise<BotRow[]> {
+  return db.selectFrom('bot').selectAll().orderBy('id').execute()
+}
+export async function updateBot(db: Db | Tx, id: BotId, changes: Partial<BotTable>): Promise<void> {
+  await db.updateTable('bot').set(changes).where('id', '=', id).execute()
+}
+/** Names of bots by id, for showing. */
+export async function botNames(db: Db | Tx): Promise<Map<BotId, string>> {
+  const rows = await db.selectFrom('bot').select(['id', 'name']).execute()
+  return new Map(rows.map((r) => [r.id, r.name]))
+}
+
+export async function insertJoinToken(tx: Tx, token: Omit<JoinTokenTable, 'usedAt' | 'createdAt'>, now: Date): Promise<void> {
+  await tx.insertInto('joinToken').values({ ...token, usedAt: null, createdAt: iso(now) }).execute()
+}
+export async function findJoinToken(db: Db | Tx, id: Id<'jtk'>): Promise<JoinTokenRow | undefined> {
+  return db.selectFrom('joinToken').selectAll().where('id', '=', id).executeTakeFirst()
+}
+/** False when it was used already, also by a request at the same moment. */
+export async function useJoinToken(tx: Tx, id: Id<'jtk'>, now: Date): Promise<boolean> {
+  const { numUpdatedRows } = await tx.updateTable('joinToken').set({ usedAt: iso(now) }).where('id', '=', id).where('usedAt', 'is', null).executeTakeFirst()
+  return numUpdatedRows > 0n
+}
+export async function openTokenExpiry(db: Db | Tx, botId: BotId): Promise<string | null> {
+  const row = await db.selectFrom('joinToken').select('expiresAt').where('botId', '=', botId).where('usedAt', 'is', null).orderBy('id', 'desc').executeTakeFirst()
+  return row?.expiresAt ?? null
+}
+
+export async function saveScan(tx: Tx, botId: BotId, scan: HostScan): Promise<void> {
+  const row = { at: scan.at, scan: toJson(scan) }
+  await tx.insertInto('hostScan').values({ botId, ...row }).onConflict((c) => c.column('botId').doUpdateSet(row)).execute()
+}
+export async function latestScan(db: Db | Tx, botId: BotId): Promise<HostScan | undefined> {
+  const row = await db.selectFrom('hostScan').select('scan').where('botId', '=', botId).executeTakeFirst()
+  return row && fromJson<HostScan>(row.scan)
+}
+export const hostOf = (bot: BotRow): HostFacts | null => fromJsonOrNull<HostFacts>(bot.host)

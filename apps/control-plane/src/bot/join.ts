@@ -1,0 +1,77 @@
+import { createHash, createPublicKey, randomBytes, timingSafeEqual } from 'node:crypto'
+import { CertloopError, encodeJoinToken, newId, type BotId, type JoinRequest, type JoinResponse } from '@certloop/contract'
+import { iso, toJson } from '../database/columns.ts'
+import type { Database, Tx } from '../database/database.ts'
+import { addEvent, announce } from '../event/event-store.ts'
+import { addTask } from '../task/task-store.ts'
+import type { Wakes } from '../task/task-kinds.ts'
+import { findJoinToken, getBot, insertBot, insertJoinToken, updateBot, useJoinToken, type BotPurpose, type JoinTokenRow } from './bot-store.ts'
+
+const defaultWindowHours = 24
+const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
+
+export interface JoinDeps {
+  database: Database
+  now: () => Date
+  publicUrl: () => string
+  /** SHA-256 of the SPKI of the trust anchor, hex. */
+  trustPin: () => Promise<string>
+  /** An identity certificate for the key of a bot, PEM. */
+  issueIdentity(bot: { id: BotId; publicKeyPem: string }): Promise<string>
+}
+export interface NewBot { name: string; purpose?: BotPurpose | undefined; activeFrom?: string | undefined; expiresAt?: string | undefined; requester: string }
+
+/** Announces a bot and makes its join token, whose text is known only now. @throws CertloopError INPUT_INVALID for a window that ends before it begins */
+export async function announceBot(tx: Tx, wake: Wakes, deps: JoinDeps, input: NewBot): Promise<{ botId: BotId; joinToken: string; expiresAt: string }> {
+  const now = deps.now()
+  const activeFrom = input.activeFrom ? new Date(input.activeFrom) : now
+  const expiresAt = input.expiresAt ? new Date(input.expiresAt) : new Date(activeFrom.getTime() + defaultWindowHours * 3_600_000)
+  if (expiresAt <= activeFrom || expiresAt <= now) throw new CertloopError('INPUT_INVALID', 'The activation window ends before it begins.', { fields: ['body.expiresAt: must lie after activeFrom and in the future'] })
+  const secret = randomBytes(32).toString('base64url')
+  const botId = await insertBot(tx, { name: input.name, purpose: input.purpose ?? 'both' }, now)
+  const id = newId('jtk', now)
+  await insertJoinToken(tx, { id, botId, secretHash: sha256(secret), activeFrom: iso(activeFrom), expiresAt: iso(expiresAt) }, now)
+  await addEvent(tx, { kind: 'bot.announced', message: `The bot "${input.name}" may join until ${iso(expiresAt)}.`, requester: input.requester, botId }, now)
+  announce(wake, 'bot', botId)
+  return { botId, joinToken: encodeJoinToken({ url: deps.publicUrl(), pin: await deps.trustPin(), id, secret }), expiresAt: iso(expiresAt) }
+}
+
+function checkToken(token: JoinTokenRow | undefined, secret: string, now: Date): asserts token is JoinTokenRow {
+  const unknown = () => new CertloopError('JOIN_TOKEN_UNKNOWN', 'This join token is not known here.')
+  if (!token || !timingSafeEqual(Buffer.from(token.secretHash, 'hex'), Buffer.from(sha256(secret), 'hex'))) throw unknown()
+  if (token.usedAt) throw new CertloopError('JOIN_TOKEN_USED', `The join token was used at ${token.usedAt}.`)
+  if (new Date(token.activeFrom) > now) throw new CertloopError('JOIN_TOKEN_NOT_YET_ACTIVE', `The join token works from ${token.activeFrom}.`)
+  if (new Date(token.expiresAt) <= now) throw new CertloopError('JOIN_TOKEN_EXPIRED', `The join token worked until ${token.expiresAt}.`)
+}
+
+function checkKey(publicKeyPem: string): void {
+  const bad = (error?: unknown) => new CertloopError('INPUT_INVALID', 'The public key of the bot is not an Ed25519 key in PEM.', { fields: ['body.publicKeyPem: not an Ed25519 public key'] }, error)
+  try {
+    if (createPublicKey(publicKeyPem).asymmetricKeyType !== 'ed25519') throw bad()
+  } catch (error) {
+    throw error instanceof CertloopError ? error : bad(error)
+  }
+}
+
+/** Lets a bot in: checks and uses up its token, stores its key and orders the first scan of its host. */
+export async function join(deps: JoinDeps, request: JoinRequest): Promise<JoinResponse> {
+  const { database } = deps
+  const now = deps.now()
+  const known = await findJoinToken(database.db, request.tokenId)
+  checkToken(known, request.secret, now)
+  checkKey(request.publicKeyPem)
+  // Before the token is used up: when no identity can be had, the token still works.
+  const identityPem = await deps.issueIdentity({ id: known.botId, publicKeyPem: request.publicKeyPem })
+  return database.transaction(async (tx, wake) => {
+    const token = await findJoinToken(tx, request.tokenId)
+    checkToken(token, request.secret, now)
+    const bot = await getBot(tx, token.botId)
+    if (bot.revokedAt) throw new CertloopError('BOT_REVOKED', `The bot "${bot.name}" was revoked before it joined.`)
+    if (!await useJoinToken(tx, token.id, now)) throw new CertloopError('JOIN_TOKEN_USED', 'The join token was used at this moment by another bot.')
+    await updateBot(tx, bot.id, { publicKeyPem: request.publicKeyPem, identityPem, version: request.version, host: toJson(request.host), joinedAt: iso(now), lastContactAt: iso(now) })
+    await addEvent(tx, { kind: 'bot.joined', message: `"${bot.name}" joined from ${request.host.hostName}.`, botId: bot.id }, now)
+    await addTask(tx, wake, { executor: bot.id, kind: 'scan-host', subject: bot.id }, now)
+    announce(wake, 'bot', bot.id)
+    return { botId: bot.id, name: bot.name, purpose: bot.purpose, identityPem }
+  })
+}

@@ -1,0 +1,112 @@
+import type { CertificateId, WireError } from '@certloop/contract'
+import { fromBit, fromJson, iso, toJson } from '../database/columns.ts'
+import type { Tx } from '../database/database.ts'
+import { deploymentsOf, type DeploymentRow } from '../deployment/deployment-store.ts'
+import { isOpenDeployment } from '../deployment/deployment-state.ts'
+import { announce } from '../event/event-store.ts'
+import { isOpenOrder } from '../order/order-state.ts'
+import { ordersOf, type OrderRow } from '../order/order-store.ts'
+import { latestActions, type ActionRow } from '../provisioning/action-store.ts'
+import { findConfiguration, renewalOf, targetsOf, type ConfigurationRow } from '../provisioning/configuration-store.ts'
+import { nextCheck, renewalTime } from '../renewal/renewal-time.ts'
+import { addTask, removeTask } from '../task/task-store.ts'
+import type { Wakes } from '../task/task-kinds.ts'
+import { allInSync, deriveStatus, endOf, nextStatusChange, type Evidence } from './certificate-status.ts'
+import { findCertificate, installationsOf, updateCertificate, versionsOf, type CertificateRow, type VersionRow } from './certificate-store.ts'
+
+/** What a certificate's status and renewal time follow from, as read from the rows. */
+interface Known {
+  certificate: CertificateRow
+  configuration: ConfigurationRow | undefined
+  current: VersionRow | undefined
+  actions: ActionRow[]
+  evidence: Evidence
+}
+
+async function read(tx: Tx, certificate: CertificateRow): Promise<Known> {
+  const { id } = certificate
+  const configuration = await findConfiguration(tx, id)
+  const [versions, orders, deployments, actions, installations, targets] = [
+    await versionsOf(tx, id), await ordersOf(tx, id), await deploymentsOf(tx, id), await latestActions(tx, id, 20), await installationsOf(tx, id), await targetsOf(tx, id),
+  ]
+  const current = versions.find((v) => v.source === 'order') ?? versions[0]
+  const openOrder = orders.find((o) => isOpenOrder(o.state))
+  const renewal = configuration ? renewalOf(configuration) : undefined
+  const evidence: Evidence = {
+    management: certificate.management,
+    configuration: !configuration ? 'none' : fromBit(configuration.complete) ? 'complete' : 'draft',
+    targetCount: targets.length,
+    renewalDaysBefore: renewal?.enabled ? renewal.daysBefore : null,
+    current: current ? { fingerprint: current.fingerprint, notAfter: new Date(current.notAfter), source: current.source } : null,
+    openOrder: openOrder ?? null,
+    openDeployments: deployments.filter((d) => isOpenDeployment(d.state)),
+    failure: latestFailure(actions, orders, deployments),
+    installations: installations.map((i) => ({ title: i.title, state: i.state, notAfter: endOfVersion(versions, i.versionId) })),
+  }
+  return { certificate, configuration, current, actions, evidence }
+}
+
+const endOfVersion = (versions: readonly VersionRow[], id: VersionRow['id'] | null): Date | null => {
+  const version = versions.find((v) => v.id === id)
+  return version ? new Date(version.notAfter) : null
+}
+
+/** What went wrong in the newest action that orders or deploys, when it ended badly. */
+function latestFailure(actions: readonly ActionRow[], orders: readonly OrderRow[], deployments: readonly DeploymentRow[]): Evidence['failure'] {
+  const action = actions.find((a) => a.kind !== 'initiate' && a.kind !== 'recheck-pinning')
+  if (!action) return null
+  const worst = deployments.find((d) => d.actionId === action.id && d.state === 'failed') ?? deployments.find((d) => d.actionId === action.id && d.state === 'rolled-back')
+  if (worst?.error) return { kind: 'deployment', state: worst.state as 'failed' | 'rolled-back', error: fromJson<WireError>(worst.error) }
+  const order = orders.find((o) => o.actionId === action.id && o.state === 'failed')
+  return order?.error ? { kind: 'order', state: 'failed', error: fromJson<WireError>(order.error) } : null
+}
+
+/** When an automatic renewal last ended badly; undefined when the newest one did not. */
+export function lastFailedRenewal(actions: readonly ActionRow[], since: Date): Date | undefined {
+  const newest = actions.find((a) => a.requester === 'schedule')
+  return newest?.state === 'failed' && newest.endedAt && new Date(newest.endedAt) > since ? new Date(newest.endedAt) : undefined
+}
+
+/** An automatic renewal that issued and could not be deployed everywhere: it is deployed again at each check. */
+const wantsRedeployment = ({ current, evidence }: Known, failedAt: Date | undefined): boolean =>
+  failedAt !== undefined && current?.source === 'order' && evidence.targetCount > 0 && !allInSync(evidence)
+
+function renewalAt(known: Known): Date | null {
+  const { certificate, configuration, current, actions } = known
+  if (!configuration || !current || certificate.management !== 'managed' || !fromBit(configuration.complete)) return null
+  const settings = renewalOf(configuration)
+  if (!settings.enabled) return null
+  const createdAt = new Date(current.createdAt)
+  const failedAt = lastFailedRenewal(actions, createdAt)
+  if (failedAt && wantsRedeployment(known, failedAt)) return nextCheck(failedAt, settings)
+  return renewalTime({ createdAt, notAfter: new Date(current.notAfter) }, settings, failedAt)
+}
+
+/**
+ * Derives status, problem and next renewal from the rows and writes them with the tasks that time will ask for.
+ * Belongs into every transaction that changes what they follow from.
+ */
+export async function refreshCertificate(tx: Tx, wake: Wakes, id: CertificateId, now: Date): Promise<RenewalDue | undefined> {
+  const certificate = await findCertificate(tx, id)
+  if (!certificate) return undefined
+  const known = await read(tx, certificate)
+  const { current } = known
+  const { status, reason, problem } = deriveStatus(known.evidence, now)
+  const due = renewalAt(known)
+  const changes = {
+    status, statusReason: reason, problem: problem ? toJson(problem) : null, currentVersionId: known.current?.id ?? null, notAfter: endOf(known.evidence)?.toISOString() ?? null, nextRenewalAt: due ? iso(due) : null, updatedAt: iso(now),
+  }
+  await updateCertificate(tx, id, changes)
+  const renew = `renew:${id}`
+  // While an action runs, nothing is fired; its end comes here again.
+  const busy = known.actions.some((a) => a.endedAt === null)
+  if (due && !busy) await addTask(tx, wake, { executor: 'control-plane', kind: 'renew', subject: id, notBefore: due, dedupe: renew, maxAttempts: 1_000_000 }, now)
+  else await removeTask(tx, renew)
+  const boundary = nextStatusChange(known.evidence, now)
+  if (boundary) await addTask(tx, wake, { executor: 'control-plane', kind: 'refresh-certificate', subject: id, notBefore: boundary, dedupe: `refresh:${id}` }, now)
+  announce(wake, 'certificate', id)
+  return due && !busy ? { at: due, kind: wantsRedeployment(known, current && lastFailedRenewal(known.actions, new Date(current.createdAt))) ? 'deploy' : 'rotate' } : undefined
+}
+
+/** What the schedule will do next, and when. */
+export interface RenewalDue { at: Date; kind: 'rotate' | 'deploy' }

@@ -1,0 +1,79 @@
+import { actionPermissions, CertloopError, type TimelineEvent } from '@certloop/contract'
+import { checkNames } from '@certloop/pki'
+import type { Database } from '../database/database.ts'
+import { addEvent, announce, listEvents } from '../event/event-store.ts'
+import { implement, requirePermission, type App } from '../http/index.ts'
+import { findAction, toAction } from '../provisioning/action-store.ts'
+import { actionFacts, startAction } from '../provisioning/actions.ts'
+import { whyNot } from '../provisioning/action-rules.ts'
+import { configure, type ConfigurationDeps } from '../provisioning/configuration.ts'
+import { removeTask } from '../task/task-store.ts'
+import { refreshCertificate } from './certificate-refresh.ts'
+import { deleteCertificate, getCertificate, insertCertificate, listCertificates, updateCertificate } from './certificate-store.ts'
+import { readCertificateDetail, toSummary } from './certificate-view.ts'
+
+export interface CertificateRouteDeps extends ConfigurationDeps { database: Database }
+
+const pageOf = <T extends { id: string }>(rows: T[], limit: number) => ({ items: rows.slice(0, limit), nextCursor: rows.length > limit ? rows[limit - 1]?.id ?? null : null })
+
+export function registerCertificateRoutes(app: App, deps: CertificateRouteDeps): void {
+  const { database, now } = deps
+  const { db } = database
+
+  implement(app, 'listCertificates', async ({ query }) => {
+    const { rows, nextCursor } = await listCertificates(db, { ...query, limit: query.limit ?? 50 })
+    return { items: await Promise.all(rows.map((row) => toSummary(db, row))), nextCursor }
+  })
+  implement(app, 'getCertificate', async ({ params }) => readCertificateDetail(db, params.id, now()))
+  implement(app, 'createCertificate', async ({ body, who }) => {
+    const names = checkNames(body.names)
+    const id = await database.transaction(async (tx, wake) => {
+      const made = await insertCertificate(tx, { name: body.name ?? names[0] ?? '', names, management: 'managed', status: 'configuration-pending' }, now())
+      await addEvent(tx, { kind: 'certificate.created', message: 'Taken under care.', requester: who.text, certificateId: made }, now())
+      await refreshCertificate(tx, wake, made, now())
+      return made
+    })
+    return readCertificateDetail(db, id, now())
+  })
+  implement(app, 'setManagement', async ({ params, body, who }) => {
+    await database.transaction(async (tx, wake) => {
+      const before = await getCertificate(tx, params.id)
+      if (before.management === body.management) return
+      await updateCertificate(tx, params.id, { management: body.management })
+      await addEvent(tx, { kind: 'certificate.management', message: `It is ${body.management} now; it was ${before.management}.`, requester: who.text, certificateId: params.id }, now())
+      await refreshCertificate(tx, wake, params.id, now())
+    })
+    return readCertificateDetail(db, params.id, now())
+  })
+  implement(app, 'setConfiguration', async ({ params, body, who }) => {
+    await database.transaction((tx, wake) => configure(tx, wake, deps, params.id, body, who.text))
+    return readCertificateDetail(db, params.id, now())
+  })
+  implement(app, 'deleteCertificate', async ({ params, who }) => {
+    await database.transaction(async (tx, wake) => {
+      const { name } = await getCertificate(tx, params.id)
+      const why = whyNot('delete', await actionFacts(tx, params.id))
+      if (why) throw new CertloopError('ACTION_NOT_POSSIBLE', `"delete" is not possible now. ${why}`)
+      for (const dedupe of ['renew', 'refresh']) await removeTask(tx, `${dedupe}:${params.id}`)
+      await deleteCertificate(tx, params.id)
+      await addEvent(tx, { kind: 'certificate.deleted', message: `"${name}" is no longer tracked; the servers were left alone.`, requester: who.text, certificateId: params.id }, now())
+      announce(wake, 'certificate', params.id)
+    })
+    return undefined
+  })
+  implement(app, 'getTimeline', async ({ params, query }) => {
+    await getCertificate(db, params.id)
+    const limit = query.limit ?? 50
+    return pageOf<TimelineEvent>(await listEvents(db, { certificateId: params.id }, limit + 1, query.cursor), limit)
+  })
+  implement(app, 'startAction', async ({ params, body, who }) => {
+    requirePermission(who, actionPermissions[params.action])
+    const action = await database.transaction((tx, wake) => startAction(tx, wake, { certificateId: params.id, kind: params.action, requester: who.text, ...body }, now()))
+    return toAction(db, action)
+  })
+  implement(app, 'getAction', async ({ params }) => {
+    const action = await findAction(db, params.id)
+    if (!action) throw new CertloopError('NOT_FOUND', `There is no action ${params.id}.`)
+    return toAction(db, action)
+  })
+}

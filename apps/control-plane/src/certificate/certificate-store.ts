@@ -1,0 +1,192 @@
+import { CertloopError, newId, type BotId, type CertificateId, type CertificateStatus, type CertificateVersion, type InstallationState, type KeyCustody, type KeyId, type Management, type OrderId, type ServedCertificate, type VersionId, type WireError, type InstallationId } from '@certloop/contract'
+import { sql, type Selectable } from 'kysely'
+import { fromJson, iso, toJson } from '../database/columns.ts'
+import type { Db, Tx } from '../database/database.ts'
+
+/** An identity under care. `status`, `statusReason`, `problem`, `notAfter` and `nextRenewalAt` are derived; see certificate-status.ts. */
+export interface CertificateTable {
+  id: CertificateId
+  name: string
+  names: string
+  searchText: string
+  management: Management
+  status: CertificateStatus
+  statusReason: string
+  problem: string | null
+  currentVersionId: VersionId | null
+  notAfter: string | null
+  nextRenewalAt: string | null
+  createdAt: string
+  updatedAt: string
+}
+/** One X.509 certificate; never changed. */
+export interface VersionTable {
+  id: VersionId
+  certificateId: CertificateId
+  fingerprint: string
+  serialNumber: string
+  subject: string
+  issuer: string
+  names: string
+  notBefore: string
+  notAfter: string
+  keyAlgorithm: string
+  signatureAlgorithm: string
+  spkiDigest: string
+  custody: KeyCustody
+  /** The bot whose host holds the key, for custody endpoint. */
+  keyBotId: BotId | null
+  keyId: KeyId | null
+  orderId: OrderId | null
+  source: 'order' | 'discovery'
+  chainPem: string
+  createdAt: string
+}
+/** One place where a certificate is, or should be. */
+export interface InstallationTable {
+  id: InstallationId
+  certificateId: CertificateId
+  botId: BotId
+  serverType: string
+  placeKey: string
+  title: string
+  fields: string
+  names: string
+  versionId: VersionId | null
+  fingerprint: string | null
+  state: InstallationState
+  served: string
+  firstSeenAt: string
+  lastSeenAt: string
+}
+export interface CertificateTables { certificate: CertificateTable; certificateVersion: VersionTable; installation: InstallationTable }
+export type CertificateRow = Selectable<CertificateTable>
+export type VersionRow = Selectable<VersionTable>
+export type InstallationRow = Selectable<InstallationTable>
+
+export async function insertCertificate(tx: Tx, certificate: { name: string; names: readonly string[]; management: Management; status: CertificateStatus }, now: Date): Promise<CertificateId> {
+  const id = newId('crt', now)
+  const { name, names, management, status } = certificate
+  await tx.insertInto('certificate').values({
+    id, name, names: toJson(names), searchText: [name, ...names].join(' ').toLowerCase(), management, status, statusReason: '', problem: null, currentVersionId: null, notAfter: null, nextRenewalAt: null, createdAt: iso(now), updatedAt: iso(now),
+  }).execute()
+  return id
+}
+
+export async function findCertificate(db: Db | Tx, id: CertificateId): Promise<CertificateRow | undefined> {
+  return db.selectFrom('certificate').selectAll().where('id', '=', id).executeTakeFirst()
+}
+
+/** @throws CertloopError NOT_FOUND */
+export async function getCertificate(db: Db | Tx, id: CertificateId): Promise<CertificateRow> {
+  const row = await findCertificate(db, id)
+  if (!row) throw new CertloopError('NOT_FOUND', `There is no certificate ${id}.`, { certificateId: id })
+  return row
+}
+
+export async function updateCertificate(tx: Tx, id: CertificateId, changes: Partial<CertificateTable>): Promise<void> {
+  await tx.updateTable('certificate').set(changes).where('id', '=', id).execute()
+}
+
+export interface CertificateQuery {
+  search?: string | undefined
+  status?: CertificateStatus | undefined
+  management?: Management | undefined
+  sort?: 'name' | 'notAfter' | '-notAfter' | '-createdAt' | undefined
+  limit: number
+  cursor?: string | undefined
+}
+const sorts = { name: ['name', 'asc'], notAfter: ['notAfter', 'asc'], '-notAfter': ['notAfter', 'desc'], '-createdAt': ['createdAt', 'desc'] } as const
+/** Certificates without a date sort as if they never ended. */
+const never = '9999'
+
+/** One page by keyset: the cursor holds the sort value and id of the last row. */
+export async function listCertificates(db: Db, q: CertificateQuery): Promise<{ rows: CertificateRow[]; nextCursor: string | null }> {
+  const [column, direction] = sorts[q.sort ?? 'name']
+  let query = db.selectFrom('certificate').selectAll()
+  if (q.search) query = query.where('searchText', 'like', `%${q.search.toLowerCase().replaceAll(/[%_\\]/g, (c) => `\\${c}`)}%`)
+  if (q.status) query = query.where('status', '=', q.status)
+  if (q.management) query = query.where('management', '=', q.management)
+  const value = sql<string>`coalesce(${sql.ref(column)}, ${sql.lit(never)})`
+  const after = readCursor(q.cursor)
+  const op = direction === 'asc' ? '>' : '<'
+  if (after) query = query.where((eb) => eb.or([eb(value, op, after.value), eb.and([eb(value, '=', after.value), eb('id', op, after.id)])]))
+  const rows = await query.orderBy(value, direction).orderBy('id', direction).limit(q.limit + 1).execute()
+  const page = rows.slice(0, q.limit)
+  const last = page.at(-1)
+  return { rows: page, nextCursor: rows.length > q.limit && last ? toJson([last[column] ?? never, last.id]) : null }
+}
+
+function readCursor(cursor: string | undefined): { value: string; id: CertificateId } | undefined {
+  if (cursor === undefined) return undefined
+  try {
+    const [value, id] = JSON.parse(cursor) as unknown[]
+    if (typeof value === 'string' && typeof id === 'string') return { value, id: id as CertificateId }
+  } catch { /* answered below */ }
+  throw new CertloopError('INPUT_INVALID', 'The cursor is not one that this list gave.', { fields: ['query.cursor: not a cursor of this list'] })
+}
+
+export async function deleteCertificate(tx: Tx, id: CertificateId): Promise<void> {
+  for (const table of ['certificateVersion', 'installation', 'proof'] as const) await tx.deleteFrom(table).where('certificateId', '=', id).execute()
+  await tx.deleteFrom('configuration').where('certificateId', '=', id).execute()
+  await tx.deleteFrom('target').where('certificateId', '=', id).execute()
+  await tx.deleteFrom('certificate').where('id', '=', id).execute()
+}
+
+export type NewVersion = Omit<VersionTable, 'id' | 'names' | 'chainPem' | 'createdAt'> & { names: readonly string[]; chainPem: readonly string[] }
+
+export async function insertVersion(tx: Tx, version: NewVersion, now: Date): Promise<VersionId> {
+  const id = newId('ver', now)
+  await tx.insertInto('certificateVersion').values({ ...version, id, names: toJson(version.names), chainPem: toJson(version.chainPem), createdAt: iso(now) }).execute()
+  return id
+}
+export async function findVersion(db: Db | Tx, id: VersionId): Promise<VersionRow | undefined> {
+  return db.selectFrom('certificateVersion').selectAll().where('id', '=', id).executeTakeFirst()
+}
+export async function versionByFingerprint(db: Db | Tx, fingerprint: string): Promise<VersionRow | undefined> {
+  return db.selectFrom('certificateVersion').selectAll().where('fingerprint', '=', fingerprint).executeTakeFirst()
+}
+/** Newest first. */
+export async function versionsOf(db: Db | Tx, id: CertificateId): Promise<VersionRow[]> {
+  return db.selectFrom('certificateVersion').selectAll().where('certificateId', '=', id).orderBy('id', 'desc').execute()
+}
+export const toVersion = (row: VersionRow): CertificateVersion => {
+  const { spkiDigest: _spki, keyId: _key, ...rest } = row
+  return { ...rest, names: fromJson(row.names), chainPem: fromJson(row.chainPem) }
+}
+
+export async function installationsOf(db: Db | Tx, id: CertificateId): Promise<InstallationRow[]> {
+  return db.selectFrom('installation').selectAll().where('certificateId', '=', id).orderBy('id').execute()
+}
+export async function installationsOn(db: Db | Tx, botId: BotId): Promise<InstallationRow[]> {
+  return db.selectFrom('installation').selectAll().where('botId', '=', botId).orderBy('id').execute()
+}
+export async function updateInstallation(tx: Tx, id: InstallationId, changes: Partial<InstallationTable>): Promise<void> {
+  await tx.updateTable('installation').set(changes).where('id', '=', id).execute()
+}
+
+export interface Sighting {
+  certificateId: CertificateId
+  botId: BotId
+  serverType: string
+  placeKey: string
+  title: string
+  fields: Record<string, unknown>
+  names: readonly string[] | null
+  versionId: VersionId | null
+  fingerprint: string | null
+  state: InstallationState
+  served: readonly ServedCertificate[]
+}
+
+/** Writes what was seen at one place; the place is known by bot, server type and place key. */
+export async function recordSighting(tx: Tx, s: Sighting, now: Date): Promise<void> {
+  const at = iso(now)
+  const seen = { certificateId: s.certificateId, versionId: s.versionId, fingerprint: s.fingerprint, state: s.state, served: toJson(s.served), lastSeenAt: at }
+  await tx.insertInto('installation')
+    .values({ ...seen, id: newId('ins', now), botId: s.botId, serverType: s.serverType, placeKey: s.placeKey, title: s.title, fields: toJson(s.fields), names: toJson(s.names ?? []), firstSeenAt: at })
+    .onConflict((c) => c.columns(['botId', 'serverType', 'placeKey']).doUpdateSet({ ...seen, title: s.title, fields: toJson(s.fields), ...(s.names ? { names: toJson(s.names) } : {}) }))
+    .execute()
+}
+
+export const problemText = (error: WireError | null): string | null => (error ? toJson(error) : null)

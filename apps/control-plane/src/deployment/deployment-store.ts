@@ -1,0 +1,146 @@
+import { CertloopError, describeStep, newId, type ActionId, type BotId, type CertificateId, type DeployLogEntry, type DeploymentDetail, type DeploymentId, type DeploymentState, type DeploymentSummary, type Plan, type ServedCertificate, type TargetId, type VersionId, type WireError } from '@certloop/contract'
+import type { Selectable } from 'kysely'
+import { fromBit, fromJson, fromJsonOrNull, iso, toBit, toJson } from '../database/columns.ts'
+import { isUniqueViolation, type Db, type Tx } from '../database/database.ts'
+import { addEvent, announce } from '../event/event-store.ts'
+import type { Wakes } from '../task/task-kinds.ts'
+import { nextDeploymentState, type DeploymentEvent } from './deployment-state.ts'
+
+export interface DeploymentTable {
+  id: DeploymentId
+  certificateId: CertificateId
+  actionId: ActionId | null
+  versionId: VersionId
+  targetId: TargetId
+  botId: BotId
+  state: DeploymentState
+  rollback: number
+  approval: 'automatic' | 'manual'
+  plan: string | null
+  differences: string
+  log: string
+  served: string
+  requester: string
+  reason: string
+  nextAction: string | null
+  deadline: string | null
+  error: string | null
+  createdAt: string
+  updatedAt: string
+}
+export interface DeploymentTables { deployment: DeploymentTable }
+export type DeploymentRow = Selectable<DeploymentTable>
+
+export type NewDeployment = Pick<DeploymentTable, 'certificateId' | 'actionId' | 'versionId' | 'targetId' | 'botId' | 'approval' | 'requester' | 'reason' | 'nextAction'> & { rollback: boolean; deadline: Date }
+
+/** @throws CertloopError ACTION_NOT_POSSIBLE when another deployment works on this target. */
+export async function insertDeployment(tx: Tx, wake: Wakes, d: NewDeployment, now: Date): Promise<DeploymentRow> {
+  const id = newId('dep', now)
+  const row: DeploymentRow = { ...d, id, state: 'planning', rollback: toBit(d.rollback), plan: null, differences: '[]', log: '[]', served: '[]', deadline: iso(d.deadline), error: null, createdAt: iso(now), updatedAt: iso(now) }
+  try {
+    await tx.insertInto('deployment').values(row).execute()
+  } catch (error) {
+    if (isUniqueViolation(error)) throw new CertloopError('ACTION_NOT_POSSIBLE', 'Another deployment is working on this target.', { targetId: d.targetId }, error)
+    throw error
+  }
+  await addEvent(tx, { kind: 'deployment.created', message: d.reason, requester: d.requester, certificateId: d.certificateId, deploymentId: id, botId: d.botId }, now)
+  announce(wake, 'deployment', id, d.certificateId)
+  return row
+}
+
+export interface DeploymentChange {
+  event: DeploymentEvent
+  message: string
+  nextAction?: string | null
+  deadline?: Date | null
+  error?: WireError | null
+  requester?: string
+  plan?: Plan
+  differences?: readonly string[]
+  log?: readonly DeployLogEntry[]
+  served?: readonly ServedCertificate[]
+}
+
+/** One transition with its timeline event. @throws CertloopError CONFLICT when the state no longer allows it. */
+export async function changeDeployment(tx: Tx, wake: Wakes, d: DeploymentRow, change: DeploymentChange, now: Date): Promise<DeploymentRow> {
+  const state = nextDeploymentState(d.state, change.event)
+  const conflict = () => new CertloopError('CONFLICT', `Deployment ${d.id} is ${d.state}; "${change.event}" does not apply.`, { deploymentId: d.id })
+  if (!state) throw conflict()
+  const columns: Partial<DeploymentRow> = {
+    state, reason: change.message, nextAction: change.nextAction ?? null, deadline: change.deadline ? iso(change.deadline) : null, error: change.error ? toJson(change.error) : null, updatedAt: iso(now),
+    ...(change.plan ? { plan: toJson(change.plan) } : {}),
+    ...(change.differences ? { differences: toJson(change.differences) } : {}),
+    ...(change.log ? { log: toJson(change.log) } : {}),
+    ...(change.served ? { served: toJson(change.served) } : {}),
+  }
+  const { numUpdatedRows } = await tx.updateTable('deployment').set(columns).where('id', '=', d.id).where('state', '=', d.state).executeTakeFirst()
+  if (numUpdatedRows === 0n) throw conflict()
+  await addEvent(tx, { kind: `deployment.${change.event}`, message: change.message, error: change.error ?? null, certificateId: d.certificateId, deploymentId: d.id, requester: change.requester ?? null, botId: d.botId }, now)
+  announce(wake, 'deployment', d.id, d.certificateId)
+  return { ...d, ...columns }
+}
+
+/** Adds to the log while the bot works; the final result replaces it whole. */
+export async function appendLog(tx: Tx, wake: Wakes, d: DeploymentRow, entries: readonly DeployLogEntry[], now: Date): Promise<void> {
+  if (entries.length === 0) return
+  const log = [...fromJson<DeployLogEntry[]>(d.log), ...entries].slice(-1000)
+  await tx.updateTable('deployment').set({ log: toJson(log), updatedAt: iso(now) }).where('id', '=', d.id).execute()
+  announce(wake, 'deployment', d.id, d.certificateId)
+}
+
+export async function noteDeployment(tx: Tx, wake: Wakes, d: DeploymentRow, reason: string, nextAction: string, now: Date): Promise<void> {
+  await tx.updateTable('deployment').set({ reason, nextAction, updatedAt: iso(now) }).where('id', '=', d.id).execute()
+  announce(wake, 'deployment', d.id, d.certificateId)
+}
+
+export async function findDeployment(db: Db | Tx, id: DeploymentId): Promise<DeploymentRow | undefined> {
+  return db.selectFrom('deployment').selectAll().where('id', '=', id).executeTakeFirst()
+}
+/** @throws CertloopError NOT_FOUND */
+export async function getDeployment(db: Db | Tx, id: DeploymentId): Promise<DeploymentRow> {
+  const row = await findDeployment(db, id)
+  if (!row) throw new CertloopError('NOT_FOUND', `There is no deployment ${id}.`, { deploymentId: id })
+  return row
+}
+export async function deploymentsOfAction(db: Db | Tx, actionId: ActionId): Promise<DeploymentRow[]> {
+  return db.selectFrom('deployment').selectAll().where('actionId', '=', actionId).orderBy('id').execute()
+}
+/** Newest first. */
+export async function deploymentsOf(db: Db | Tx, certificateId: CertificateId): Promise<DeploymentRow[]> {
+  return db.selectFrom('deployment').selectAll().where('certificateId', '=', certificateId).orderBy('id', 'desc').limit(200).execute()
+}
+
+const joined = (db: Db | Tx) => db.selectFrom('deployment as d')
+  .leftJoin('certificate as c', 'c.id', 'd.certificateId').leftJoin('certificateVersion as v', 'v.id', 'd.versionId').leftJoin('target as t', 't.id', 'd.targetId').leftJoin('bot as b', 'b.id', 'd.botId')
+  .selectAll('d').select(['c.name as certificateName', 'v.fingerprint as fingerprint', 't.title as targetTitle', 't.serverType as serverType', 'b.name as botName'])
+type Joined = Awaited<ReturnType<ReturnType<typeof joined>['executeTakeFirstOrThrow']>>
+
+export interface DeploymentQuery { search?: string | undefined; state?: DeploymentState | undefined; certificateId?: CertificateId | undefined; botId?: BotId | undefined; limit: number; cursor?: string | undefined }
+/** Newest first; the cursor is the id of the last row. */
+export async function listDeployments(db: Db | Tx, q: DeploymentQuery): Promise<{ items: DeploymentSummary[]; nextCursor: string | null }> {
+  let query = joined(db).orderBy('d.id', 'desc').limit(q.limit + 1)
+  if (q.state) query = query.where('d.state', '=', q.state)
+  if (q.certificateId) query = query.where('d.certificateId', '=', q.certificateId)
+  if (q.botId) query = query.where('d.botId', '=', q.botId)
+  if (q.search) query = query.where('c.searchText', 'like', `%${q.search.toLowerCase().replaceAll(/[%_\\]/g, '')}%`)
+  if (q.cursor) query = query.where('d.id', '<', q.cursor as DeploymentId)
+  const rows = await query.execute()
+  const items = rows.slice(0, q.limit).map(toSummary)
+  return { items, nextCursor: rows.length > q.limit ? items.at(-1)?.id ?? null : null }
+}
+
+/** @throws CertloopError NOT_FOUND */
+export async function readDeployment(db: Db | Tx, id: DeploymentId): Promise<DeploymentDetail> {
+  const row = await joined(db).where('d.id', '=', id).executeTakeFirst()
+  if (!row) throw new CertloopError('NOT_FOUND', `There is no deployment ${id}.`, { deploymentId: id })
+  const plan = fromJsonOrNull<Plan>(row.plan)
+  return { ...toSummary(row), plan, planSteps: plan ? plan.steps.map(describeStep) : [], differences: fromJson(row.differences), log: fromJson(row.log), served: fromJson(row.served), rollback: fromBit(row.rollback) }
+}
+
+function toSummary(row: Joined): DeploymentSummary {
+  const { id, certificateId, versionId, targetId, botId, state, requester, reason, nextAction, deadline, createdAt, updatedAt } = row
+  return {
+    id, certificateId, certificateName: row.certificateName ?? certificateId, versionId, fingerprint: row.fingerprint ?? '', targetId, targetTitle: row.targetTitle ?? targetId, serverType: row.serverType ?? '', botId, botName: row.botName ?? botId,
+    state, requester, reason, nextAction, deadline, error: fromJsonOrNull(row.error), createdAt, updatedAt,
+  }
+}

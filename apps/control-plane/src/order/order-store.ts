@@ -1,0 +1,121 @@
+import { CertloopError, newId, type ActionId, type AuthorityId, type BotId, type CertificateId, type KeyAlgorithm, type KeyCustody, type KeyId, type Order, type OrderId, type OrderState, type VersionId, type WireError } from '@certloop/contract'
+import type { Selectable } from 'kysely'
+import { fromJson, fromJsonOrNull, iso, toJson } from '../database/columns.ts'
+import type { Db, Tx } from '../database/database.ts'
+import { addEvent, announce } from '../event/event-store.ts'
+import type { Wakes } from '../task/task-kinds.ts'
+import { nextOrderState, type OrderEvent } from './order-state.ts'
+
+export interface OrderTable {
+  id: OrderId
+  certificateId: CertificateId
+  /** The lifecycle action that asked for it. */
+  actionId: ActionId | null
+  authorityId: AuthorityId
+  state: OrderState
+  names: string
+  commonName: string | null
+  keyAlgorithm: KeyAlgorithm
+  validityDays: number | null
+  custody: KeyCustody
+  /** The bot that makes and keeps the key, for custody endpoint. */
+  botId: BotId | null
+  reuseKeyId: KeyId | null
+  keyId: KeyId | null
+  csrPem: string | null
+  requester: string
+  reason: string
+  nextAction: string | null
+  deadline: string | null
+  versionId: VersionId | null
+  error: string | null
+  createdAt: string
+  updatedAt: string
+}
+export interface OrderTables { certificateOrder: OrderTable }
+export type OrderRow = Selectable<OrderTable>
+
+export type NewOrder = Pick<OrderTable, 'certificateId' | 'actionId' | 'authorityId' | 'commonName' | 'keyAlgorithm' | 'validityDays' | 'custody' | 'botId' | 'reuseKeyId' | 'csrPem' | 'requester' | 'reason' | 'nextAction'> & { names: readonly string[]; deadline: Date }
+
+export async function insertOrder(tx: Tx, wake: Wakes, order: NewOrder, now: Date): Promise<OrderRow> {
+  const id = newId('ord', now)
+  const row: OrderRow = { ...order, id, state: 'pending', names: toJson(order.names), keyId: null, deadline: iso(order.deadline), versionId: null, error: null, createdAt: iso(now), updatedAt: iso(now) }
+  await tx.insertInto('certificateOrder').values(row).execute()
+  await addEvent(tx, { kind: 'order.created', message: order.reason, requester: order.requester, certificateId: order.certificateId, orderId: id, botId: order.botId }, now)
+  announce(wake, 'order', id, order.certificateId)
+  return row
+}
+
+export interface OrderChange {
+  event: OrderEvent
+  message: string
+  reason?: string
+  nextAction?: string | null
+  deadline?: Date | null
+  error?: WireError | null
+  requester?: string
+  keyId?: KeyId
+  csrPem?: string
+  versionId?: VersionId
+}
+
+/**
+ * One transition: new state and timeline event in the caller's transaction.
+ * @throws CertloopError CONFLICT when the order is no longer in a state that allows it.
+ */
+export async function changeOrder(tx: Tx, wake: Wakes, order: OrderRow, change: OrderChange, now: Date): Promise<OrderRow> {
+  const state = nextOrderState(order.state, change.event)
+  const conflict = () => new CertloopError('CONFLICT', `Order ${order.id} is ${order.state}; "${change.event}" does not apply.`, { orderId: order.id })
+  if (!state) throw conflict()
+  const { event, message, error = null, deadline = null, requester = null, keyId, csrPem, versionId } = change
+  const columns: Partial<OrderRow> = {
+    state, reason: change.reason ?? message, nextAction: change.nextAction ?? null, deadline: deadline ? iso(deadline) : null, error: error ? toJson(error) : null, updatedAt: iso(now),
+    ...(keyId === undefined ? {} : { keyId }), ...(csrPem === undefined ? {} : { csrPem }), ...(versionId === undefined ? {} : { versionId }),
+  }
+  const { numUpdatedRows } = await tx.updateTable('certificateOrder').set(columns).where('id', '=', order.id).where('state', '=', order.state).executeTakeFirst()
+  if (numUpdatedRows === 0n) throw conflict()
+  await addEvent(tx, { kind: `order.${event}`, message, error, certificateId: order.certificateId, orderId: order.id, requester, botId: order.botId }, now)
+  announce(wake, 'order', order.id, order.certificateId)
+  return { ...order, ...columns }
+}
+
+export async function findOrder(db: Db | Tx, id: OrderId): Promise<OrderRow | undefined> {
+  return db.selectFrom('certificateOrder').selectAll().where('id', '=', id).executeTakeFirst()
+}
+/** @throws CertloopError NOT_FOUND */
+export async function getOrder(db: Db | Tx, id: OrderId): Promise<OrderRow> {
+  const row = await findOrder(db, id)
+  if (!row) throw new CertloopError('NOT_FOUND', `There is no order ${id}.`, { orderId: id })
+  return row
+}
+export async function ordersOfAction(db: Db | Tx, actionId: ActionId): Promise<OrderRow[]> {
+  return db.selectFrom('certificateOrder').selectAll().where('actionId', '=', actionId).orderBy('id').execute()
+}
+/** Newest first. */
+export async function ordersOf(db: Db | Tx, certificateId: CertificateId): Promise<OrderRow[]> {
+  return db.selectFrom('certificateOrder').selectAll().where('certificateId', '=', certificateId).orderBy('id', 'desc').limit(50).execute()
+}
+
+export interface OrderQuery { search?: string | undefined; state?: OrderState | undefined; certificateId?: CertificateId | undefined; limit: number; cursor?: string | undefined }
+/** Newest first; the cursor is the id of the last row. */
+export async function listOrders(db: Db, q: OrderQuery): Promise<{ items: Order[]; nextCursor: string | null }> {
+  let query = db.selectFrom('certificateOrder as o').innerJoin('certificate as c', 'c.id', 'o.certificateId').innerJoin('authority as a', 'a.id', 'o.authorityId')
+    .selectAll('o').select(['c.name as certificateName', 'a.name as authorityName']).orderBy('o.id', 'desc').limit(q.limit + 1)
+  if (q.state) query = query.where('o.state', '=', q.state)
+  if (q.certificateId) query = query.where('o.certificateId', '=', q.certificateId)
+  if (q.search) query = query.where('c.searchText', 'like', `%${q.search.toLowerCase().replaceAll(/[%_\\]/g, '')}%`)
+  if (q.cursor) query = query.where('o.id', '<', q.cursor as OrderId)
+  const rows = await query.execute()
+  const items = rows.slice(0, q.limit).map(({ certificateName, authorityName, ...row }) => toOrder(row, certificateName, authorityName))
+  return { items, nextCursor: rows.length > q.limit ? items.at(-1)?.id ?? null : null }
+}
+export async function readOrder(db: Db | Tx, id: OrderId): Promise<Order> {
+  const row = await getOrder(db, id)
+  const names = await db.selectFrom('certificate as c').innerJoin('authority as a', (j) => j.onTrue()).where('c.id', '=', row.certificateId).where('a.id', '=', row.authorityId).select(['c.name as certificate', 'a.name as authority']).executeTakeFirst()
+  return toOrder(row, names?.certificate ?? row.certificateId, names?.authority ?? row.authorityId)
+}
+
+function toOrder(row: OrderRow, certificateName: string, authorityName: string): Order {
+  const { id, certificateId, authorityId, state, keyAlgorithm, custody, botId, requester, reason, nextAction, deadline, versionId, createdAt, updatedAt } = row
+  return { id, certificateId, certificateName, authorityId, authorityName, state, names: fromJson(row.names), keyAlgorithm, custody, botId, requester, reason, nextAction, deadline, versionId, error: fromJsonOrNull(row.error), createdAt, updatedAt }
+}

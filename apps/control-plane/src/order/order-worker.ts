@@ -1,0 +1,132 @@
+import { CertloopError, type BotTaskPayload, type BotTaskResult, type KeyId, type OrderId } from '@certloop/contract'
+import { orderChain, readCertificate, readCsr, type CertificateFacts } from '@certloop/pki'
+import type { Authority } from '../authority/authority.ts'
+import { refreshCertificate } from '../certificate/certificate-refresh.ts'
+import { insertVersion } from '../certificate/certificate-store.ts'
+import { fromJson } from '../database/columns.ts'
+import type { Database, Tx } from '../database/database.ts'
+import { addTask, type Task } from '../task/task-store.ts'
+import type { BotTaskHandler, PlaneTaskKind, Wakes } from '../task/task-kinds.ts'
+import { isOpenOrder } from './order-state.ts'
+import { changeOrder, findOrder, getOrder, insertOrder, type NewOrder, type OrderRow } from './order-store.ts'
+
+export interface OrderDeps {
+  database: Database
+  authorityOf(id: OrderRow['authorityId']): Promise<Authority>
+  now: () => Date
+}
+
+const submitTask = (order: { id: OrderId }) => ({ executor: 'control-plane' as const, kind: 'submit-order', subject: order.id, maxAttempts: 50 })
+
+/** Starts an order: the bot makes the key, or a CSR came along and it goes to the authority at once. */
+export async function startOrder(tx: Tx, wake: Wakes, order: NewOrder, now: Date): Promise<OrderRow> {
+  const row = await insertOrder(tx, wake, order, now)
+  if (row.csrPem) {
+    const ready = await changeOrder(tx, wake, row, { event: 'csrReady', message: 'The uploaded request is submitted.', nextAction: 'The authority issues.' }, now)
+    await addTask(tx, wake, { ...submitTask(row), deadline: order.deadline }, now)
+    return ready
+  }
+  if (!row.botId) throw new CertloopError('CONFIGURATION_INCOMPLETE', 'There is no bot to make the key, and no CSR was uploaded.')
+  const payload: BotTaskPayload<'make-csr'> = { orderId: row.id, commonName: row.commonName, names: [...order.names], keyAlgorithm: row.keyAlgorithm, reuseKeyId: row.reuseKeyId }
+  await addTask(tx, wake, { executor: row.botId, kind: 'make-csr', subject: row.id, payload, deadline: order.deadline }, now)
+  return row
+}
+
+/** After an order has ended: its certificate's status follows, and its action goes on. */
+async function settle(tx: Tx, wake: Wakes, order: OrderRow, now: Date): Promise<void> {
+  if (order.actionId) await addTask(tx, wake, { executor: 'control-plane', kind: 'advance-action', subject: order.actionId }, now)
+  await refreshCertificate(tx, wake, order.certificateId, now)
+}
+
+export async function failOrder(tx: Tx, wake: Wakes, order: OrderRow, error: CertloopError, now: Date): Promise<void> {
+  if (!isOpenOrder(order.state)) return
+  const ended = await changeOrder(tx, wake, order, { event: 'failed', message: error.message, error: error.toWire(), nextAction: error.spec.remedy }, now)
+  await settle(tx, wake, ended, now)
+}
+
+export async function cancelOrder(tx: Tx, wake: Wakes, order: OrderRow, requester: string, now: Date): Promise<OrderRow> {
+  const ended = await changeOrder(tx, wake, order, { event: 'cancelled', message: 'Cancelled by hand.', requester }, now)
+  await settle(tx, wake, ended, now)
+  return ended
+}
+
+/** What the bot made must be what was asked for. @throws CertloopError CSR_MISMATCH, CSR_INVALID */
+function checkCsr(order: OrderRow, csrPem: string): void {
+  const csr = readCsr(csrPem)
+  const wanted = fromJson<string[]>(order.names).toSorted().join(' ')
+  if (csr.names.toSorted().join(' ') !== wanted) throw new CertloopError('CSR_MISMATCH', `The CSR asks for "${csr.names.join(', ')}" instead of "${fromJson<string[]>(order.names).join(', ')}".`)
+  if (csr.keyAlgorithm !== order.keyAlgorithm) throw new CertloopError('CSR_MISMATCH', `The CSR has a key of type ${csr.keyAlgorithm} instead of ${order.keyAlgorithm}.`)
+}
+
+/** Results of the bot's make-csr. */
+export function makeCsrHandler({ now }: OrderDeps): BotTaskHandler {
+  return {
+    async completed(tx, wake, task, data) {
+      const { keyId, csrPem } = data as BotTaskResult<'make-csr'>
+      const order = await getOrder(tx, task.subject as OrderId)
+      if (order.state !== 'pending') return // cancelled meanwhile; the key stays unused on the host
+      try {
+        checkCsr(order, csrPem)
+      } catch (error) {
+        if (!(error instanceof CertloopError)) throw error
+        await failOrder(tx, wake, order, error, now())
+        return
+      }
+      await changeOrder(tx, wake, order, { event: 'csrReady', message: 'The key was made on the host; the request goes to the authority.', nextAction: 'The authority issues.', keyId: keyId as KeyId, csrPem, deadline: order.deadline ? new Date(order.deadline) : null }, now())
+      await addTask(tx, wake, { ...submitTask(order), ...(order.deadline ? { deadline: new Date(order.deadline) } : {}) }, now())
+      await refreshCertificate(tx, wake, order.certificateId, now())
+    },
+    async failed(tx, wake, task, error) {
+      const order = await findOrder(tx, task.subject as OrderId)
+      if (order) await failOrder(tx, wake, order, error, now())
+    },
+  }
+}
+
+/** The issued certificate must be what was ordered, with the key of the CSR. @throws CertloopError ISSUED_CERTIFICATE_WRONG */
+function checkIssued(order: OrderRow, chainPem: readonly string[]): CertificateFacts[] {
+  const chain = orderChain(chainPem.map((pem) => readCertificate(pem)))
+  const [leaf] = chain
+  const wrong = (what: string) => new CertloopError('ISSUED_CERTIFICATE_WRONG', `The issued certificate ${what}.`)
+  if (!leaf || !order.csrPem) throw wrong('is missing')
+  if (leaf.spkiDigest !== readCsr(order.csrPem).spkiDigest) throw wrong('has another key than the CSR')
+  const missing = fromJson<string[]>(order.names).filter((name) => !leaf.names.includes(name))
+  if (missing.length > 0) throw wrong(`lacks the names ${missing.join(', ')}`)
+  return chain
+}
+
+/** Submits an order to its authority. The order's id is the reference: a repeat finds what was issued before. */
+export function submitOrderKind({ database, authorityOf, now }: OrderDeps): PlaneTaskKind {
+  return {
+    async run(task: Task) {
+      const order = await getOrder(database.db, task.subject as OrderId)
+      if (order.state !== 'processing' || !order.csrPem) return async () => {}
+      const authority = await authorityOf(order.authorityId)
+      const { csrPem, commonName, keyAlgorithm, validityDays } = order
+      const issued = (task.attempts > 1 ? await authority.find(order.id) : undefined)
+        ?? await authority.issue({ reference: order.id, csrPem, names: fromJson(order.names), commonName, keyAlgorithm, validityDays })
+      const chain = checkIssued(order, issued.chainPem)
+      return (tx, wake) => completeOrder(tx, wake, order, chain, now())
+    },
+    async failed(tx, wake, task, error) {
+      const order = await findOrder(tx, task.subject as OrderId)
+      if (order) await failOrder(tx, wake, order, error, now())
+    },
+  }
+}
+
+async function completeOrder(tx: Tx, wake: Wakes, order: OrderRow, chain: readonly CertificateFacts[], now: Date): Promise<void> {
+  const [leaf] = chain
+  if (!leaf) throw new CertloopError('ISSUED_CERTIFICATE_WRONG', 'The authority sent no certificate.')
+  const versionId = await insertVersion(tx, {
+    ...versionColumns(leaf), certificateId: order.certificateId, custody: order.custody, keyBotId: order.botId, keyId: order.keyId, orderId: order.id, source: 'order', chainPem: chain.map((c) => c.pem),
+  }, now)
+  const ended = await changeOrder(tx, wake, order, { event: 'issued', message: `Issued until ${leaf.notAfter.toISOString().slice(0, 10)} (${leaf.fingerprint.slice(0, 16)}…).`, versionId }, now)
+  await settle(tx, wake, ended, now)
+}
+
+/** The columns of a version that are read from the certificate itself. */
+export function versionColumns(leaf: CertificateFacts) {
+  const { fingerprint, serialNumber, subject, issuer, names, keyAlgorithm, signatureAlgorithm, spkiDigest } = leaf
+  return { fingerprint, serialNumber, subject, issuer, names, keyAlgorithm, signatureAlgorithm, spkiDigest, notBefore: leaf.notBefore.toISOString(), notAfter: leaf.notAfter.toISOString() }
+}

@@ -1,0 +1,34 @@
+import type { CertificateId, DeploymentId, InstallationState, ServedCertificate, TargetId, TargetInspection } from '@certloop/contract'
+import { readCertificates } from '@certloop/pki'
+import { recordSighting, versionByFingerprint, versionsOf, type VersionRow } from '../certificate/certificate-store.ts'
+import { fromJson } from '../database/columns.ts'
+import type { Tx } from '../database/database.ts'
+import { findTarget, type TargetRow } from '../provisioning/configuration-store.ts'
+import { insertProofs } from './proof-store.ts'
+
+/** The version that belongs onto a target: the newest one whose key that host has; otherwise the newest of all. */
+export function wantedVersion(versions: readonly VersionRow[], target: Pick<TargetRow, 'botId'>): VersionRow | undefined {
+  return versions.find((v) => v.source === 'order' && v.keyBotId === target.botId) ?? versions.find((v) => v.source === 'order') ?? versions[0]
+}
+
+/** in-sync only when the file holds the wanted version and every endpoint serves it. */
+export function syncState(wanted: string | null, installed: string | null, served: readonly ServedCertificate[]): InstallationState {
+  if (installed === null && served.every((s) => s.fingerprint === null)) return 'missing'
+  return installed === wanted && served.length > 0 && served.every((s) => s.fingerprint === wanted) ? 'in-sync' : 'out-of-sync'
+}
+
+export interface InspectionOf { certificateId: CertificateId; targetId: TargetId; deploymentId: DeploymentId | null; inspection: TargetInspection }
+
+/** Writes what a bot saw at one target: installation, sync state and proofs. @returns the sync state */
+export async function recordInspection(tx: Tx, { certificateId, targetId, deploymentId, inspection }: InspectionOf, now: Date): Promise<InstallationState> {
+  const target = await findTarget(tx, targetId)
+  if (!target) return 'missing'
+  const { botId, serverType, placeKey, title } = target
+  const [leaf] = inspection.installedPem ? readCertificates(inspection.installedPem) : []
+  const wanted = wantedVersion(await versionsOf(tx, certificateId), target)
+  const installed = leaf ? await versionByFingerprint(tx, leaf.fingerprint) : undefined
+  const state = syncState(wanted?.fingerprint ?? null, leaf?.fingerprint ?? null, inspection.served)
+  await recordSighting(tx, { certificateId, botId, serverType, placeKey, title, fields: fromJson(target.fields), names: null, versionId: installed?.id ?? null, fingerprint: leaf?.fingerprint ?? null, state, served: inspection.served }, now)
+  await insertProofs(tx, { certificateId, deploymentId, botId, expected: wanted?.fingerprint ?? null }, inspection.served, now)
+  return state
+}

@@ -1,0 +1,68 @@
+import { CertloopError, type CertificateId, type Configuration, type ConfigurationInput } from '@certloop/contract'
+import { checkNames } from '@certloop/pki'
+import type { Authority } from '../authority/authority.ts'
+import { findAuthority } from '../authority/authority-store.ts'
+import { findBot } from '../bot/bot-store.ts'
+import { refreshCertificate } from '../certificate/certificate-refresh.ts'
+import { getCertificate, updateCertificate, versionsOf } from '../certificate/certificate-store.ts'
+import { fromJson } from '../database/columns.ts'
+import type { Tx } from '../database/database.ts'
+import { addEvent } from '../event/event-store.ts'
+import { isTimeZone } from '../renewal/renewal-time.ts'
+import type { Wakes } from '../task/task-kinds.ts'
+import { openAction } from './action-store.ts'
+import { saveConfiguration, type NewTarget } from './configuration-store.ts'
+import { fieldProblems, manifestOf, placeKeyOf, placeTitle } from './place.ts'
+
+export interface ConfigurationDeps { authorityOf(id: NonNullable<Configuration['authorityId']>): Promise<Authority>; now: () => Date }
+
+/** Targets with their place; problems of every field of every target are collected into `problems`. */
+async function readTargets(tx: Tx, input: ConfigurationInput, problems: string[]): Promise<NewTarget[]> {
+  const targets: NewTarget[] = []
+  for (const [i, { botId, serverType, fields }] of input.targets.entries()) {
+    const manifest = manifestOf(serverType, `body.targets/${i}/serverType`)
+    problems.push(...fieldProblems(manifest, fields, `body.targets/${i}/fields`))
+    const bot = await findBot(tx, botId)
+    if (!bot || bot.revokedAt) problems.push(`body.targets/${i}/botId: ${bot ? 'this bot was revoked' : 'there is no such bot'}`)
+    else if (bot.purpose === 'discovery') problems.push(`body.targets/${i}/botId: this bot is for discovery only`)
+    const placeKey = placeKeyOf(manifest, fields)
+    if (targets.some((t) => t.botId === botId && t.serverType === serverType && t.placeKey === placeKey)) problems.push(`body.targets/${i}: the same place is named twice`)
+    targets.push({ botId, serverType, fields, placeKey, title: placeTitle(manifest, fields) })
+  }
+  return targets
+}
+
+async function readCsrSettings(tx: Tx, { authorityOf }: ConfigurationDeps, id: CertificateId, input: ConfigurationInput, problems: string[]): Promise<ConfigurationInput['csr']> {
+  const { csr, complete, authorityId } = input
+  const known = fromJson<string[]>((await versionsOf(tx, id))[0]?.names ?? (await getCertificate(tx, id)).names)
+  if (complete && csr.names.length === 0 && known.length === 0) problems.push('body.csr/names: at least one name is needed')
+  const names = csr.names.length > 0 ? checkNames(csr.names) : []
+  const effective = names.length > 0 ? names : known
+  if (csr.commonName !== null && !effective.includes(csr.commonName.toLowerCase())) problems.push('body.csr/commonName: must be one of the names')
+  if (authorityId && await findAuthority(tx, authorityId)) {
+    const { keyAlgorithms } = await authorityOf(authorityId)
+    if (!keyAlgorithms.includes(csr.keyAlgorithm)) problems.push(`body.csr/keyAlgorithm: the authority takes ${keyAlgorithms.join(', ')}`)
+  } else if (authorityId) problems.push('body.authorityId: there is no such authority')
+  return { ...csr, names, commonName: csr.commonName?.toLowerCase() ?? null }
+}
+
+/**
+ * Saves a provisioning configuration, whole or as a draft. Saving a complete one takes the certificate under management.
+ * @throws CertloopError INPUT_INVALID naming every field that does not fit, NAME_INVALID, TOO_MANY_NAMES
+ */
+export async function configure(tx: Tx, wake: Wakes, deps: ConfigurationDeps, id: CertificateId, input: ConfigurationInput, requester: string): Promise<void> {
+  const now = deps.now()
+  await getCertificate(tx, id)
+  const running = await openAction(tx, id)
+  if (running) throw new CertloopError('ACTION_NOT_POSSIBLE', `"${running.kind}" is running on this certificate; wait for its end before changing the configuration.`)
+  const problems: string[] = []
+  const targets = await readTargets(tx, input, problems)
+  const csr = await readCsrSettings(tx, deps, id, input, problems)
+  if (!isTimeZone(input.renewal.zone)) problems.push(`body.renewal/zone: "${input.renewal.zone}" is not an IANA time zone such as Europe/Berlin`)
+  if (input.complete && !input.authorityId) problems.push('body.authorityId: choose who issues')
+  if (problems.length > 0) throw new CertloopError('INPUT_INVALID', `The configuration does not fit: ${problems.join('; ')}.`, { fields: problems })
+  await saveConfiguration(tx, id, { ...input, csr }, targets, now)
+  if (input.complete) await updateCertificate(tx, id, { management: 'managed' })
+  await addEvent(tx, { kind: 'configuration.saved', message: input.complete ? 'The configuration was saved.' : 'A draft of the configuration was saved.', requester, certificateId: id }, now)
+  await refreshCertificate(tx, wake, id, now)
+}

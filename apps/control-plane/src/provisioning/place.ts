@@ -1,0 +1,33 @@
+import { CertloopError, canonicalJson, secretFields, sha256Hex } from '@certloop/contract'
+import type { ServerTypeManifest } from '@certloop/plugin-kit'
+import { serverTypes } from '@certloop/server-types'
+import { Errors } from 'typebox/value'
+
+/** @throws CertloopError INPUT_INVALID naming the field when the server type is not known */
+export function manifestOf(serverType: string, field = 'serverType'): ServerTypeManifest {
+  const entry = serverTypes.find(serverType)
+  if (!entry) throw new CertloopError('INPUT_INVALID', `There is no server type "${serverType}".`, { fields: [`${field}: unknown server type`] })
+  return entry.manifest
+}
+
+/** What names a place on its host: equal for equal places, whatever other fields say. */
+export function placeKeyOf(manifest: ServerTypeManifest, fields: Record<string, unknown>): string {
+  return sha256Hex(canonicalJson(manifest.identity.map((name) => fields[name] ?? null)))
+}
+
+/** "nginx: /etc/ssl/shop.pem" */
+export function placeTitle(manifest: ServerTypeManifest, fields: Record<string, unknown>): string {
+  const path = Object.entries(fields).find(([name, value]) => name.startsWith('certificate') && typeof value === 'string')?.[1]
+  return typeof path === 'string' ? `${manifest.title}: ${path}` : manifest.title
+}
+
+/** Every problem of a target's fields as "name: problem"; empty when they fit. */
+export function fieldProblems(manifest: ServerTypeManifest, fields: Record<string, unknown>, prefix: string): string[] {
+  return [...Errors(manifest.fields, fields)].map((e) => `${prefix}${e.instancePath}: ${e.message}`)
+}
+
+/** Secret fields are write-only. */
+export function withoutSecrets(manifest: ServerTypeManifest, fields: Record<string, unknown>): Record<string, unknown> {
+  const secret = new Set(secretFields(manifest.fields))
+  return Object.fromEntries(Object.entries(fields).filter(([name]) => !secret.has(name)))
+}

@@ -1,0 +1,45 @@
+import type { CertificateId } from '@certloop/contract'
+import { refreshCertificate } from '../certificate/certificate-refresh.ts'
+import type { Database } from '../database/database.ts'
+import { addEvent } from '../event/event-store.ts'
+import { whyNot } from '../provisioning/action-rules.ts'
+import { actionFacts, startAction } from '../provisioning/actions.ts'
+import type { PlaneTaskKind } from '../task/task-kinds.ts'
+
+export interface RenewalDeps { database: Database; now: () => Date }
+
+const blockedRetryMinutes = 15
+
+/**
+ * Fires a renewal that is due. The time is derived again from the certificate, so a task that comes late, twice or
+ * after a change of the configuration does what is right now; a missed one is caught up once.
+ */
+export function renewKind({ now }: RenewalDeps): PlaneTaskKind {
+  return {
+    run: async (task) => async (tx, wake) => {
+      const id = task.subject as CertificateId
+      const due = await refreshCertificate(tx, wake, id, now())
+      if (!due || due.at > now()) return
+      const why = whyNot(due.kind, await actionFacts(tx, id))
+      if (why) {
+        await addEvent(tx, { kind: 'renewal.blocked', message: `The renewal is due and has to wait. ${why}`, requester: 'schedule', certificateId: id }, now())
+        await tx.updateTable('task').set({ state: 'ready', notBefore: new Date(now().getTime() + blockedRetryMinutes * 60_000).toISOString() }).where('id', '=', task.id).execute()
+        return
+      }
+      await startAction(tx, wake, { certificateId: id, kind: due.kind, requester: 'schedule' }, now())
+    },
+    async failed(tx, wake, task, error) {
+      const id = task.subject as CertificateId
+      await addEvent(tx, { kind: 'renewal.failed', message: error.message, error, requester: 'schedule', certificateId: id }, now())
+      await refreshCertificate(tx, wake, id, now())
+    },
+  }
+}
+
+/** Time alone changes a status: expiring, expired. */
+export function refreshKind({ now }: RenewalDeps): PlaneTaskKind {
+  return {
+    run: async (task) => async (tx, wake) => { await refreshCertificate(tx, wake, task.subject as CertificateId, now()) },
+    failed: async () => {},
+  }
+}

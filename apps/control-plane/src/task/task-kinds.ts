@@ -1,0 +1,25 @@
+import type { CertloopError } from '@certloop/contract'
+import type { Tx } from '../database/database.ts'
+import type { Task } from './task-store.ts'
+
+export type Wakes = (topic: string) => void
+/** What a handler leaves to be done in the one transaction that also ends the task. */
+export type Commit = (tx: Tx, wake: Wakes) => Promise<void>
+
+/** Work of the control plane itself. */
+export interface PlaneTaskKind {
+  /** Does what needs no transaction (calls outside) and returns the change to commit. Runs again after a crash: idempotent. */
+  run(task: Task): Promise<Commit>
+  /** The task ended without success: writes that to its subject. */
+  failed(tx: Tx, wake: Wakes, task: Task, error: CertloopError): Promise<void>
+}
+
+/** Work of a bot: its result comes in by HTTP. */
+export interface BotTaskHandler {
+  completed(tx: Tx, wake: Wakes, task: Task, data: unknown): Promise<void>
+  failed(tx: Tx, wake: Wakes, task: Task, error: CertloopError): Promise<void>
+  /** First lease and each progress report. */
+  progress?(tx: Tx, wake: Wakes, task: Task, log: readonly unknown[]): Promise<void>
+  /** The deadline passed although the bot had begun: true when the work may still be going on and must be waited for. */
+  waitsWhenOverdue?(tx: Tx, wake: Wakes, task: Task): Promise<boolean>
+}

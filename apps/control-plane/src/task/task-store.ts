@@ -1,0 +1,162 @@
+import { CertloopError, newId, type BotId, type TaskId, type TaskState, type WireError } from '@certloop/contract'
+import { sql, type Selectable } from 'kysely'
+import { iso, toJson } from '../database/columns.ts'
+import { skipLocked, type Database, type Db, type Tx } from '../database/database.ts'
+
+/** One leased unit of work for the control plane or for one bot. */
+export interface TaskTable {
+  id: TaskId
+  /** Who does it: the control plane (any replica) or one bot. */
+  executor: Executor
+  kind: string
+  /** Id of what the work is about. */
+  subject: string
+  payload: string
+  state: TaskState
+  notBefore: string
+  leaseUntil: string | null
+  leaseOwner: string | null
+  /** Grows with each lease; a result that names an older one is refused. */
+  fence: number
+  attempts: number
+  maxAttempts: number
+  deadline: string | null
+  /** At most one task with this text; scheduling again moves it. */
+  dedupe: string | null
+  error: string | null
+  createdAt: string
+  updatedAt: string
+}
+export interface TaskTables { task: TaskTable }
+export type Executor = 'control-plane' | BotId
+export type Task = Selectable<TaskTable>
+
+export interface NewTask {
+  executor: Executor
+  kind: string
+  subject: string
+  payload?: unknown
+  notBefore?: Date
+  deadline?: Date
+  maxAttempts?: number
+  dedupe?: string
+}
+
+export const taskTopic = (executor: Executor) => `task:${executor}`
+
+/** Adds a task. With `dedupe`, moves the waiting or ended one instead; a running one is left to end by itself. */
+export async function addTask(tx: Tx, wake: (topic: string) => void, task: NewTask, now: Date): Promise<TaskId> {
+  const id = newId('tsk', now)
+  const at = iso(now)
+  const row = {
+    id, executor: task.executor, kind: task.kind, subject: task.subject, payload: toJson(task.payload ?? {}), state: 'ready' as const, notBefore: iso(task.notBefore ?? now), leaseUntil: null, leaseOwner: null,
+    fence: 0, attempts: 0, maxAttempts: task.maxAttempts ?? 10, deadline: task.deadline ? iso(task.deadline) : null, dedupe: task.dedupe ?? null, error: null, createdAt: at, updatedAt: at,
+  }
+  const insert = tx.insertInto('task').values(row)
+  if (task.dedupe === undefined) await insert.execute()
+  else {
+    const { payload, notBefore, deadline, maxAttempts } = row
+    await insert.onConflict((c) => c.column('dedupe').doUpdateSet({ payload, notBefore, deadline, maxAttempts, state: 'ready', attempts: 0, error: null, updatedAt: at }).where('task.state', '!=', 'leased')).execute()
+  }
+  wake(taskTopic(task.executor))
+  return id
+}
+
+export async function removeTask(tx: Tx, dedupe: string): Promise<void> {
+  await tx.deleteFrom('task').where('dedupe', '=', dedupe).where('state', '!=', 'leased').execute()
+}
+
+/** Leases up to `max` due tasks, oldest first. Leases that ran out are taken over. One statement; a racing caller gets others or none. */
+export async function leaseTasks(database: Database, executor: Executor, lease: { owner: string; max: number; seconds: number }, now: Date): Promise<Task[]> {
+  const { db, kind } = database
+  const at = iso(now)
+  const due = sql<TaskId>`
+    select "id" from "task" where "executor" = ${executor} and "attempts" < "maxAttempts"
+      and ("deadline" is null or "deadline" > ${at} or "attempts" > 0)
+      and (("state" = 'ready' and "notBefore" <= ${at}) or ("state" = 'leased' and "leaseUntil" < ${at}))
+    order by "notBefore", "id" limit ${lease.max} ${skipLocked(kind)}`
+  const rows = await db.updateTable('task')
+    .set((eb) => ({ state: 'leased' as const, leaseOwner: lease.owner, leaseUntil: iso(new Date(now.getTime() + lease.seconds * 1000)), fence: eb('fence', '+', 1), attempts: eb('attempts', '+', 1), updatedAt: at }))
+    .where('id', 'in', sql<TaskId>`(${due})` as never)
+    .returningAll()
+    .execute()
+  return rows.toSorted((a, b) => (a.notBefore + a.id < b.notBefore + b.id ? -1 : 1))
+}
+
+export interface Held { id: TaskId; fence: number }
+const heldBy = { leaseUntil: null, leaseOwner: null }
+
+async function change(db: Db | Tx, held: Held, changes: Partial<TaskTable>): Promise<void> {
+  const { numUpdatedRows } = await db.updateTable('task').set(changes)
+    .where('id', '=', held.id).where('fence', '=', held.fence).where('state', '=', 'leased').executeTakeFirst()
+  if (numUpdatedRows === 0n) throw new CertloopError('LEASE_LOST', `The lease on task ${held.id} was lost.`, { taskId: held.id })
+}
+
+/** @throws CertloopError LEASE_LOST, so that the transaction around it changes nothing. */
+export const finishTask = (tx: Tx, held: Held, now: Date) => change(tx, held, { state: 'done', ...heldBy, updatedAt: iso(now) })
+/** @throws CertloopError LEASE_LOST */
+export const failTask = (tx: Tx, held: Held, error: WireError, now: Date) => change(tx, held, { state: 'failed', ...heldBy, error: toJson(error), updatedAt: iso(now) })
+/** Gives it back to be tried again at `notBefore`. @throws CertloopError LEASE_LOST */
+export const returnTask = (db: Db | Tx, held: Held, error: WireError | null, notBefore: Date, now: Date) =>
+  change(db, held, { state: 'ready', ...heldBy, notBefore: iso(notBefore), error: error ? toJson(error) : null, updatedAt: iso(now) })
+/** @throws CertloopError LEASE_LOST */
+export const renewLease = (db: Db | Tx, held: Held, until: Date, now: Date) => change(db, held, { leaseUntil: iso(until), updatedAt: iso(now) })
+
+/** At a new start of a bot: what its earlier process held is ready again at once. */
+export async function releaseLeases(tx: Tx, executor: Executor, keepOwner: string, now: Date): Promise<void> {
+  await tx.updateTable('task').set({ state: 'ready', ...heldBy, notBefore: iso(now), updatedAt: iso(now) })
+    .where('executor', '=', executor).where('state', '=', 'leased').where('leaseOwner', '!=', keepOwner).execute()
+}
+
+/** Tasks that will not be done any more: past their deadline, or out of attempts with no lease running. */
+export async function overdueTasks(db: Db, now: Date, limit = 100): Promise<Task[]> {
+  const at = iso(now)
+  return db.selectFrom('task').selectAll()
+    .where('state', 'in', ['ready', 'leased'])
+    .where((eb) => eb.or([
+      eb('deadline', '<', at),
+      eb.and([eb('attempts', '>=', eb.ref('maxAttempts')), eb.or([eb('state', '=', 'ready'), eb('leaseUntil', '<', at)])]),
+    ]))
+    .orderBy('id').limit(limit).execute()
+}
+
+/** Ends a task without holding it; undefined when somebody was faster. Its fence grows, so a late result is refused. */
+export async function expireTask(tx: Tx, task: Task, error: WireError, now: Date): Promise<boolean> {
+  const { numUpdatedRows } = await tx.updateTable('task').set({ state: 'failed', ...heldBy, fence: task.fence + 1, error: toJson(error), updatedAt: iso(now) })
+    .where('id', '=', task.id).where('fence', '=', task.fence).where('state', '=', task.state).executeTakeFirst()
+  return numUpdatedRows > 0n
+}
+
+export async function extendDeadline(tx: Tx, taskId: TaskId, deadline: Date): Promise<void> {
+  await tx.updateTable('task').set({ deadline: iso(deadline) }).where('id', '=', taskId).execute()
+}
+
+/** Takes back work that nobody has begun. @returns how many */
+export async function cancelReadyTasks(tx: Tx, subject: string): Promise<number> {
+  const { numDeletedRows } = await tx.deleteFrom('task').where('subject', '=', subject).where('state', '=', 'ready').executeTakeFirst()
+  return Number(numDeletedRows)
+}
+
+export async function cancelTasksOf(tx: Tx, executor: Executor): Promise<Task[]> {
+  return tx.updateTable('task').set({ state: 'failed', ...heldBy }).where('executor', '=', executor).where('state', 'in', ['ready', 'leased']).returningAll().execute()
+}
+
+export async function findTask(db: Db | Tx, id: TaskId): Promise<Task | undefined> {
+  return db.selectFrom('task').selectAll().where('id', '=', id).executeTakeFirst()
+}
+
+export async function openTaskCount(tx: Tx, subject: string, kind: string): Promise<number> {
+  const { count } = await tx.selectFrom('task').select((eb) => eb.fn.countAll<number>().as('count')).where('subject', '=', subject).where('kind', '=', kind).where('state', 'in', ['ready', 'leased']).executeTakeFirstOrThrow()
+  return Number(count)
+}
+
+/** When the next waiting task of this executor is due; undefined when none waits. */
+export async function nextDue(db: Db, executor: Executor): Promise<Date | undefined> {
+  const row = await db.selectFrom('task').select((eb) => eb.fn.min('notBefore').as('at')).where('executor', '=', executor).where('state', '=', 'ready').executeTakeFirst()
+  return row?.at ? new Date(row.at) : undefined
+}
+
+/** Ended tasks are kept for a while as evidence. */
+export async function pruneTasks(db: Db, before: Date): Promise<void> {
+  await db.deleteFrom('task').where('state', 'in', ['done', 'failed']).where('updatedAt', '<', iso(before)).execute()
+}

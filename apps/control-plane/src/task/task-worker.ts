@@ -1,0 +1,107 @@
+import { CertloopError, newId, toCertloopError } from '@certloop/contract'
+import type { Database } from '../database/database.ts'
+import type { PlaneTaskKind } from './task-kinds.ts'
+import { failTask, finishTask, leaseTasks, nextDue, renewLease, returnTask, taskTopic, type Task } from './task-store.ts'
+
+export interface WorkerDeps {
+  database: Database
+  kinds: Readonly<Record<string, PlaneTaskKind>>
+  now: () => Date
+  /** 0 <= value < 1, spreads retries. */
+  random: () => number
+  log: (level: 'info' | 'warn' | 'error', message: string, facts: Record<string, unknown>) => void
+}
+export interface Worker { stop(): Promise<void> }
+
+const leaseSeconds = 60
+const concurrency = 8
+/** Wakes can be lost; so often the worker looks anyway. */
+const lookAgainMs = 5_000
+
+/** Seconds until the next try: 1, 2, 4 … 300, spread by a quarter either way. */
+export function retrySeconds(attempt: number, random: number): number {
+  return Math.min(300, 2 ** Math.max(0, attempt - 1)) * (0.75 + random / 2)
+}
+
+/** Works off the tasks of the control plane. Any number may run on one database. */
+export function startWorker(deps: WorkerDeps): Worker {
+  const { database, now } = deps
+  const owner = newId('req')
+  const running = new Set<Promise<void>>()
+  let stopped = false
+  let signal = () => {}
+  let pending = true
+  const poke = () => { pending = true; signal() }
+  const unlisten = database.wake.listen((topic) => { if (topic === taskTopic('control-plane')) poke() })
+
+  const wait = async () => {
+    const due = await nextDue(database.db, 'control-plane')
+    const ms = Math.max(0, Math.min(lookAgainMs, due ? due.getTime() - now().getTime() : lookAgainMs))
+    if (pending || stopped) return
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, Math.max(ms, 5))
+      signal = () => { clearTimeout(timer); resolve() }
+    })
+  }
+
+  const loop = async () => {
+    while (!stopped) {
+      pending = false
+      try {
+        const tasks = running.size >= concurrency ? [] : await leaseTasks(database, 'control-plane', { owner, max: concurrency - running.size, seconds: leaseSeconds }, now())
+        for (const task of tasks) {
+          const work = runTask(deps, task).finally(() => { running.delete(work); poke() })
+          running.add(work)
+        }
+        if (tasks.length === 0) await wait()
+      } catch (error) {
+        deps.log('error', 'the worker could not read its tasks', { error })
+        await new Promise((resolve) => setTimeout(resolve, 1000))
+      }
+    }
+  }
+  const done = loop()
+  return {
+    async stop() {
+      stopped = true
+      poke()
+      unlisten()
+      await done
+      await Promise.allSettled(running)
+    },
+  }
+}
+
+/** One attempt at one task. Never throws. */
+export async function runTask(deps: WorkerDeps, task: Task): Promise<void> {
+  const { database, kinds, now, log } = deps
+  const kind = kinds[task.kind]
+  const beat = setInterval(() => { renewLease(database.db, task, new Date(now().getTime() + leaseSeconds * 1000), now()).catch((error: unknown) => log('warn', 'lease not renewed', { task: task.id, error })) }, (leaseSeconds / 3) * 1000)
+  try {
+    if (!kind) throw new CertloopError('INTERNAL', `No handler for tasks of kind "${task.kind}".`)
+    const commit = await kind.run(task)
+    await database.transaction(async (tx, wake) => {
+      await finishTask(tx, task, now())
+      await commit(tx, wake)
+    })
+  } catch (thrown) {
+    await endFailedAttempt(deps, task, kind, toCertloopError(thrown)).catch((error: unknown) => log('error', 'a failed task could not be written down; its lease will run out', { task: task.id, error }))
+  } finally {
+    clearInterval(beat)
+  }
+}
+
+async function endFailedAttempt({ database, now, random, log }: WorkerDeps, task: Task, kind: PlaneTaskKind | undefined, error: CertloopError): Promise<void> {
+  if (error.code === 'LEASE_LOST') return
+  const again = error.spec.retry === 'later' || error.code === 'CONFLICT'
+  log(again ? 'warn' : 'error', 'task failed', { task: task.id, kind: task.kind, subject: task.subject, attempt: task.attempts, code: error.code, message: error.message, cause: error.cause })
+  if (again && task.attempts < task.maxAttempts) {
+    const notBefore = new Date(now().getTime() + retrySeconds(task.attempts, random()) * 1000)
+    await returnTask(database.db, task, error.toWire(), notBefore, now())
+    return
+  }
+  await database.transaction(async (tx, wake) => {
+    await failTask(tx, task, error.toWire(), now())
+    await kind?.failed(tx, wake, task, error)
+  })
+}
