@@ -12,7 +12,7 @@ export const Endpoint = Type.Object({
 export type Endpoint = Static<typeof Endpoint>
 
 /** Parts of the material a file can hold. PEM; chain order leaf first, no root. */
-export const MaterialPart = Type.Union([Type.Literal('certificate'), Type.Literal('chain'), Type.Literal('full-chain'), Type.Literal('key')])
+export const MaterialPart = Type.Union([Type.Literal('certificate'), Type.Literal('chain'), Type.Literal('full-chain'), Type.Literal('key'), Type.Literal('full-chain-and-key')])
 export type MaterialPart = Static<typeof MaterialPart>
 
 export const Ownership = Type.Object({ mode: Type.Integer({ description: 'Permission bits, e.g. 0o600 = 384' }), uid: Type.Integer(), gid: Type.Integer() }, { additionalProperties: false })
@@ -23,7 +23,7 @@ export const WriteFileStep = Type.Object({
   kind: Type.Literal('write-file'),
   path,
   part: MaterialPart,
-  contentDigest: Type.String({ description: 'certificate parts: SHA-256 of the text; key: SHA-256 of its SPKI. Hex.' }),
+  contentDigest: Type.String({ description: 'certificate parts: SHA-256 of the text; key: SHA-256 of its SPKI; both in one file: SHA-256 of these two. Hex.' }),
   ownership: Type.Union([Ownership, Type.Null()], { description: 'For a file that is not there yet; null: keep what the file has' }),
   replaces: Type.Union([Type.String(), Type.Null()], { description: 'SHA-256 of the present content (of the SPKI for a key file), null when there is no file' }),
 }, { additionalProperties: false })
@@ -77,7 +77,7 @@ export const Plan = Type.Object({
 export type Plan = Static<typeof Plan>
 
 const octal = (mode: number) => mode.toString(8).padStart(4, '0')
-const partNames: Record<MaterialPart, string> = { certificate: 'the certificate', chain: 'the chain', 'full-chain': 'the certificate and its chain', key: 'the private key' }
+const partNames: Record<MaterialPart, string> = { certificate: 'the certificate', chain: 'the chain', 'full-chain': 'the certificate and its chain', key: 'the private key', 'full-chain-and-key': 'the certificate, its chain and the private key' }
 
 /** "127.0.0.1:443 (shop.example)" */
 export function describeEndpoint({ address, port, serverName, keyType }: Endpoint): string {

@@ -1,5 +1,5 @@
 import { CertloopError, type Material, type Plan, sha256Hex, type Step, type WriteFileStep } from '@certloop/contract'
-import { materialDigest, materialText, type PlanMaterial } from '@certloop/plugin-kit'
+import { materialContent, materialDigest, type PlanMaterial } from '@certloop/plugin-kit'
 import { createPrivateKey, createPublicKey, type KeyObject, X509Certificate } from 'node:crypto'
 import { posix, win32 } from 'node:path'
 import type { KeySource } from './types.ts'
@@ -36,7 +36,7 @@ export async function openMaterial(material: Material, { spkiDigest: expected }:
   if (publicDigest(keyPem, material.keyId) !== expected) {
     throw new CertloopError('KEY_MISMATCH', `The private key ${material.keyId} does not belong to the certificate ${material.fingerprint.slice(0, 16)}….`, { keyId: material.keyId, fingerprint: material.fingerprint })
   }
-  return ({ part }) => Buffer.from(part === 'key' ? `${keyPem.trim()}\n` : materialText(part, material.chainPem))
+  return ({ part }) => Buffer.from(materialContent(part, material.chainPem, keyPem))
 }
 
 function publicDigest(keyPem: string, keyId: string): string {

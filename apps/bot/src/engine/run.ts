@@ -1,5 +1,5 @@
 import { type DeploymentId, type DeployResult, type Plan, type ServedCertificate, sha256Hex, type Step, toCertloopError, type WriteFileStep } from '@certloop/contract'
-import type { Host, Prober } from '@certloop/plugin-kit'
+import { certificateBlocks, type Host, type Prober } from '@certloop/plugin-kit'
 import type { BackupFile } from './journal-store.ts'
 import type { Journal } from './journal.ts'
 import { type DeployLog, stepTitle } from './log.ts'
@@ -60,7 +60,7 @@ async function activateBefore(run: Run, before: number): Promise<void> {
 /** What the target looks like now, read from it. */
 export async function inspectionOf(run: Run, served: ServedCertificate[] | undefined): Promise<DeployResult['inspection']> {
   const written = run.plan.steps.filter((step) => step.kind === 'write-file')
-  const file = written.find((step) => step.part === 'full-chain') ?? written.find((step) => step.part === 'certificate')
+  const file = written.find((step) => step.part.startsWith('full-chain')) ?? written.find((step) => step.part === 'certificate')
   const content = file && await run.host.readFile(file.path).catch((error: unknown) => {
     run.log.say('prove', `${file.path} can not be read: ${toCertloopError(error).message}`, { ok: false })
     return undefined
@@ -68,7 +68,7 @@ export async function inspectionOf(run: Run, served: ServedCertificate[] | undef
   const endpoints = run.plan.steps.flatMap((step) => (step.kind === 'prove' ? step.endpoints : []))
   return {
     at: run.now().toISOString(),
-    installedPem: content === undefined ? null : Buffer.from(content).toString('utf8'),
+    installedPem: content === undefined ? null : certificateBlocks(Buffer.from(content).toString('latin1')),
     served: served ?? await Promise.all(endpoints.map(({ endpoint }) => run.probe(endpoint))),
   }
 }
