@@ -68,6 +68,16 @@ test('a request whose signature is of another key is refused', async () => {
   assert.throws(() => readCsr(toPem('CERTIFICATE REQUEST', der)), { code: 'CSR_INVALID', message: /signature/ })
 })
 
+test('a request that names another signature algorithm than its key has is refused', async () => {
+  const der = Buffer.from(splitPem(await createCsr({ privateKeyPem: await generateKey('rsa-2048'), commonName: 'a', names: [] }))[0]?.der ?? '')
+  const rsaSha256 = Buffer.from('300d06092a864886f70d01010b0500', 'hex')
+  const at = der.lastIndexOf(rsaSha256)
+  assert.ok(at > 0)
+  // ecdsa-with-SHA256 has the same digest; only the kind of key tells them apart. The NULL keeps the length.
+  Buffer.from('300d06082a8648ce3d040302040100', 'hex').copy(der, at)
+  assert.throws(() => readCsr(toPem('CERTIFICATE REQUEST', der)), { code: 'CSR_INVALID', message: /signature/ })
+})
+
 test('garbage, a certificate, two requests and an oversized text are refused', async (t) => {
   const folder = temporaryFolder(t)
   const good = await createCsr({ privateKeyPem: await generateKey('ec-256'), commonName: 'a', names: [] })

@@ -124,18 +124,19 @@ function wide(bytes: Buffer, width: 2 | 4): string {
 /** Text of any of the string types; undefined for another type. */
 export const readText = (element: DerElement): string | undefined => decoders[element.tag]?.(element.content)
 
-const utcTime = /^(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)?(Z|[+-]\d{4})?$/
-const generalizedTime = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)?(\d\d)?(?:[.,]\d+)?(Z|[+-]\d{4})?$/
+const utcTime = /^(?<year>\d\d)(?<month>\d\d)(?<day>\d\d)(?<hour>\d\d)(?<minute>\d\d)(?<second>\d\d)?(?<zone>Z|[+-]\d{4})?$/
+const generalizedTime = /^(?<year>\d{4})(?<month>\d\d)(?<day>\d\d)(?<hour>\d\d)(?<minute>\d\d)?(?<second>\d\d)?(?:[.,]\d+)?(?<zone>Z|[+-]\d{4})?$/
 
 /** UTCTime or GeneralizedTime, also in the forms that RFC 5280 forbids but old certificates have. Whole seconds. */
 export function readTime(element: DerElement): Date {
   const text = element.content.toString('latin1')
-  const match = element.tag === 0x17 ? utcTime.exec(text) : element.tag === 0x18 ? generalizedTime.exec(text) : null
-  if (!match) throw new DerError('a date can not be read')
-  const [, yearText = '', month = '', day = '', hour = '', minute = '00', second = '00', zone = 'Z'] = match
-  const year = element.tag === 0x18 ? yearText : `${Number(yearText) >= 50 ? '19' : '20'}${yearText}`
-  const offset = zone === 'Z' ? 'Z' : `${zone.slice(0, 3)}:${zone.slice(3)}`
-  const date = new Date(`${year}-${month}-${day}T${hour}:${minute}:${second}${offset}`)
+  const parts = (element.tag === 0x17 ? utcTime : generalizedTime).exec(text)?.groups
+  if (!parts || (element.tag !== 0x17 && element.tag !== 0x18)) throw new DerError('a date can not be read')
+  const date = new Date(`${fullYear(parts['year'] ?? '')}-${parts['month']}-${parts['day']}T${parts['hour']}:${parts['minute'] ?? '00'}:${parts['second'] ?? '00'}${offsetOf(parts['zone'] ?? 'Z')}`)
   if (Number.isNaN(date.getTime())) throw new DerError('a date can not be read')
   return date
 }
+
+/** Two digits mean 1950 to 2049 (RFC 5280, 4.1.2.5.1). */
+const fullYear = (year: string): string => (year.length === 4 ? year : `${Number(year) >= 50 ? '19' : '20'}${year}`)
+const offsetOf = (zone: string): string => (zone === 'Z' ? zone : `${zone.slice(0, 3)}:${zone.slice(3)}`)

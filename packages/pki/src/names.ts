@@ -81,13 +81,15 @@ function problemOfHost(host: string, wildcard: boolean): string | undefined {
   if (host.length + (wildcard ? 2 : 0) > 253) return 'is longer than 253 characters'
   if (wildcard && labels.length < 2) return 'has a wildcard with fewer than two labels after it'
   if (/^(?:\d+|0x[0-9a-f]*)$/.test(labels.at(-1) ?? '')) return 'is not a valid IP address'
-  for (const label of labels) {
-    if (label === '') return 'has an empty label'
-    if (label.length > 63) return 'has a label longer than 63 characters'
-    if (label.includes('_')) return 'contains an underscore'
-    if (!/^[a-z0-9-]+$/.test(label)) return 'contains a character that host names can not have'
-    if (label.startsWith('xn--') && !isValidALabel(label)) return 'is not a valid international name'
-    if (label.startsWith('-') || label.endsWith('-')) return 'has a label that begins or ends with a hyphen'
-  }
+  return labels.map(problemOfLabel).find((problem) => problem !== undefined)
+}
+
+function problemOfLabel(label: string): string | undefined {
+  if (label === '') return 'has an empty label'
+  if (label.length > 63) return 'has a label longer than 63 characters'
+  if (label.includes('_')) return 'contains an underscore'
+  if (!/^[a-z0-9-]+$/.test(label)) return 'contains a character that host names can not have'
+  if (label.startsWith('xn--') && !isValidALabel(label)) return 'is not a valid international name'
+  if (label.startsWith('-') || label.endsWith('-')) return 'has a label that begins or ends with a hyphen'
   return undefined
 }

@@ -39,25 +39,27 @@ export interface SignatureKind {
   name: string
   /** Digest for node:crypto; null where the algorithm has its own. */
   hash: string | null
+  /** asymmetricKeyType of node:crypto that it goes with. */
+  key: string
 }
 
 /** RSASSA-PSS is not here: its digest is in the parameters. */
 export const signatureKinds: Record<string, SignatureKind> = {
-  '1.2.840.113549.1.1.2': { name: 'md2WithRSAEncryption', hash: 'md2' },
-  '1.2.840.113549.1.1.4': { name: 'md5WithRSAEncryption', hash: 'md5' },
-  '1.2.840.113549.1.1.5': { name: 'sha1WithRSAEncryption', hash: 'sha1' },
-  '1.2.840.113549.1.1.14': { name: 'sha224WithRSAEncryption', hash: 'sha224' },
-  '1.2.840.113549.1.1.11': { name: 'sha256WithRSAEncryption', hash: 'sha256' },
-  '1.2.840.113549.1.1.12': { name: 'sha384WithRSAEncryption', hash: 'sha384' },
-  '1.2.840.113549.1.1.13': { name: 'sha512WithRSAEncryption', hash: 'sha512' },
-  '1.2.840.10045.4.1': { name: 'ecdsa-with-SHA1', hash: 'sha1' },
-  '1.2.840.10045.4.3.1': { name: 'ecdsa-with-SHA224', hash: 'sha224' },
-  '1.2.840.10045.4.3.2': { name: 'ecdsa-with-SHA256', hash: 'sha256' },
-  '1.2.840.10045.4.3.3': { name: 'ecdsa-with-SHA384', hash: 'sha384' },
-  '1.2.840.10045.4.3.4': { name: 'ecdsa-with-SHA512', hash: 'sha512' },
-  [oid.ed25519]: { name: 'ED25519', hash: null },
-  [oid.ed448]: { name: 'ED448', hash: null },
-  '2.16.840.1.101.3.4.3.17': { name: 'ML-DSA-44', hash: null },
-  '2.16.840.1.101.3.4.3.18': { name: 'ML-DSA-65', hash: null },
-  '2.16.840.1.101.3.4.3.19': { name: 'ML-DSA-87', hash: null },
+  '1.2.840.113549.1.1.2': { name: 'md2WithRSAEncryption', hash: 'md2', key: 'rsa' },
+  '1.2.840.113549.1.1.4': { name: 'md5WithRSAEncryption', hash: 'md5', key: 'rsa' },
+  '1.2.840.113549.1.1.5': { name: 'sha1WithRSAEncryption', hash: 'sha1', key: 'rsa' },
+  '1.2.840.113549.1.1.14': { name: 'sha224WithRSAEncryption', hash: 'sha224', key: 'rsa' },
+  '1.2.840.113549.1.1.11': { name: 'sha256WithRSAEncryption', hash: 'sha256', key: 'rsa' },
+  '1.2.840.113549.1.1.12': { name: 'sha384WithRSAEncryption', hash: 'sha384', key: 'rsa' },
+  '1.2.840.113549.1.1.13': { name: 'sha512WithRSAEncryption', hash: 'sha512', key: 'rsa' },
+  '1.2.840.10045.4.1': { name: 'ecdsa-with-SHA1', hash: 'sha1', key: 'ec' },
+  '1.2.840.10045.4.3.1': { name: 'ecdsa-with-SHA224', hash: 'sha224', key: 'ec' },
+  '1.2.840.10045.4.3.2': { name: 'ecdsa-with-SHA256', hash: 'sha256', key: 'ec' },
+  '1.2.840.10045.4.3.3': { name: 'ecdsa-with-SHA384', hash: 'sha384', key: 'ec' },
+  '1.2.840.10045.4.3.4': { name: 'ecdsa-with-SHA512', hash: 'sha512', key: 'ec' },
+  [oid.ed25519]: { name: 'ED25519', hash: null, key: 'ed25519' },
+  [oid.ed448]: { name: 'ED448', hash: null, key: 'ed448' },
+  '2.16.840.1.101.3.4.3.17': { name: 'ML-DSA-44', hash: null, key: 'ml-dsa-44' },
+  '2.16.840.1.101.3.4.3.18': { name: 'ML-DSA-65', hash: null, key: 'ml-dsa-65' },
+  '2.16.840.1.101.3.4.3.19': { name: 'ML-DSA-87', hash: null, key: 'ml-dsa-87' },
 }

@@ -74,11 +74,13 @@ export function signatureFits({ signed, algorithm, signature }: Signed, spki: Bu
     return undefined // a key that node:crypto can't use: the caller says so
   }
   if (dotted === oid.rsaPss) {
+    if (!key.asymmetricKeyType?.startsWith('rsa')) return false
     const { hash, saltLength } = pssOptions(parameters)
     return checked(() => verify(hash, signed, { key, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength }, signature))
   }
   const kind = signatureKinds[dotted]
-  return kind ? checked(() => verify(kind.hash, signed, key, signature)) : undefined
+  if (!kind) return undefined
+  return key.asymmetricKeyType === kind.key && checked(() => verify(kind.hash, signed, key, signature))
 }
 
 // node:crypto throws for a digest it lacks or a key of another kind: then nothing was proven.

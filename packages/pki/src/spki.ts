@@ -23,7 +23,7 @@ export function keyAlgorithmOfSpki(spki: Uint8Array): string {
   const id = readOid(algorithm.take())
   if (id === oid.rsa || id === oid.rsaPss) {
     const modulus = new DerCursor(readElement(readBits(cursor.take()))).take(0x02).content
-    return `rsa-${bitLength(modulus)}`
+    return `${id === oid.rsaPss ? 'rsa-pss' : 'rsa'}-${bitLength(modulus)}`
   }
   if (id !== oid.ecPublicKey) return plainKeyWords[id] ?? id
   const curve = algorithm.takeIf(0x06)

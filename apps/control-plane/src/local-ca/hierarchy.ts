@@ -2,7 +2,7 @@ import { createPrivateKey, randomBytes, type KeyObject } from 'node:crypto'
 import { newId, type KeyAlgorithm } from '@certloop/contract'
 import {
   authorityKeyIdentifier, basicConstraints, buildCertificate, certificateParts, generateKey, keyIdOfSpki, keySigner, keyUsage, nameOfCommonName, readCertificate, serialHex, spkiOfKey,
-  subjectKeyIdentifier,
+  subjectKeyIdentifier, type Signer,
 } from '@certloop/pki'
 import { iso } from '../database/columns.ts'
 import type { Database } from '../database/database.ts'
@@ -21,9 +21,26 @@ export function newSerialNumber(): string {
   }
 }
 
-export const issuerKeyBinding = (id: IssuerId): string => `issuer:${id}:key`
+const issuerKeyBinding = (id: IssuerId): string => `issuer:${id}:key`
 
-export const openIssuerKey = (row: IssuerTable, secrets: Secrets): KeyObject => createPrivateKey(secrets.open(row.sealedKey, issuerKeyBinding(row.id)).toString())
+/** An issuer ready to sign. */
+export interface OpenIssuer extends Lifetime { row: IssuerTable; subject: Buffer; keyId: Buffer; signer: Signer }
+
+/** Opens issuers and keeps them: what a row says of its key and certificate never changes. */
+export function issuerOpener(secrets: Secrets): (row: IssuerTable) => OpenIssuer {
+  const opened = new Map<IssuerId, OpenIssuer>()
+  return (row) => {
+    const present = opened.get(row.id)
+    if (present) return present
+    const parts = certificateParts(row.certificatePem)
+    const key = createPrivateKey(secrets.open(row.sealedKey, issuerKeyBinding(row.id)).toString())
+    const made: OpenIssuer = {
+      row, subject: parts.subject.raw, keyId: keyIdOfSpki(parts.spki.raw), notBefore: new Date(row.notBefore), notAfter: new Date(row.notAfter), signer: keySigner(key),
+    }
+    opened.set(row.id, made)
+    return made
+  }
+}
 
 interface NewIssuer { slot: IssuerSlot; title: string; keyAlgorithm: KeyAlgorithm; days: number; parent?: { row: IssuerTable; key: KeyObject; lifetime: Lifetime } }
 

@@ -22,6 +22,9 @@ export interface IssueRequest { csr: CsrFacts; names: string[] }
 
 const mismatch = (what: string) => new CertloopError('CSR_MISMATCH', `The CSR ${what}.`)
 
+/** What a stranger wrote is quoted and cut. */
+const shown = (text: string | null) => (text === null ? 'none' : JSON.stringify(text.length > 100 ? `${text.slice(0, 100)}…` : text))
+
 /**
  * Compares the CSR with what was asked, at the last moment before signing.
  * @throws CertloopError CSR_INVALID, CSR_MISMATCH, NAME_INVALID, TOO_MANY_NAMES, INPUT_INVALID, KEY_ALGORITHM_UNSUPPORTED
@@ -31,9 +34,9 @@ export function checkRequest(options: IssueOptions): IssueRequest {
   const names = askedNames(options)
   const csr = readCsr(options.csrPem)
   checkKey(csr.keyAlgorithm, options.keyAlgorithm)
-  if (csr.commonName !== options.commonName) throw mismatch(`has the common name ${JSON.stringify(csr.commonName)}, asked was ${JSON.stringify(options.commonName)}`)
-  const extra = csr.names.filter((name) => !names.includes(name)).map((name) => `${name} is too many`)
-  const missing = names.filter((name) => !csr.names.includes(name)).map((name) => `${name} is missing`)
+  if (csr.commonName !== options.commonName) throw mismatch(`has the common name ${shown(csr.commonName)}, asked was ${shown(options.commonName)}`)
+  const extra = csr.names.filter((name) => !names.includes(name)).map((name) => `${shown(name)} is too many`)
+  const missing = names.filter((name) => !csr.names.includes(name)).map((name) => `${shown(name)} is missing`)
   const differences = [...extra, ...missing]
   if (differences.length > 0) throw mismatch(`has other names than asked: ${differences.slice(0, 10).join(', ')}`)
   return { csr, names }
@@ -51,7 +54,7 @@ function askedNames({ names: asked, commonName, profile }: IssueOptions): string
   }
   const names = checkNames(asked)
   if (commonName !== null && profiles[profile].needsNames && !names.includes(commonName.toLowerCase())) {
-    throw new CertloopError('NAME_INVALID', `The common name ${JSON.stringify(commonName.slice(0, 100))} is not among the names.`, { fields: ['commonName: has to be one of the names'] })
+    throw new CertloopError('NAME_INVALID', `The common name ${shown(commonName)} is not among the names.`, { fields: ['commonName: has to be one of the names'] })
   }
   return names
 }

@@ -1,12 +1,12 @@
 import { CertloopError, type KeyAlgorithm } from '@certloop/contract'
 import {
-  authorityKeyIdentifier, basicConstraints, buildCertificate, certificateParts, extendedKeyUsage, keyAlgorithmOfSpki, keyIdOfSpki, keySigner, keyUsage, nameOfCommonName, readCertificate,
-  subjectAltName, subjectKeyIdentifier, type Signer,
+  authorityKeyIdentifier, basicConstraints, buildCertificate, extendedKeyUsage, keyAlgorithmOfSpki, keyIdOfSpki, keyUsage, nameOfCommonName, readCertificate,
+  subjectAltName, subjectKeyIdentifier,
 } from '@certloop/pki'
 import { fromJson, toJson } from '../database/columns.ts'
 import type { Database } from '../database/database.ts'
 import type { Secrets } from '../secret/secrets.ts'
-import { ensureHierarchy, newSerialNumber, openIssuerKey } from './hierarchy.ts'
+import { ensureHierarchy, issuerOpener, newSerialNumber, type OpenIssuer } from './hierarchy.ts'
 import { checkRequest, type IssueOptions, type IssueRequest } from './issue-request.ts'
 import { findIssued, insertIntent, listIssuers, storeIssued, type Intent, type IssuedCertificateTable, type IssuerId, type IssuerSlot, type IssuerTable } from './local-ca-store.ts'
 import { endsTooSoon, lifetimeOf, profiles, usagesFor } from './profiles.ts'
@@ -37,24 +37,9 @@ export interface LocalCa {
 
 export interface LocalCaDeps { database: Database; secrets: Secrets; now: () => Date }
 
-interface Issuer { row: IssuerTable; subject: Buffer; keyId: Buffer; notBefore: Date; notAfter: Date; signer: Signer }
-
 export function createLocalCa({ database, secrets, now }: LocalCaDeps): LocalCa {
   const { db } = database
-  // Opened keys stay in memory: what an issuer's row says of its key and certificate never changes.
-  const opened = new Map<IssuerId, Issuer>()
-
-  function openIssuer(row: IssuerTable): Issuer {
-    const present = opened.get(row.id)
-    if (present) return present
-    const parts = certificateParts(row.certificatePem)
-    const made: Issuer = {
-      row, subject: parts.subject.raw, keyId: keyIdOfSpki(parts.spki.raw), notBefore: new Date(row.notBefore), notAfter: new Date(row.notAfter),
-      signer: keySigner(openIssuerKey(row, secrets)),
-    }
-    opened.set(row.id, made)
-    return made
-  }
+  const openIssuer = issuerOpener(secrets)
 
   /** Signs the intent as it was committed and stores the result; when another call stored first, that one counts. */
   async function signIntent(row: IssuedCertificateTable, issuerRow: IssuerTable): Promise<string> {
@@ -106,10 +91,12 @@ function issuerWhere(issuers: readonly IssuerTable[], fits: (row: IssuerTable) =
 const issuerOf = (row: IssuedCertificateTable, issuers: readonly IssuerTable[]): IssuerTable => issuerWhere(issuers, ({ id }) => id === row.issuerId)
 
 function answer(row: IssuedCertificateTable, certificatePem: string, issuers: readonly IssuerTable[]): LocalIssued {
-  return { chainPem: [certificatePem, issuerOf(row, issuers).certificatePem], rootPem: issuerWhere(issuers, ({ slot }) => slot === 'root').certificatePem }
+  const issuer = issuerOf(row, issuers)
+  const root = issuerWhere(issuers, ({ id }) => id === issuer.parentId)
+  return { chainPem: [certificatePem, issuer.certificatePem], rootPem: root.certificatePem }
 }
 
-function intentFor({ reference, profile, commonName, validityDays }: IssueOptions, { csr, names }: IssueRequest, issuer: Issuer, now: Date): Intent {
+function intentFor({ reference, profile, commonName, validityDays }: IssueOptions, { csr, names }: IssueRequest, issuer: OpenIssuer, now: Date): Intent {
   if (endsTooSoon(issuer, now)) throw new CertloopError('ISSUER_EXPIRED', `The issuing certificate "${issuer.row.subject}" ends at ${issuer.row.notAfter}.`, { issuer: issuer.row.subject, notAfter: issuer.row.notAfter })
   const lifetime = lifetimeOf(validityDays ?? profiles[profile].defaultValidityDays, now, issuer)
   return { reference, issuerId: issuer.row.id, serialNumber: newSerialNumber(), profile, commonName, names, spki: Buffer.from(csr.publicKeySpki), ...lifetime }
@@ -119,7 +106,7 @@ const isSameRequest = (row: IssuedCertificateTable, options: IssueOptions, { csr
   row.profile === options.profile && row.commonName === options.commonName && row.spki === Buffer.from(csr.publicKeySpki).toString('base64') && row.names === toJson(names)
 
 /** The certificate that an intent describes, DER: everything comes from the committed row, nothing from the clock. */
-function signedLeaf(row: IssuedCertificateTable, issuer: Issuer): Promise<Buffer> {
+function signedLeaf(row: IssuedCertificateTable, issuer: OpenIssuer): Promise<Buffer> {
   const rules = profiles[row.profile]
   const spki = Buffer.from(row.spki, 'base64')
   const names = fromJson<string[]>(row.names)
