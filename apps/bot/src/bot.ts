@@ -29,9 +29,10 @@ import { workLoop } from './work/work-loop.ts'
 export interface BotOptions {
   dataFolder: string
   logger: Logger
-  environment?: NodeJS.ProcessEnv
-  now?: () => Date
-  random?: () => number
+  environment: NodeJS.ProcessEnv
+  now: () => Date
+  /** 0 <= random() < 1; spreads the tries of a fleet. */
+  random: () => number
   backoff?: Backoff
   /** Most tasks at once. */
   limit?: number
@@ -69,7 +70,7 @@ export async function startBot(options: BotOptions): Promise<RunningBot> {
 const stopReason = new Error('The bot was asked to stop.')
 
 function run(identity: Identity, configuration: BotConfiguration, lock: FolderLock, options: BotOptions): RunningBot {
-  const { dataFolder, logger, environment = process.env, now = () => new Date(), random = Math.random, backoff = defaultBackoff, limit = 4, deliveryGraceMs = 10_000 } = options
+  const { dataFolder, logger, environment, now, random, backoff = defaultBackoff, limit = 4, deliveryGraceMs = 10_000 } = options
   const taking = new AbortController()
   const delivery = new AbortController()
   const url = new URL(identity.url)

@@ -34,17 +34,21 @@ const options = {
   data: { type: 'string' }, name: { type: 'string' }, replace: { type: 'boolean' }, version: { type: 'boolean' }, help: { type: 'boolean', short: 'h' },
 } as const
 type Options = { data?: string | undefined; name?: string | undefined; replace?: boolean | undefined; version?: boolean | undefined; help?: boolean | undefined }
+interface Words { values: Options; positionals: string[] }
 
 async function main(argv: string[]): Promise<number> {
-  let parsed: { values: Options; positionals: string[] }
+  let parsed: Words
   try {
     parsed = parseArgs({ args: argv, options, allowPositionals: true })
   } catch (error) {
     return usage((error as Error).message)
   }
-  const { values, positionals: [command, token, ...rest] } = parsed
-  if (values.version) return print(`${version}\n`)
-  if (values.help) return print(help)
+  if (parsed.values.version) return print(`${version}\n`)
+  if (parsed.values.help) return print(help)
+  return obey(parsed)
+}
+
+function obey({ values, positionals: [command, token, ...rest] }: Words): Promise<number> | number {
   const folder = dataFolderPath(values.data, process.env, process.getuid?.() === 0)
   if (rest.length > 0 || (token !== undefined && command !== 'join')) return usage(`too many words after "${command}"`)
   switch (command) {
@@ -71,7 +75,7 @@ async function join(word: string, dataFolder: string, { name, replace = false }:
 
 async function run(dataFolder: string): Promise<number> {
   const logger = createLogger({ write: (line) => process.stderr.write(line), now: () => new Date() })
-  const bot = await startBot({ dataFolder, logger })
+  const bot = await startBot({ dataFolder, logger, environment: process.env, now: () => new Date(), random: Math.random })
   let asked = false
   const stop = (signal: NodeJS.Signals) => {
     // Asked twice, it ends at once: the journal brings a deployment under way to its end at the next start.

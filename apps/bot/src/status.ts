@@ -26,7 +26,7 @@ async function runningText(dataFolder: string): Promise<string> {
     return 'no'
   } catch (thrown) {
     const error = toCertloopError(thrown)
-    if (error.code === 'DATA_FOLDER_IN_USE') return `yes, process ${error.facts['process']}`
+    if (error.code === 'DATA_FOLDER_IN_USE') return `yes, process ${String(error.facts['process'])}`
     throw error
   }
 }

@@ -18,7 +18,7 @@ export interface ShapeOptions {
  */
 export function checkShape<S extends TSchema>(schema: S, value: unknown, { what, code = 'INPUT_INVALID', unknownFields = 'refuse' }: ShapeOptions): Static<S> {
   const read = unknownFields === 'drop' ? Clean(schema, Clone(value)) : value
-  if (Check(schema, read)) return read as Static<S>
+  if (Check(schema, read)) return read
   const problems = [...Errors(schema, read)].slice(0, 3).map((e) => `${e.instancePath.slice(1).replaceAll('/', '.') || 'the whole'}: ${e.message}`)
   throw new CertloopError(code, `${what} does not have the agreed form (${problems.join('; ')}).`, { fields: problems })
 }

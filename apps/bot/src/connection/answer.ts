@@ -28,7 +28,7 @@ function refusal({ status, headers, body }: Answer): CertloopError {
   const retryAfter = retryAfterSeconds(headers['retry-after'])
   const wait: ErrorFacts = retryAfter === undefined ? {} : { retryAfterSeconds: retryAfter }
   const problem = parseJson(body) as { code?: unknown; detail?: unknown } | null | undefined
-  if (typeof problem?.code === 'string' && problem.code in errorSpecs) {
+  if (typeof problem?.code === 'string' && Object.hasOwn(errorSpecs, problem.code)) {
     return new CertloopError(problem.code as ErrorCode, typeof problem.detail === 'string' ? problem.detail : '', wait)
   }
   if (status === 413) return new CertloopError('BODY_TOO_LARGE', 'A proxy between here and the control plane lets only smaller requests through.')

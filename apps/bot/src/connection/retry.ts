@@ -1,4 +1,4 @@
-import { CertloopError, toCertloopError } from '@certloop/contract'
+import { toCertloopError, type CertloopError } from '@certloop/contract'
 
 export interface Backoff { firstMs: number; capMs: number }
 export const defaultBackoff: Backoff = { firstMs: 1_000, capMs: 60_000 }

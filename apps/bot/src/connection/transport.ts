@@ -65,7 +65,7 @@ function exchange(request: typeof https.request, url: URL, agent: http.Agent, us
     sent.on('response', (response) => {
       readBody(response).then(
         (text) => settle(() => resolve({ status: response.statusCode ?? 0, headers: response.headers, body: text })),
-        (error: unknown) => settle(() => { sent.destroy(); reject(error) }),
+        (error: Error) => settle(() => { sent.destroy(); reject(error) }),
       )
     })
     sent.end(body)

@@ -8,7 +8,7 @@ export interface Bell {
 export function createBell(): Bell {
   const waiting = new Set<() => void>()
   return {
-    ring: () => { for (const wake of [...waiting]) wake() },
+    ring: () => { for (const wake of waiting) wake() },
     wait: (ms, signal) => new Promise((resolve) => {
       if (signal?.aborted) return resolve()
       const wake = () => {

@@ -1,4 +1,4 @@
-import { BotTask, CertloopError, checkShape, isId, toCertloopError, type HelloRequest } from '@certloop/contract'
+import { BotTask, checkShape, isId, toCertloopError, type CertloopError, type HelloRequest } from '@certloop/contract'
 import type { ControlPlane } from '../connection/client.ts'
 import { retrying, type Backoff } from '../connection/retry.ts'
 import { errorFacts, type Logger } from '../log.ts'
