@@ -7,6 +7,6 @@ export function registerAuditRoutes(app: App, audit: Audit): void {
     if (cursor !== undefined && !/^\d{1,15}$/.test(cursor)) throw new CertloopError('INPUT_INVALID', 'The cursor is not one of this list.', { fields: ['query.cursor: is not one of this list'] })
     const rows = await audit.list(cursor === undefined ? undefined : Number(cursor), limit + 1)
     const items = rows.slice(0, limit)
-    return { items: items.map(({ sequence: _, ...entry }) => entry), nextCursor: rows.length > limit ? String(items.at(-1)?.sequence) : null }
+    return { items, nextCursor: rows.length > limit ? String(items.at(-1)?.sequence) : null }
   })
 }

@@ -12,6 +12,7 @@ declare module 'fastify' {
     access?: RouteAccess
     operationId?: OperationId
   }
+  interface FastifySchema { 'x-access'?: RouteAccess }
   interface FastifyRequest {
     who: Who
     bot: BotIdentity | undefined

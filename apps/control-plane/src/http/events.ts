@@ -54,7 +54,7 @@ export function installEvents(app: App, { wake, users }: { wake: Wake; users: Au
     config: { access: 'certificate:read' },
     exposeHeadRoute: false,
     schema: {
-      ...{ operationId: 'watchEvents', summary: 'What changed, as server-sent events: each is a JSON object {kind, id, certificateId?}', tags: ['system'], security: [{ session: [] }, { token: [] }], 'x-access': 'certificate:read' },
+      operationId: 'watchEvents', summary: 'What changed, as server-sent events: each is a JSON object {kind, id, certificateId?}', tags: ['system'], security: [{ session: [] }, { token: [] }], 'x-access': 'certificate:read',
       response: { 200: { description: 'Stays open', content: { 'text/event-stream': { schema: { type: 'string' } } } } },
     },
   }, (request, reply) => {

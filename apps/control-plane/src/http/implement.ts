@@ -64,7 +64,7 @@ export function routeOf(app: App, route: RouteDescription): Omit<RouteOptions, '
         [route.status]: route.response === null ? { type: 'null', description: 'Done; no content' } : share(route.response),
         default: { description: 'Problem document (RFC 9457)', content: { 'application/problem+json': { schema: share(Problem) } } },
       },
-      ...{ operationId: route.operationId, summary: route.summary, tags: [route.tag], security: security(route.access), 'x-access': route.access },
+      operationId: route.operationId, summary: route.summary, tags: [route.tag], security: security(route.access), 'x-access': route.access,
     },
   }
 }

@@ -1,6 +1,7 @@
 import { pino, type Logger } from 'pino'
 
-export type LogLevel = 'silent' | 'error' | 'warn' | 'info' | 'debug'
+export const logLevels = ['silent', 'error', 'warn', 'info', 'debug'] as const
+export type LogLevel = (typeof logLevels)[number]
 
 /**
  * JSON lines on standard output. Of requests only method, path, status, time and caller are ever logged; the list here

@@ -1,0 +1,1 @@
+export { listen, type Listener, type ListenerDeps, type TlsIdentity } from './listener.ts'

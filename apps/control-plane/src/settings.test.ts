@@ -1,0 +1,65 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { CertloopError } from '@certloop/contract'
+import { readSettings, settingsHelp, settingsTable, wantsHelp } from './settings.ts'
+
+const refusal = (argv: string[], env: Record<string, string> = {}) => {
+  try {
+    readSettings(argv, env)
+  } catch (error) {
+    assert.ok(error instanceof CertloopError)
+    assert.equal(error.code, 'SETTINGS_INVALID')
+    return error.message
+  }
+  return assert.fail('the settings were taken')
+}
+
+test('nothing given leaves the defaults', () => {
+  assert.deepEqual(readSettings([], { CERTLOOP_PORT: '' }), {
+    data: './data', port: 8420, host: '127.0.0.1', publicUrl: null, databaseUrl: null, masterKey: null, logLevel: 'info', bot: true,
+  })
+})
+
+test('flags win over the environment, in both spellings', () => {
+  const settings = readSettings(['--port', '0', '--data=/srv/x', '--no-bot', '--public-url', 'https://Certloop.example.com:443/'], { CERTLOOP_PORT: '9', CERTLOOP_HOST: '::', CERTLOOP_BOT: 'on', DATABASE_URL: 'postgres://u:p@h/d' })
+  assert.equal(settings.port, 0)
+  assert.equal(settings.data, '/srv/x')
+  assert.equal(settings.bot, false)
+  assert.equal(settings.host, '::')
+  assert.equal(settings.publicUrl, 'https://certloop.example.com')
+  assert.equal(settings.databaseUrl, 'postgres://u:p@h/d')
+})
+
+test('an unknown flag is refused with the nearest known one', () => {
+  assert.match(refusal(['--prot', '80']), /--prot\. Did you mean --port\?/)
+  assert.match(refusal(['--no-bots']), /--no-bot\?/)
+  assert.match(refusal(['--database-url', 'postgres://x']), /no setting --database-url/)
+  assert.match(refusal(['8420']), /"8420" is not a setting/)
+})
+
+test('a value that can not be used is refused, naming its source and what would do', () => {
+  for (const port of ['80a', '-1', '65536', '1e3']) assert.match(refusal([`--port=${port}`]), new RegExp(`--port is "${port}"; it takes a whole number from 0 to 65535`))
+  assert.match(refusal([], { CERTLOOP_PORT: 'http' }), /^CERTLOOP_PORT is "http"/)
+  assert.match(refusal(['--log-level', 'loud']), /one of silent, error/)
+  assert.match(refusal([], { CERTLOOP_BOT: 'no' }), /"on" or "off"/)
+  for (const url of ['certloop', 'ftp://x', 'https://x/path', 'https://u:p@x']) assert.match(refusal(['--public-url', url]), /--public-url/)
+  assert.match(refusal(['--port']), /--port needs a value/)
+  assert.match(refusal(['--data', '--no-bot']), /--data needs a value/)
+  assert.match(refusal(['--port', '1', '--port', '2']), /given twice/)
+  assert.match(refusal(['--no-bot=off']), /takes no value/)
+})
+
+test('secret values are not repeated', () => {
+  assert.ok(!refusal([], { DATABASE_URL: 'mysql://me:hunter2@h/d' }).includes('hunter2'))
+  assert.ok(!refusal([], { CERTLOOP_MASTER_KEY: 'hunter2' }).includes('hunter2'))
+  assert.equal(readSettings([], { CERTLOOP_MASTER_KEY: Buffer.alloc(32, 7).toString('base64') }).masterKey, Buffer.alloc(32, 7).toString('base64'))
+})
+
+test('the help names every setting with flag, variable and default', () => {
+  assert.ok(wantsHelp(['--port', '1', '--help']) && !wantsHelp([]))
+  const help = settingsHelp()
+  for (const { flag, env, meaning } of Object.values(settingsTable)) {
+    assert.ok(help.includes(env) && help.includes(meaning))
+    if (flag !== null) assert.ok(help.includes(`--${flag}`))
+  }
+})

@@ -1,0 +1,122 @@
+import { parseArgs } from 'node:util'
+import { CertloopError } from '@certloop/contract'
+import { logLevels } from './http/logger.ts'
+
+/** One setting. A value that can not be read is a text saying what would do. */
+interface Setting<T> {
+  /** Without the dashes; null: not on the command line, where every user of the machine could read it. */
+  flag: string | null
+  /** The flag takes no value: it stands for this text. */
+  flagMeans?: string
+  env: string
+  default: T
+  /** How the default is shown, where its value does not say it. */
+  defaultText?: string
+  unit: string | null
+  meaning: string
+  example: string
+  read: (text: string) => T | Unfit
+}
+interface Unfit { unfit: string }
+const setting = <T>(entry: Setting<T>) => entry
+
+const wholeNumber = (least: number, most: number) => (text: string): number | Unfit =>
+  /^\d{1,9}$/.test(text) && Number(text) >= least && Number(text) <= most ? Number(text) : { unfit: `a whole number from ${least} to ${most}` }
+const oneOf = <const T extends readonly string[]>(values: T) => (text: string): T[number] | Unfit =>
+  values.find((value) => value === text) ?? { unfit: `one of ${values.join(', ')}` }
+const onOrOff = (text: string): boolean | Unfit => (/^(on|off)$/.test(text) ? text === 'on' : { unfit: '"on" or "off"' })
+const anyText = (text: string): string => text
+
+function webAddress(text: string): string | Unfit {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  const isPlain = url !== undefined && /^https?:$/.test(url.protocol) && url.pathname === '/' && url.search === '' && url.hash === '' && url.username === '' && url.password === ''
+  return isPlain ? url.origin : { unfit: 'an address such as https://certloop.example.com:8420, without a path' }
+}
+const databaseAddress = (text: string): string | Unfit =>
+  (/^postgres(ql)?:\/\//.test(text) && URL.canParse(text) ? text : { unfit: 'an address such as postgres://user:password@host:5432/certloop' })
+const masterKey = (text: string): string | Unfit =>
+  (/^([A-Za-z0-9_-]{43}|[A-Za-z0-9+/]{43}=)$/.test(text) ? text : { unfit: '32 random bytes in base64, as "openssl rand -base64 32" prints them' })
+
+/** Every setting of the control plane. A flag wins over the environment. The help text and the documentation are made from this. */
+export const settingsTable = {
+  data: setting<string>({ flag: 'data', env: 'CERTLOOP_DATA', default: './data', unit: 'folder', meaning: 'Where the database and the keys of the control plane are kept', example: '/var/lib/certloop', read: anyText }),
+  port: setting<number>({ flag: 'port', env: 'CERTLOOP_PORT', default: 8420, unit: null, meaning: 'Port for the pages, the API and the bots; 0 takes a free one', example: '443', read: wholeNumber(0, 65_535) }),
+  host: setting<string>({ flag: 'host', env: 'CERTLOOP_HOST', default: '127.0.0.1', unit: 'address', meaning: 'Address to listen on; 0.0.0.0 or :: for all, so that bots on other hosts can call', example: '0.0.0.0', read: anyText }),
+  publicUrl: setting<string | null>({ flag: 'public-url', env: 'CERTLOOP_PUBLIC_URL', default: null, defaultText: 'made from host and port', unit: 'address', meaning: 'How browsers and bots reach the control plane; it goes into join tokens', example: 'https://certloop.example.com', read: webAddress }),
+  databaseUrl: setting<string | null>({ flag: null, env: 'DATABASE_URL', default: null, defaultText: 'SQLite in the data folder', unit: 'address', meaning: 'PostgreSQL instead of SQLite', example: 'postgres://certloop:…@db:5432/certloop', read: databaseAddress }),
+  masterKey: setting<string | null>({ flag: null, env: 'CERTLOOP_MASTER_KEY', default: null, defaultText: 'a file in the data folder', unit: 'base64', meaning: 'Key that seals the stored secrets', example: 'the output of "openssl rand -base64 32"', read: masterKey }),
+  logLevel: setting<(typeof logLevels)[number]>({ flag: 'log-level', env: 'CERTLOOP_LOG_LEVEL', default: 'info', unit: null, meaning: `How much is logged: ${logLevels.join(', ')}`, example: 'debug', read: oneOf(logLevels) }),
+  bot: setting<boolean>({ flag: 'no-bot', flagMeans: 'off', env: 'CERTLOOP_BOT', default: true, defaultText: 'on', unit: 'on or off', meaning: 'Run the bot of this machine in the same go', example: 'off', read: onOrOff }),
+} as const
+
+export type Settings = { readonly [K in keyof typeof settingsTable]: (typeof settingsTable)[K]['default'] }
+const entries = Object.entries(settingsTable) as [keyof Settings, Setting<unknown>][]
+const flags = entries.flatMap(([, { flag }]) => (flag === null ? [] : [flag])).concat('help')
+
+export const wantsHelp = (argv: readonly string[]): boolean => argv.some((word) => word === '--help' || word === '-h')
+
+const invalid = (message: string, name: string): CertloopError => new CertloopError('SETTINGS_INVALID', message, { setting: name })
+
+/** Levenshtein distance. */
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i)
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i]
+    for (let j = 1; j <= b.length; j++) next.push(Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1)))
+    row = next
+  }
+  return row[b.length] ?? 0
+}
+
+function unknownFlag(name: string): CertloopError {
+  const [nearest = 'help'] = flags.toSorted((a, b) => distance(name, a) - distance(name, b))
+  return invalid(`There is no setting --${name}. Did you mean --${nearest}? --help shows all.`, `--${name}`)
+}
+
+/** Texts of the flags by setting. */
+function readFlags(argv: readonly string[]): Map<keyof Settings, string> {
+  const options = Object.fromEntries(entries.flatMap(([, { flag, flagMeans }]) => (flag === null ? [] : [[flag, { type: flagMeans === undefined ? 'string' : 'boolean' } as const]])))
+  const { tokens } = parseArgs({ args: [...argv], options, strict: false, tokens: true })
+  const texts = new Map<keyof Settings, string>()
+  for (const token of tokens) {
+    if (token.kind === 'positional') throw invalid(`"${token.value}" is not a setting. Settings look like --port 8420.`, token.value)
+    if (token.kind !== 'option') continue
+    const [name, entry] = entries.find(([, { flag }]) => flag === token.name) ?? []
+    if (name === undefined || entry === undefined) throw unknownFlag(token.name)
+    if (texts.has(name)) throw invalid(`--${token.name} is given twice.`, `--${token.name}`)
+    if (entry.flagMeans !== undefined && token.value !== undefined) throw invalid(`--${token.name} takes no value.`, `--${token.name}`)
+    const text = entry.flagMeans ?? token.value
+    if (text === undefined || text === '' || (text.startsWith('--') && !token.inlineValue)) throw invalid(`--${token.name} needs a value, for example --${token.name} ${entry.example}.`, `--${token.name}`)
+    texts.set(name, text)
+  }
+  return texts
+}
+
+/**
+ * Reads the settings: flags first, then the environment (an empty variable counts as absent), then the defaults.
+ * @throws CertloopError SETTINGS_INVALID, naming the flag or variable and what would do; secret values are not repeated
+ */
+export function readSettings(argv: readonly string[], env: Readonly<Record<string, string | undefined>>): Settings {
+  const given = readFlags(argv)
+  const values = entries.map(([name, entry]) => {
+    const text = given.get(name) ?? (env[entry.env] || undefined)
+    if (text === undefined) return [name, entry.default]
+    const value = entry.read(text)
+    if (typeof value === 'object' && value !== null && 'unfit' in value) {
+      const source = given.has(name) ? `--${entry.flag}` : entry.env
+      const said = entry.flag === null ? 'can not be used' : `is "${text}"`
+      throw invalid(`${source} ${said}; it takes ${(value as Unfit).unfit}.`, source)
+    }
+    return [name, value]
+  })
+  return Object.fromEntries(values) as Settings
+}
+
+/** The table as text for --help. */
+export function settingsHelp(): string {
+  const lines = entries.map(([, entry]) => {
+    const flag = entry.flag === null ? '(environment only)' : `--${entry.flag}${entry.flagMeans === undefined ? ` <${entry.unit ?? 'value'}>` : ''}`
+    return `  ${flag}\n      ${entry.meaning}.\n      Environment: ${entry.env}. Default: ${entry.defaultText ?? String(entry.default)}. Example: ${entry.example}.`
+  })
+  return `Certloop, the control plane. Start it with "npm start"; settings follow after "--".\n\n${lines.join('\n')}\n  --help\n      This table.\n`
+}
