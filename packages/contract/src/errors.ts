@@ -91,6 +91,7 @@ export const errorSpecs = {
   SERVER_NOT_RUNNING: work('configuration', 'after-change', 'The server of this target is not running.', 'Start the server, then deploy again. Nothing was touched.', 'The host'),
   SERVER_CONFIGURATION_UNREADABLE: work('configuration', 'after-change', 'The configuration of the server can not be read or does not pass its own test.', 'Mend what the server says. Nothing was touched.', 'The host'),
   SLOT_NOT_FOUND: work('configuration', 'after-change', 'The server configuration no longer names this certificate file.', 'Scan the host again and choose the place anew. Nothing was touched.', 'Certificate: deployment details'),
+  PLACE_UNSUPPORTED: work('configuration', 'after-change', 'Certloop can not replace a certificate in this place.', 'The message says why. Name plain files in the server configuration, or leave this place to what manages it now. Nothing was touched.', 'The host'),
   KEY_MISMATCH: work('configuration', 'never', 'Private key and certificate do not belong together.', 'Order the certificate again.', 'Order'),
   FILE_UNWRITABLE: work('keystore-write', 'after-change', 'A file can not be written.', 'Check owner, mode, read-only mounts and immutable flags of the named file.', 'The host'),
   DISK_FULL: work('keystore-write', 'after-change', 'There is no space left where the file has to go.', 'Make room on the named file system.', 'The host'),
