@@ -1,19 +1,11 @@
 import { Button, Stack, Text } from '@mantine/core'
 import { useNavigate } from '@tanstack/react-router'
-import type { BotDetail, CertificateSummary } from '@certloop/api-client'
+import type { CertificateSummary } from '@certloop/api-client'
 import { useMay, useRead, useWrite } from '../shared/api.ts'
 import { TextLink } from '../shared/link.tsx'
 import { ProblemAlert } from '../shared/problem-alert.tsx'
 import { StateBadge } from '../shared/state-badge.tsx'
-
-type Slot = BotDetail['servers'][number]['slots'][number]
-
-/** Whether a certificate of the inventory is the one in this slot: the one served there, or else one with its names. */
-export function certificateOf(slot: Slot, certificates: readonly CertificateSummary[]): CertificateSummary | undefined {
-  const served = new Set(slot.served.map(({ fingerprint }) => fingerprint))
-  return certificates.find(({ fingerprint }) => fingerprint !== null && served.has(fingerprint))
-    ?? certificates.find(({ names }) => slot.names.length > 0 && slot.names.every((name) => names.includes(name)))
-}
+import { certificateOf, type Slot } from './slot-certificate.ts'
 
 /** The certificates among which this slot's is: all of a small inventory, those with its name of a large one. */
 function useInventory(slot: Slot): { data: CertificateSummary[] | undefined; error: Error | null } {

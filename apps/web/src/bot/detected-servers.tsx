@@ -1,7 +1,7 @@
 import { Badge, Code, Group, Paper, Stack, Table, Text, Title } from '@mantine/core'
 import { describeEndpoint, type BotDetail } from '@certloop/api-client'
 import { Empty } from '../shared/page.tsx'
-import { ProblemAlert } from '../shared/problem-alert.tsx'
+import { ProblemAlert, ProblemNote } from '../shared/problem-alert.tsx'
 import { CareLink } from './care-link.tsx'
 
 type Server = BotDetail['servers'][number]
@@ -48,7 +48,7 @@ function SlotRow({ slot }: { slot: Slot }) {
     <Table.Tr>
       <Table.Td>
         <Text size="sm" style={{ overflowWrap: 'anywhere' }}>{slot.title}</Text>
-        {slot.problem && <ProblemAlert error={slot.problem} />}
+        {slot.problem && <ProblemNote error={slot.problem} />}
       </Table.Td>
       <Table.Td>{slot.names.length === 0 ? <Text size="sm" c="dimmed">Any</Text> : slot.names.join(', ')}</Table.Td>
       <Table.Td>

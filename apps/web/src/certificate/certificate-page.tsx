@@ -31,7 +31,7 @@ function CertificateView({ certificate }: { certificate: CertificateDetail }) {
     <Page
       title={certificate.name} beside={<StateBadge state={certificate.status} size="lg" />}
       above={<TextLink to="/certificates" fz="sm">Certificates</TextLink>}
-      summary={<Summary certificate={certificate} />} actions={<CertificateActions certificate={certificate} />}
+      summary={<Summary certificate={certificate} />} toolbar={<CertificateActions certificate={certificate} />}
     >
       {certificate.lastAction && <ActionProgress action={certificate.lastAction} />}
       {certificate.problem && certificate.lastAction?.error?.code !== certificate.problem.code && <ProblemAlert error={certificate.problem} />}

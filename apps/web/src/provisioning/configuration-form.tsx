@@ -1,4 +1,4 @@
-import { useState, type FormEvent, type ReactNode } from 'react'
+import { useEffect, useRef, useState, type FormEvent, type ReactNode } from 'react'
 import { Alert, Badge, Button, Group, Stack, Text } from '@mantine/core'
 import { notifications } from '@mantine/notifications'
 import type { Authority, Bot, CertificateDetail, ServerType } from '@certloop/api-client'
@@ -42,9 +42,12 @@ function Form({ certificate, authorities, serverTypes, bots }: FormProps) {
   const problems = fieldProblems(save.error)
   const send = (complete: boolean) => save.mutate({ params: { id: certificate.id }, body: inputOf(draft, complete) })
   const submit = (event: FormEvent) => { event.preventDefault(); send(true) }
+  const form = useRef<HTMLFormElement>(null)
+  // The first field with a problem may be far above the button that was pressed.
+  useEffect(() => { if (save.error) form.current?.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus() }, [save.error])
   const part = { draft, change, authorities, problems }
   return (
-    <form onSubmit={submit} noValidate>
+    <form ref={form} onSubmit={submit} noValidate>
       <Stack>
         {changedElsewhere && <Alert color="orange" title="Changed elsewhere"><Group><Text size="sm">The saved configuration is no longer the one you began with.</Text><Button size="xs" variant="default" onClick={() => reload(certificate.configuration)}>Discard my changes</Button></Group></Alert>}
         <Section title="1. Deployment" help="Where it goes."><DeploymentPart {...part} certificate={certificate} bots={bots} serverTypes={serverTypes} /></Section>

@@ -37,18 +37,21 @@ function Field({ field, value, onChange, error }: ControlProps) {
   const { label, help: description, required, preset, kind } = field
   const common: Common = { label, description, error, required, placeholder: preset === undefined ? '' : String(preset) }
   if (kind === 'switch') return <Switch label={label} description={description} error={error} checked={(value ?? preset) === true} onChange={(e) => onChange(e.currentTarget.checked)} />
-  if (kind === 'seconds' || kind === 'number') {
-    return <NumberInput {...common} value={typeof value === 'number' ? value : ''} onChange={onChange} allowDecimal={false} suffix={kind === 'seconds' ? ' s' : ''} {...(field.minimum === undefined ? {} : { min: field.minimum })} {...(field.maximum === undefined ? {} : { max: field.maximum })} />
-  }
+  if (kind === 'seconds' || kind === 'number') return <NumberField field={field} common={common} value={value} onChange={onChange} />
   if (kind === 'lines') return <Textarea {...common} autosize minRows={2} value={Array.isArray(value) ? value.join('\n') : ''} onChange={(e) => onChange(e.currentTarget.value.split('\n'))} onBlur={(e) => onChange(linesOf(e.currentTarget.value))} />
   return <TextField kind={kind} choices={field.choices} common={common} value={typeof value === 'string' ? value : ''} onChange={onChange} />
+}
+
+function NumberField({ field: { kind, minimum, maximum }, common, value, onChange }: Omit<ControlProps, 'error'> & { common: Common }) {
+  const limits = { ...(minimum === undefined ? {} : { min: minimum }), ...(maximum === undefined ? {} : { max: maximum }) }
+  return <NumberInput {...common} {...limits} value={typeof value === 'number' ? value : ''} onChange={onChange} allowDecimal={false} suffix={kind === 'seconds' ? ' s' : ''} />
 }
 
 function TextField({ kind, choices, common, value, onChange }: { kind: 'choice' | 'secret' | 'path' | 'text'; choices: string[]; common: Common; value: string; onChange: (value: string) => void }) {
   switch (kind) {
     case 'choice': return <Select {...common} data={choices} value={value === '' ? null : value} onChange={(next) => onChange(next ?? '')} clearable={!common.required} />
     case 'secret': return <PasswordInput {...common} value={value} onChange={(e) => onChange(e.currentTarget.value)} autoComplete="off" />
-    case 'path': return <TextInput {...common} value={value} onChange={(e) => onChange(e.currentTarget.value)} spellCheck={false} ff="monospace" />
+    case 'path': return <TextInput {...common} value={value} onChange={(e) => onChange(e.currentTarget.value)} spellCheck={false} styles={{ input: { fontFamily: 'var(--mantine-font-family-monospace)' } }} />
     case 'text': return <TextInput {...common} value={value} onChange={(e) => onChange(e.currentTarget.value)} />
   }
 }

@@ -1,5 +1,5 @@
 import { useState, type ReactNode } from 'react'
-import { Button, Group, Modal, Stack, Tooltip, type ButtonProps } from '@mantine/core'
+import { Button, Group, Modal, Stack, Text, Tooltip, type ButtonProps } from '@mantine/core'
 import { ProblemAlert } from './problem-alert.tsx'
 
 interface Props extends Pick<ButtonProps, 'color' | 'variant' | 'size'> {
@@ -46,7 +46,7 @@ export function ConfirmButton({ label, question, explanation, whyNot = null, hin
       {note ? <Tooltip label={note} multiline maw={320} events={{ hover: true, focus: true, touch: true }}>{button}</Tooltip> : button}
       <Modal opened={open} onClose={() => setOpen(false)} title={question ?? label} centered>
         <Stack>
-          {explanation && <div>{explanation}</div>}
+          {explanation && <Text size="sm" component="div">{explanation}</Text>}
           {error && <ProblemAlert error={error} />}
           <Group justify="flex-end">
             <Button variant="default" onClick={() => setOpen(false)}>{error ? 'Close' : 'Cancel'}</Button>

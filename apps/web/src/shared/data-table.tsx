@@ -72,7 +72,7 @@ function SortHeader<T>({ column, sort, onSort }: { column: Column<T>; sort: stri
   const state = ariaSort(column, sort)
   const next = state === 'ascending' && own.descending !== undefined ? own.descending : own.ascending
   return (
-    <UnstyledButton fz="sm" fw={700} onClick={() => onSort(next)}>
+    <UnstyledButton fz="inherit" fw={700} onClick={() => onSort(next)}>
       {column.header} <span aria-hidden="true">{state === 'ascending' ? '↑' : state === 'descending' ? '↓' : '↕'}</span>
     </UnstyledButton>
   )

@@ -10,11 +10,13 @@ interface PageProps {
   above?: ReactNode
   summary?: ReactNode
   actions?: ReactNode
+  /** A row of its own for many actions. */
+  toolbar?: ReactNode
   children: ReactNode
 }
 
 /** Frame of every page: title, summary, actions, content. */
-export function Page({ title, beside, above, summary, actions, children }: PageProps) {
+export function Page({ title, beside, above, summary, actions, toolbar, children }: PageProps) {
   useDocumentTitle(`${title} · Certloop`)
   return (
     <Stack gap="lg">
@@ -29,6 +31,7 @@ export function Page({ title, beside, above, summary, actions, children }: PageP
         </Box>
         {actions && <Group gap="xs">{actions}</Group>}
       </Group>
+      {toolbar && <Group gap="xs" role="toolbar" aria-label="Actions">{toolbar}</Group>}
       {children}
     </Stack>
   )

@@ -9,16 +9,27 @@ interface Props {
   title?: string
 }
 
+/** The same within a list: what happened and what to do, without a box. */
+export function ProblemNote({ error }: Pick<Props, 'error'>) {
+  const { message, remedy, where, code } = shownProblem(error)
+  return (
+    <Text size="xs" data-code={code} style={{ overflowWrap: 'anywhere' }}>
+      <Text span inherit c="red">{message}</Text> <b>What to do:</b> {remedy} <b>Where:</b> {where}
+    </Text>
+  )
+}
+
 /** An error in full: what happened here, why in general, what to do and where. */
 export function ProblemAlert({ error, onRetry, title }: Props) {
   const problem = shownProblem(error)
+  const fields = problem.fields.filter(({ problem: text }) => !problem.message.includes(text))
   return (
     <Alert color="red" role="alert" title={title ?? problem.cause} data-code={problem.code}>
       <Stack gap={6}>
         <Text size="sm" style={{ overflowWrap: 'anywhere' }}>{problem.message}</Text>
         {title !== undefined && problem.cause !== problem.message && <Text size="sm"><b>Cause:</b> {problem.cause}</Text>}
-        {problem.fields.length > 0 && (
-          <List size="sm">{problem.fields.map(({ field, problem: text }) => <List.Item key={field + text}><Code>{field}</Code> {text}</List.Item>)}</List>
+        {fields.length > 0 && (
+          <List size="sm">{fields.map(({ field, problem: text }) => <List.Item key={field + text}><Code>{field}</Code> {text}</List.Item>)}</List>
         )}
         <Text size="sm"><b>What to do:</b> {problem.remedy}</Text>
         <Text size="sm"><b>Where:</b> {problem.where}</Text>

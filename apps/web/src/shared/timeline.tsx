@@ -1,7 +1,7 @@
 import { Box, Button, Group, Stack, Text, Timeline, VisuallyHidden } from '@mantine/core'
 import type { TimelineEvent } from '@certloop/api-client'
 import { TextLink } from './link.tsx'
-import { ProblemAlert } from './problem-alert.tsx'
+import { ProblemNote } from './problem-alert.tsx'
 import { When } from './when.tsx'
 
 /** "user:admin" as "admin", "schedule" as "the schedule". */
@@ -33,7 +33,7 @@ export function EventTimeline({ events, about, more }: Props) {
                 {event.requester !== null && <span>by {requesterText(event.requester)}</span>}
                 <EventLinks event={event} about={about} />
               </Group>
-              {event.error && <Box mt={4}><ProblemAlert error={event.error} /></Box>}
+              {event.error && <ProblemNote error={event.error} />}
             </Stack>
           </Timeline.Item>
         ))}
