@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 const stampPath = (root) => join(root, 'node_modules', '.certloop-installed')
@@ -9,7 +9,10 @@ const stampText = (root) => {
 }
 
 /** Remembers that node_modules holds what package-lock.json names, for this platform. */
-export const writeStamp = (root) => writeFileSync(stampPath(root), stampText(root))
+export function writeStamp(root) {
+  mkdirSync(join(root, 'node_modules'), { recursive: true })
+  writeFileSync(stampPath(root), stampText(root))
+}
 
 /** os and cpu of a package: a name or a list; "!name" excludes. */
 function allows(names, value) {

@@ -16,7 +16,12 @@ export async function eventually<T>(fn: () => T | Promise<T>, options: { timeout
     } catch (error) {
       cause = error
     }
-    if (performance.now() >= end) throw new Error(`${what} did not come true within ${timeoutMs} ms${cause ? `; last: ${String(cause)}` : ''}`, { cause })
+    if (performance.now() >= end) throw notInTime(what, timeoutMs, cause)
     await sleep(intervalMs)
   }
+}
+
+function notInTime(what: string, timeoutMs: number, cause: unknown): Error {
+  const last = cause instanceof Error ? `; last: ${cause.message}` : ''
+  return new Error(`${what} did not come true within ${timeoutMs} ms${last}`, { cause })
 }
