@@ -38,10 +38,10 @@ test('drivers that fail, also to load, become problems with their name; the othe
   ], now)
   checkShape(HostScan, scan, { what: 'the scan' })
   assert.deepEqual(scan.servers, [found])
-  assert.deepEqual(scan.problems.map(({ code, message }) => [code, message]).toSorted(), [
-    ['INTERNAL', 'Servers of type absent: no such module'],
-    ['INTERNAL', 'Servers of type buggy: undefined is not a server'],
-    ['SERVER_CONFIGURATION_UNREADABLE', 'Servers of type broken: Line 3.'],
+  assert.deepEqual(scan.problems.map(({ code, message }) => `${code} ${message}`).toSorted(), [
+    'INTERNAL Servers of type absent: no such module',
+    'INTERNAL Servers of type buggy: undefined is not a server',
+    'SERVER_CONFIGURATION_UNREADABLE Servers of type broken: Line 3.',
   ])
 })
 

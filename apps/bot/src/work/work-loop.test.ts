@@ -1,43 +1,12 @@
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
-import { botProtocolVersion, CertloopError, newId, type BotTask, type DeployLogEntry } from '@certloop/contract'
+import { CertloopError, newId, type BotTask, type DeployLogEntry } from '@certloop/contract'
 import { eventually } from '@certloop/test-kit'
-import type { ServerOptions } from '../../test/contract-server.ts'
-import { joinedBot, listeningLogger } from '../../test/joined-bot.ts'
-import { createControlPlane } from '../connection/client.ts'
-import { createServerClock } from '../connection/server-clock.ts'
-import { createTransport } from '../connection/transport.ts'
+import { scan, working } from '../../test/working-bot.ts'
 import type { Job, LogSink } from './handlers.ts'
-import { createTaskRunner } from './task-runner.ts'
-import { workLoop } from './work-loop.ts'
 
-const now = () => new Date()
-const backoff = { firstMs: 10, capMs: 50 }
-const host = { hostName: 'web-1', os: 'linux', osVersion: '12', arch: 'x64', addresses: [] }
-const scan = { at: '2026-01-01T00:00:00.000Z', host, servers: [], listeners: [], problems: [] }
+const start = (t: TestContext, jobFor: (task: BotTask) => Job, more: { limit?: number; leaseMs?: number } = {}) => working(t, jobFor, { now: () => new Date(), ...more })
 const line = (message: string): DeployLogEntry => ({ at: '2026-01-01T00:00:00.000Z', step: null, phase: 'do', ok: true, message, output: null, durationMs: null })
-
-/** Loop, runner, client and server as they are; what the work consists of is the test's. */
-async function working(t: TestContext, jobFor: (task: BotTask) => Job, { limit = 4, ...options }: Partial<ServerOptions> & { limit?: number } = {}) {
-  const { server, identity } = await joinedBot(t, { now, ...options })
-  const logger = listeningLogger()
-  const [taking, delivery] = [new AbortController(), new AbortController()]
-  const transport = createTransport({ url: new URL(server.url), trust: 'system', proxy: undefined, userAgent: 'test' })
-  const controlPlane = createControlPlane({ transport, clock: createServerClock({ now, logger }), botId: identity.joined.botId, key: identity.key, onDismissed: (error) => { taking.abort(error); delivery.abort(error) } })
-  const runner = createTaskRunner({ controlPlane, jobFor, logger, random: () => 0, backoff, limit, deliverySignal: delivery.signal })
-  const connection: boolean[] = []
-  const hello = { bootId: 'boot-0001', version: '0.1.0', protocol: botProtocolVersion, host }
-  const ended = workLoop({ controlPlane, runner, hello, logger, random: () => 0, backoff, signal: taking.signal, onConnection: (up) => connection.push(up) }).catch((error: unknown) => error)
-  const stop = async () => {
-    taking.abort(new Error('stop'))
-    await ended
-    delivery.abort(new Error('stop'))
-    await runner.idle()
-    transport.close()
-  }
-  t.after(stop)
-  return { server, logger, runner, connection, ended, taking, stop, result: (id: BotTask['id']) => eventually(() => server.board.results.get(id), { what: 'the result' }) }
-}
 
 const job = (run: (log: LogSink) => Promise<unknown>, accepted = () => Promise.resolve()): Job => ({ run, accepted })
 /** Work that goes on until the test lets it end. */
@@ -48,7 +17,7 @@ function gated() {
 
 test('a task is worked on, told, and noted as told', async (t) => {
   let noted = 0
-  const bot = await working(t, () => job(() => Promise.resolve(scan), () => { noted++; return Promise.resolve() }))
+  const bot = await start(t, () => job(() => Promise.resolve(scan), () => { noted++; return Promise.resolve() }))
   assert.deepEqual(await bot.result(bot.server.give('scan-host', {})), { ok: true, data: scan })
   await eventually(() => noted === 1)
   assert.deepEqual(bot.connection, [true])
@@ -58,7 +27,7 @@ for (const mischief of ['cut-before', 'cut-after', { status: 503, headers: { 're
   test(`a result lost to ${typeof mischief === 'string' ? mischief : mischief.status} is told again, the work is not done again`, async (t) => {
     let runs = 0
     let noted = 0
-    const bot = await working(t, () => job(() => { runs++; return Promise.resolve(scan) }, () => { noted++; return Promise.resolve() }))
+    const bot = await start(t, () => job(() => { runs++; return Promise.resolve(scan) }, () => { noted++; return Promise.resolve() }))
     let mischiefs = 0
     bot.server.state.mischief = (path) => path.endsWith('/result') && mischiefs++ < 3 ? mischief : undefined
     await bot.result(bot.server.give('scan-host', {}))
@@ -68,7 +37,7 @@ for (const mischief of ['cut-before', 'cut-after', { status: 503, headers: { 're
 }
 
 test('work that fails, or a task nobody can do, is told with its reason', async (t) => {
-  const bot = await working(t, ({ kind }) => {
+  const bot = await start(t, ({ kind }) => {
     if (kind === 'make-csr') throw new CertloopError('INPUT_INVALID', 'The payload is odd.')
     return job(() => Promise.reject(new TypeError('a bug')))
   })
@@ -77,20 +46,20 @@ test('work that fails, or a task nobody can do, is told with its reason', async 
 })
 
 test('a task of a kind this bot does not know is refused, and the one beside it is done', async (t) => {
-  const bot = await working(t, () => job(() => Promise.resolve(scan)))
+  const bot = await start(t, () => job(() => Promise.resolve(scan)))
   const [odd, plain] = [bot.server.give('fly-to-the-moon', {}), bot.server.give('scan-host', {})]
   assert.partialDeepStrictEqual(await bot.result(odd), { ok: false, error: { code: 'INPUT_INVALID' } })
   assert.equal((await bot.result(plain)).ok, true)
 })
 
 test('a result the control plane can not read is replaced by the reason', async (t) => {
-  const bot = await working(t, () => job(() => Promise.resolve({ at: 'nonsense' })))
+  const bot = await start(t, () => job(() => Promise.resolve({ at: 'nonsense' })))
   assert.partialDeepStrictEqual(await bot.result(bot.server.give('scan-host', {})), { ok: false, error: { code: 'ANSWER_INVALID' } })
 })
 
 test('the lease is renewed while the work goes on, and log lines are sent in order', async (t) => {
   const gate = gated()
-  const bot = await working(t, () => job(async (log) => {
+  const bot = await start(t, () => job(async (log) => {
     log(line('one'))
     log(line('two'))
     await gate.wait
@@ -106,7 +75,7 @@ test('the lease is renewed while the work goes on, and log lines are sent in ord
 
 test('log lines that were not taken are sent again', async (t) => {
   const gate = gated()
-  const bot = await working(t, () => job(async (log) => { log(line('one')); await gate.wait; return scan }))
+  const bot = await start(t, () => job(async (log) => { log(line('one')); await gate.wait; return scan }))
   let lost = 0
   bot.server.state.mischief = (path) => path.endsWith('/progress') && lost++ < 2 ? 'cut-before' : undefined
   const id = bot.server.give('scan-host', {})
@@ -119,7 +88,7 @@ test('log lines that were not taken are sent again', async (t) => {
 test('a task taken away and given again goes on under its new fence, once', async (t) => {
   const gate = gated()
   let runs = 0
-  const bot = await working(t, () => job(async (log) => {
+  const bot = await start(t, () => job(async (log) => {
     runs++
     log(line('begun'))
     await gate.wait
@@ -138,7 +107,7 @@ test('a task taken away and given again goes on under its new fence, once', asyn
 test('a task that another has by now: its result is dropped and not noted as told', async (t) => {
   let noted = 0
   const gate = gated()
-  const bot = await working(t, () => job(async () => { await gate.wait; return scan }, () => { noted++; return Promise.resolve() }), { limit: 1 })
+  const bot = await start(t, () => job(async () => { await gate.wait; return scan }, () => { noted++; return Promise.resolve() }), { limit: 1 })
   const id = bot.server.give('scan-host', {})
   await eventually(() => bot.server.board.held[0]?.bootId !== null)
   const [held] = bot.server.board.held
@@ -152,7 +121,7 @@ test('a task that another has by now: its result is dropped and not noted as tol
 test('never more tasks at once than the limit', async (t) => {
   let [running, most, finished] = [0, 0, 0]
   const gates: (() => void)[] = []
-  const bot = await working(t, () => job(async () => {
+  const bot = await start(t, () => job(async () => {
     most = Math.max(most, ++running)
     await new Promise<void>((resolve) => gates.push(resolve))
     running--
@@ -168,7 +137,7 @@ test('never more tasks at once than the limit', async (t) => {
 test('stopping lets the work end and tells its result', async (t) => {
   const gate = gated()
   let runs = 0
-  const bot = await working(t, () => job(async () => { runs++; await gate.wait; return scan }))
+  const bot = await start(t, () => job(async () => { runs++; await gate.wait; return scan }))
   const id = bot.server.give('scan-host', {})
   await eventually(() => bot.runner.free() === 3)
   const stopped = bot.stop()
@@ -181,7 +150,7 @@ test('stopping lets the work end and tells its result', async (t) => {
 
 test('a bot that is revoked stops asking and telling', async (t) => {
   const gate = gated()
-  const bot = await working(t, () => job(async () => { await gate.wait; return scan }))
+  const bot = await start(t, () => job(async () => { await gate.wait; return scan }))
   bot.server.give('scan-host', {})
   await eventually(() => bot.runner.free() === 3)
   bot.server.gate.refuse = 'BOT_REVOKED'
@@ -194,7 +163,7 @@ test('a bot that is revoked stops asking and telling', async (t) => {
 })
 
 test('a control plane that is away for a while is found again, and hello is not repeated', async (t) => {
-  const bot = await working(t, () => job(() => Promise.resolve(scan)))
+  const bot = await start(t, () => job(() => Promise.resolve(scan)))
   await bot.result(bot.server.give('scan-host', {}))
   await bot.server.stop()
   await eventually(() => bot.connection.at(-1) === false)
@@ -205,7 +174,7 @@ test('a control plane that is away for a while is found again, and hello is not 
 })
 
 test('work is refused by its id even when the rest of a task can not be read', async (t) => {
-  const bot = await working(t, () => job(() => Promise.resolve(scan)))
+  const bot = await start(t, () => job(() => Promise.resolve(scan)))
   const id = newId('tsk')
   let sent = false
   bot.server.state.mischief = (path) => {
