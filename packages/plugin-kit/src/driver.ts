@@ -51,5 +51,5 @@ export interface ServerTypeEntry<F extends TObject = TObject> {
 
 /** One line of the registry. The driver module is loaded by bots only. */
 export function serverType<F extends TObject>(manifest: ServerTypeManifest<F>, driver: () => Promise<ServerTypeDriver<Static<F>>>): ServerTypeEntry {
-  return { manifest, driver: driver as () => Promise<ServerTypeDriver> }
+  return { manifest, driver }
 }

@@ -112,10 +112,11 @@ function serverBlock({ names = [], certPath, keyPath, morePairs = [], listener =
 }
 
 async function startMaster(t: Pick<TestContext, 'after'>, program: string, prefix: string, configPath: string): Promise<TestProcess> {
-  let master: TestProcess | undefined
+  const started: TestProcess[] = []
   // Before startProcess adds its own: a master killed hard would leave its workers behind.
-  t.after(async () => { if (master) await stopMaster(master) })
-  master = await startProcess(t, [program, '-p', prefix, '-c', configPath])
+  t.after(() => Promise.all(started.map(stopMaster)))
+  const master = await startProcess(t, [program, '-p', prefix, '-c', configPath])
+  started.push(master)
   return master
 }
 

@@ -4,7 +4,10 @@ import type { HostProcess } from '@certloop/plugin-kit'
 /** Entries read at the same time: enough to be quick, few enough for the limit of open files. */
 const atOnce = 32
 
-/** Programs that run now, from /proc; kernel threads are left out. What may not be read stays empty. */
+/**
+ * Programs that run now, from /proc; kernel threads are left out. Programs come and go, and much of /proc is closed to
+ * other users: what can't be read stays empty.
+ */
 export async function linuxProcesses(): Promise<HostProcess[]> {
   const [pids, users, root] = await Promise.all([processIds(), userNames(), inodeOf('/')])
   const found: HostProcess[] = []
@@ -19,27 +22,30 @@ export async function processIds(): Promise<number[]> {
   return (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number).toSorted((a, b) => a - b)
 }
 
-/** Programs come and go, and much of /proc is closed to others: what can't be read is undefined. */
-const attempt = <T>(work: Promise<T>): Promise<T | undefined> => work.catch(() => undefined)
-
 async function readProcess(pid: number, users: Map<number, string>, root: string | undefined): Promise<HostProcess | undefined> {
   const base = `/proc/${pid}`
-  const [statText, status, cmdline, executable, cwd, cgroup, ownRoot] = await Promise.all([
-    attempt(readFile(`${base}/stat`, 'utf8')), attempt(readFile(`${base}/status`, 'utf8')), attempt(readFile(`${base}/cmdline`, 'utf8')),
-    attempt(readlink(`${base}/exe`)), attempt(readlink(`${base}/cwd`)), attempt(readFile(`${base}/cgroup`, 'utf8')), attempt(inodeOf(`${base}/root/`)),
+  const text = (file: string) => readFile(`${base}/${file}`, 'utf8').catch(() => '')
+  const link = (file: string) => readlink(`${base}/${file}`).catch(() => '')
+  const [statText, status, cmdline, executable, workingDirectory, cgroup, ownRoot] = await Promise.all([
+    text('stat'), text('status'), text('cmdline'), link('exe'), link('cwd'), text('cgroup'), inodeOf(`${base}/root/`),
   ])
-  if (statText === undefined || status === undefined) return undefined
   const { name, parentPid } = parseStat(statText)
-  if (pid === 2 || parentPid === 2) return undefined
-  const uid = Number(/^Uid:\s+\d+\s+(\d+)/m.exec(status)?.[1] ?? 0)
+  const isKernelThread = pid === 2 || parentPid === 2
+  if (statText === '' || status === '' || isKernelThread) return undefined
+  const uid = Number(/^Uid:\s+\d+\s+(\d+)/m.exec(status)?.[1])
   return {
-    pid, parentPid, uid, user: users.get(uid) ?? String(uid), name,
-    executable: (executable ?? '').replace(/ \(deleted\)$/, ''),
-    argv: splitArguments(cmdline ?? ''),
-    workingDirectory: cwd ?? '',
-    service: systemdUnit(cgroup ?? ''),
-    container: ownRoot === undefined || ownRoot === root ? null : containerId(cgroup ?? '') ?? 'unknown',
+    pid, parentPid, uid, user: users.get(uid) ?? String(uid), name, workingDirectory,
+    executable: executable.replace(/ \(deleted\)$/, ''),
+    argv: splitArguments(cmdline),
+    service: systemdUnit(cgroup),
+    container: containerOf(cgroup, ownRoot, root),
   }
+}
+
+/** Another root folder is a container's; where the root can't be seen, the control group alone has to tell. */
+function containerOf(cgroup: string, ownRoot: string | undefined, root: string | undefined): string | null {
+  if (ownRoot === root) return null
+  return containerId(cgroup) ?? (ownRoot === undefined ? null : 'unknown')
 }
 
 /** "pid (name) state parent …"; the name may hold spaces and brackets. */
@@ -59,7 +65,7 @@ function splitArguments(cmdline: string): string[] {
  * of its own, as systemd gives for PrivateTmp.
  */
 async function inodeOf(folder: string): Promise<string | undefined> {
-  const facts = await attempt(stat(folder))
+  const facts = await stat(folder).catch(() => undefined)
   return facts && `${facts.dev}:${facts.ino}`
 }
 
@@ -78,7 +84,7 @@ export function containerId(cgroup: string): string | null {
 }
 
 async function userNames(): Promise<Map<number, string>> {
-  const text = (await attempt(readFile('/etc/passwd', 'utf8'))) ?? ''
+  const text = await readFile('/etc/passwd', 'utf8').catch(() => '')
   const users = new Map<number, string>()
   for (const line of text.split('\n')) {
     const [name, , uid] = line.split(':')
