@@ -109,6 +109,11 @@ test('property: mutated certificates are read or refused with CERTIFICATE_INVALI
   }), { numRuns: 5000 })
 })
 
+test('a certificate cut off anywhere is refused', (t) => {
+  const { raw } = new X509Certificate(sample(temporaryFolder(t)))
+  for (let length = 0; length < raw.length; length++) assert.throws(() => readCertificate(raw.subarray(0, length)), { code: 'CERTIFICATE_INVALID' })
+})
+
 test('all certificates of a text are read in order, other blocks passed over', (t) => {
   const folder = temporaryFolder(t)
   const [a, b] = ['a', 'b'].map((name) => selfSigned(folder, ['-newkey', 'ed25519'], ['-subj', `/CN=${name}`]))

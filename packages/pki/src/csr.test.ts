@@ -42,6 +42,7 @@ const requests: [what: string, args: string[], algorithm: string][] = [
   ['RSA 2048', ['-newkey', 'rsa:2048'], 'rsa-2048'],
   ['RSA 2048 with PSS', ['-newkey', 'rsa:2048', '-sigopt', 'rsa_padding_mode:pss', '-sigopt', 'rsa_pss_saltlen:32', '-sha256'], 'rsa-2048'],
   ['RSA 2048 with PSS, SHA-512', ['-newkey', 'rsa:2048', '-sigopt', 'rsa_padding_mode:pss', '-sigopt', 'rsa_pss_saltlen:-1', '-sha512'], 'rsa-2048'],
+  ['RSA 2048 with PSS, all parameters left to their defaults', ['-newkey', 'rsa:2048', '-sigopt', 'rsa_padding_mode:pss', '-sigopt', 'rsa_pss_saltlen:20', '-sha1'], 'rsa-2048'],
   ['RSA 2048 with SHA-384', ['-newkey', 'rsa:2048', '-sha384'], 'rsa-2048'],
   ['P-384', ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-384'], 'ec-384'],
   ['Ed25519', ['-newkey', 'ed25519'], 'ed25519'],
@@ -82,7 +83,7 @@ test('garbage, a certificate, two requests and an oversized text are refused', a
   const folder = temporaryFolder(t)
   const good = await createCsr({ privateKeyPem: await generateKey('ec-256'), commonName: 'a', names: [] })
   const certificate = openssl(['req', '-x509', '-newkey', 'ed25519', '-nodes', '-keyout', `${folder}/k.pem`, '-subj', '/CN=a'])
-  for (const text of ['', 'hello', certificate, good + good, good.replace('-----END', '-----ENT'), toPem('CERTIFICATE REQUEST', Buffer.from('3000', 'hex')), 'x'.repeat(300_000)]) {
+  for (const text of ['', 'hello', certificate, good + good, good.replace('-----END', '-----ENT'), toPem('CERTIFICATE REQUEST', Buffer.from('3000', 'hex')), toPem('CERTIFICATE REQUEST', Buffer.concat([splitPem(good)[0]?.der ?? Buffer.alloc(0), Buffer.of(0)])), 'x'.repeat(300_000)]) {
     assert.throws(() => readCsr(text), { code: 'CSR_INVALID' })
   }
 })

@@ -36,6 +36,15 @@ for (const [name, problem] of refused) {
   })
 }
 
+test('a name has 253 characters at most, its wildcard counted', () => {
+  const longest = `${'abcdefghi.'.repeat(25)}abc`
+  assert.equal(longest.length, 253)
+  assert.deepEqual(checkNames([longest]), [longest])
+  assert.throws(() => checkNames([`${longest}d`]), { code: 'NAME_INVALID' })
+  assert.deepEqual(checkNames([`*.${longest.slice(2)}`]), [`*.${longest.slice(2)}`])
+  assert.throws(() => checkNames([`*.${longest}`]), { code: 'NAME_INVALID' })
+})
+
 test('every bad name is named', () => {
   assert.throws(() => checkNames(['a b', 'good.example', 'c d']), (error: CertloopError) => {
     assert.deepEqual((error.facts['fields'] as string[]).map((line) => line.split(':')[0]), ['names[0]', 'names[2]'])

@@ -33,12 +33,12 @@ function keyOf(algorithm: KeyAlgorithm): Promise<string> {
   cached.set(algorithm, made)
   return made
 }
-async function requestFor(reference: string, o: Partial<IssueOptions> & { algorithm?: KeyAlgorithm; csrNames?: string[]; csrCommonName?: string | null } = {}): Promise<IssueOptions> {
+async function requestFor(reference: string, o: Partial<IssueOptions> & { algorithm?: KeyAlgorithm; csrNames?: string[]; csrCommonName?: string | null } = {}): Promise<IssueOptions & { csrPem: string }> {
   const { algorithm = 'ec-256', csrNames, csrCommonName, ...given } = o
   const names = given.names ?? ['shop.example', '192.0.2.1']
   const commonName = given.commonName ?? null
   const csrPem = await createCsr({ privateKeyPem: await keyOf(algorithm), commonName: csrCommonName === undefined ? commonName : csrCommonName, names: csrNames ?? names })
-  return { reference, csrPem, validityDays: null, profile: 'server', ...given, names, commonName }
+  return { reference, validityDays: null, profile: 'server', ...given, csrPem, names, commonName }
 }
 const leafOf = ({ chainPem }: LocalIssued) => readCertificate(chainPem[0] ?? '')
 

@@ -94,7 +94,8 @@ testOnDatabases('a rotation cut off at any point leaves a key that fits', async 
   assert.equal(await opens(), 'x')
   assert.deepEqual([await readFile(path, 'utf8'), await readdir(folder)], [next.toString('base64'), ['master.key']])
 
-  // Not cut off.
+  // Not cut off, though an earlier one left its key.
+  await writeFile(`${path}.next`, randomBytes(32).toString('base64'))
   const third = await rotateMasterKeyFile(secrets, folder)
   assert.deepEqual([await load(folder, database), await readdir(folder)], [third, ['master.key']])
   assert.equal((await stat(path)).mode & 0o777, 0o600)

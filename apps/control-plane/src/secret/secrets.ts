@@ -28,7 +28,7 @@ export const masterKeyIdOf = (masterKey: Uint8Array): string => createHmac('sha2
 const wrapBinding = (id: string) => `certloop data key ${id}`
 
 function unwrap(row: DataKeyTable, masterKey: Uint8Array): Buffer {
-  const key = row.masterKeyId === masterKeyIdOf(masterKey) ? decrypt(masterKey, row.wrapped, wrapBinding(row.id)) : undefined
+  const key = decrypt(masterKey, row.wrapped, wrapBinding(row.id))
   if (!key) throw new CertloopError('MASTER_KEY_MISSING', 'The master key given is not the one that sealed the secrets in this database.', { dataKey: row.id })
   return key
 }
