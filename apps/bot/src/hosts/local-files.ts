@@ -109,6 +109,7 @@ async function stage(file: string, stagePath: string, content: Uint8Array, owner
     const present = await stat(file)
     const facts = present?.type === 'file' ? present : ownership
     if (facts === null) throw new CertloopError('FILE_UNWRITABLE', `${file} is gone, and no owner and mode were given for a new file.`, { path: file })
+    if (present?.type === 'file') await refuseImmutable(file)
     await unlink(stagePath).catch((error: unknown) => { if (!hasCode(error, 'ENOENT')) throw error })
     // "wx" also refuses a link that somebody put there in the meantime.
     const handle = await open(stagePath, 'wx', 0o600)
@@ -125,6 +126,18 @@ async function stage(file: string, stagePath: string, content: Uint8Array, owner
     await syncFolder(path.dirname(stagePath))
   } catch (error) {
     throw await fileError(error, stagePath, 'write it')
+  }
+}
+
+/**
+ * A file with the immutable or append-only flag can't be renamed over, not even by root: it shows here, while nothing
+ * is touched. Mode bits don't matter for a rename, so nothing else that keeps us from opening it does.
+ */
+async function refuseImmutable(file: string): Promise<void> {
+  try {
+    await (await open(file, constants.O_WRONLY | constants.O_NONBLOCK)).close()
+  } catch (error) {
+    if (hasCode(error, 'EPERM')) throw await fileError(error, file, 'replace it')
   }
 }
 

@@ -15,7 +15,10 @@ export async function runEngine(scene: Scene, deploy: DeployRequest | null, kill
   const points = join(scene.folder, 'points')
   await rm(points, { force: true })
   const job: Job = { folder: scene.folder, request: deploy, killAt, points }
-  const child = spawn(process.execPath, [join(import.meta.dirname, 'engine-process.ts'), JSON.stringify(job)], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, [join(import.meta.dirname, 'engine-process.ts'), JSON.stringify(job)], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, NODE_COMPILE_CACHE: join(scene.folder, '..', 'compiled') }, // hundreds of starts
+  })
   let output = ''
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text: string) => { output += text })
   const [code, signal] = await once(child, 'close') as [number | null, NodeJS.Signals | null]

@@ -1,9 +1,7 @@
 import assert from 'node:assert/strict'
-import { writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { test } from 'node:test'
 import { killAtEveryPoint, killRecoveryAtEveryPoint, seeded, seedOfRun } from './crash-harness.ts'
-import { tinyScene } from './scene.ts'
+import { tinyScene, toolCommand } from './scene.ts'
 
 const timeout = 900_000
 
@@ -16,8 +14,7 @@ test('killed at any point of a deployment, the target ends wholly old or wholly 
 
 test('killed at any point of a deployment that fails and is undone, the target ends wholly old', { timeout }, async (t) => {
   const scene = await tinyScene(t)
-  await writeFile(join(scene.pairFolder, '..', 'refuse-everything'), '')
-  scene.fields['testArgv'] = [...(scene.fields.testArgv).slice(0, 3), join(scene.pairFolder), scene.keyPath]
+  scene.fields.testArgv = toolCommand('refuse')
   const { points, sides } = await killAtEveryPoint(scene, 'old', (line) => { t.diagnostic(line) })
   t.diagnostic(`${points.length} points`)
   assert.deepEqual(sides, { old: points.length, new: 0 })

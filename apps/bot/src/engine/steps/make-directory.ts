@@ -14,6 +14,6 @@ export const makeDirectory: StepExecutor<MakeDirectoryStep> = {
     return { message: `The folder ${step.path} is there.` }
   },
   async clean({ host }, step, keeps) {
-    if (keeps === 'old') await host.removeDirectory(step.path)
+    if (keeps === 'old' && await host.stat(step.path) !== undefined) await host.removeDirectory(step.path)
   },
 }

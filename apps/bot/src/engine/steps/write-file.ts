@@ -72,6 +72,8 @@ export const writeFile: StepExecutor<WriteFileStep> = {
     const { host } = context
     const { old, staged } = namesOf(step, context)
     if (step.replaces === null) return removeOurs(context, step)
+    const before = await check(context, step)
+    if (before.old && !before.new) return // never replaced, or put back by an undo that was cut off
     if (await host.stat(old) !== undefined) await host.renameFile(old, step.path)
     if ((await check(context, step)).old) return
     const copy = await context.backup(step.path)
@@ -82,14 +84,18 @@ export const writeFile: StepExecutor<WriteFileStep> = {
 
   async clean(context, step) {
     const { staged, old, stem, folder } = namesOf(step, context)
-    await context.host.removeFile(staged)
-    await context.host.removeFile(old)
+    for (const file of [staged, old]) await removeIfThere(context.host, file)
     if (!context.troubled) return
     // A host that was stopped within one of its calls may have left a name of its own, made from ours.
     for (const name of await context.host.list(folder)) {
       if (name.includes(stem)) await context.host.removeFile(rulesOf(step.path).join(folder, name))
     }
   },
+}
+
+/** A disk that became read-only refuses to remove even what is not there. */
+async function removeIfThere(host: Host, file: string): Promise<void> {
+  if (await host.stat(file) !== undefined) await host.removeFile(file)
 }
 
 /** Takes a new file away, unless somebody put something else there. */

@@ -1,0 +1,114 @@
+import { leftOut } from '@certloop/test-kit'
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { test, type TestContext } from 'node:test'
+import { testEngine } from './engine-kit.ts'
+import { cannotMount, fillDisk, makeReadOnly, makeWritable, smallDisk } from './mounts.ts'
+import { assertWhole, outcomeAfterRestart, request, type Scene, tinyScene, toolCommand } from './scene.ts'
+
+/** The pair lives on a disk of its own; the test's filler lies beside its folder. */
+async function sceneOnDisk(t: TestContext, kib: number) {
+  const disk = await smallDisk(t, kib)
+  return { disk, scene: await tinyScene(t, { pairFolder: join(disk, 'pair'), proofSeconds: 2 }) }
+}
+
+const whatItSaid = ({ outcome, touched, error }: { outcome: string; touched: boolean; error: { code: string } | null }) => [outcome, touched, error?.code]
+
+test('a full disk shows before anything is touched', { skip: cannotMount }, async (t) => {
+  const { disk, scene } = await sceneOnDisk(t, 64)
+  const deploy = await request(scene)
+  fillDisk(disk)
+  const result = await testEngine(scene.folder).deploy(deploy)
+  assert.deepEqual(whatItSaid(result), ['failed', false, 'DISK_FULL'])
+  await assertWhole(scene, 'old')
+  await rm(join(disk, 'filler'))
+  const again = await testEngine(scene.folder).deploy(await request(scene))
+  assert.equal(again.outcome, 'deployed', 'with room again, it goes')
+})
+
+test('a disk that has room for one new file and not for the other', { skip: cannotMount }, async (t) => {
+  const { disk, scene } = await sceneOnDisk(t, 64)
+  const deploy = await request(scene)
+  fillDisk(disk)
+  const filler = (await readFile(join(disk, 'filler'))).length
+  await writeFile(join(disk, 'filler'), Buffer.alloc(filler - 4096))
+  const result = await testEngine(scene.folder).deploy(deploy)
+  assert.deepEqual(whatItSaid(result), ['failed', false, 'DISK_FULL'])
+  assert.match(result.error?.message ?? '', /shop\.key/, 'the certificate was staged, the key was not')
+  await assertWhole(scene, 'old')
+})
+
+test('a read-only disk shows before anything is touched', { skip: cannotMount }, async (t) => {
+  const { disk, scene } = await sceneOnDisk(t, 256)
+  const deploy = await request(scene)
+  makeReadOnly(disk)
+  const result = await testEngine(scene.folder).deploy(deploy)
+  assert.deepEqual(whatItSaid(result), ['failed', false, 'FILE_UNWRITABLE'])
+  assert.match(result.error?.message ?? '', /read-only/)
+  makeWritable(disk)
+  await assertWhole(scene, 'old')
+})
+
+for (const file of ['shop.crt', 'shop.key']) {
+  test(`an immutable ${file}: what was served stays`, { skip: cannotMount || leftOut('chattr') }, async (t) => {
+    const scene = await tinyScene(t, { proofSeconds: 2 })
+    const path = join(scene.pairFolder, file)
+    const deploy = await request(scene)
+    try {
+      execFileSync('chattr', ['+i', path], { stdio: 'pipe' })
+    } catch (error) {
+      t.skip(`this file system knows no immutable files: ${String(error)}`)
+      return
+    }
+    try {
+      const result = await testEngine(scene.folder).deploy(deploy)
+      assert.equal(result.error?.code, 'FILE_UNWRITABLE', result.error?.message ?? result.outcome)
+      assert.equal(result.touched, false, 'it shows while staging')
+      await assertWhole(scene, 'old')
+    } finally {
+      execFileSync('chattr', ['-i', path])
+    }
+  })
+}
+
+/** The engine's folder on a small disk, the pair elsewhere or beside it. */
+async function sceneWithJournalOn(t: TestContext, disk: string): Promise<Scene & Awaited<ReturnType<typeof tinyScene>>> {
+  const scene = await tinyScene(t, { pairFolder: join(disk, 'pair'), proofSeconds: 2 })
+  const folder = join(disk, 'engine')
+  await mkdir(folder)
+  await writeFile(join(folder, `${scene.material.keyId}.pem`), scene.next.keyPem)
+  scene.folder = folder
+  return scene
+}
+
+test('no room for journal and backup: nothing is touched', { skip: cannotMount }, async (t) => {
+  const disk = await smallDisk(t, 200) // less than a journal reserves
+  const scene = await sceneWithJournalOn(t, disk)
+  const result = await testEngine(scene.folder).deploy(await request(scene))
+  assert.deepEqual(whatItSaid(result), ['failed', false, 'BACKUP_FAILED'])
+  await assertWhole(scene, 'old')
+  assert.deepEqual(await readdir(join(scene.folder, 'journals')), [], 'the half-made journal is gone')
+})
+
+for (const good of [true, false]) {
+  test(`a disk that gets full in the middle, with the journal on it: a ${good ? 'deployment ends' : 'failing deployment is undone'} all the same`, { skip: cannotMount }, async (t) => {
+    const disk = await smallDisk(t, 1024)
+    const scene = await sceneWithJournalOn(t, disk)
+    if (!good) scene.fields.testArgv = toolCommand('refuse')
+    const deploy = await request(scene)
+    let full = false
+    const result = await testEngine(scene.folder, {
+      crashPoint: (name) => {
+        if (full || name !== 'do-0:before') return
+        full = true
+        fillDisk(disk)
+      },
+    }).deploy(deploy)
+    assert.ok(full, 'the disk was full before the first step')
+    assert.deepEqual(whatItSaid(result), good ? ['deployed', true, undefined] : ['rolled-back', true, 'CONFIG_TEST_FAILED'])
+    await assertWhole(scene, good ? 'new' : 'old')
+    assert.deepEqual(await outcomeAfterRestart(scene, deploy.deploymentId), result)
+  })
+}
