@@ -28,7 +28,6 @@ export const octetString = (bytes: Uint8Array): Buffer => element(0x04, bytes)
 export const boolean = (value: boolean): Buffer => element(0x01, Buffer.of(value ? 0xff : 0))
 export const nullElement = (): Buffer => element(0x05)
 export const utf8String = (text: string): Buffer => element(0x0c, Buffer.from(text, 'utf8'))
-export const printableString = (text: string): Buffer => element(0x13, Buffer.from(text, 'latin1'))
 /** [n] EXPLICIT */
 export const explicit = (n: number, ...parts: readonly Uint8Array[]): Buffer => element(0xa0 | n, ...parts)
 /** [n] IMPLICIT of a primitive type */
