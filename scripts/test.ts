@@ -37,8 +37,8 @@ async function run(args: readonly string[], env: Record<string, string> = {}): P
 }
 
 /** @returns whether the tests can go on */
-function prepareSystem(): boolean {
-  const missing = installSystemPackages()
+async function prepareSystem(): Promise<boolean> {
+  const missing = await installSystemPackages()
   for (const tool of missing) say(describeMissing(tool))
   if (missing.length > 0 && isCi) say('in CI a missing program is a failure; install the packages above')
   return missing.length === 0 || !isCi
@@ -64,7 +64,7 @@ async function main(filters: readonly string[]): Promise<number> {
     say(`no test file has ${filters.join(' or ')} in its path`)
     return 1
   }
-  if (!prepareSystem()) return 1
+  if (!(await prepareSystem())) return 1
   const checks = filters.length > 0 ? 0 : await run([join(root, 'scripts/check.ts')])
   await buildPages()
   const tests = await runTests(files)

@@ -1,6 +1,8 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { findTool, tools, type Tool } from '../../packages/test-kit/src/tools.ts'
+import { withLock } from '../run/lock.mjs'
 import { say } from './words.ts'
 
 const all = Object.keys(tools) as Tool[]
@@ -11,8 +13,11 @@ const kept = `${policy}.before-certloop`
 /** Debian asks this program before a package may start its service; 101 says no. */
 const refusal = '#!/bin/sh\nexit 101\n'
 
+const isRefusing = () => existsSync(policy) && spawnSync(policy, ['any', 'start'], { stdio: 'ignore' }).status === 101
+
 /** Runs `work` while no package may start a service; what was there before is put back on every way out. */
 function withoutStartingServices(work: () => void): void {
+  if (isRefusing()) return work()
   const hadOne = existsSync(policy)
   if (hadOne) renameSync(policy, kept)
   const restore = () => {
@@ -43,16 +48,20 @@ const mayInstall = () => process.getuid?.() === 0 && spawnSync('apt-get', ['--ve
  * takes no other with it. No service is started by that.
  * @returns programs still missing
  */
-export function installSystemPackages(): Tool[] {
-  const wanted = missing()
-  if (wanted.length === 0 || !mayInstall()) return wanted
+export async function installSystemPackages(): Promise<Tool[]> {
+  if (missing().length === 0 || !mayInstall()) return missing()
+  await withLock(join(import.meta.dirname, '../..'), 'packages', () => say('waiting for another run to install packages …'), async () => install(missing()))
+  return missing()
+}
+
+function install(wanted: readonly Tool[]): void {
   const packages = [...new Set(wanted.map((tool) => tools[tool].package))]
+  if (packages.length === 0) return // another run did it while we waited
   say(`installing the Debian packages ${packages.join(', ')} …`)
   withoutStartingServices(() => {
     apt('update')
     for (const name of packages) apt('install', '--no-install-recommends', name)
   })
-  return missing()
 }
 
 /** One line for each missing program: the package to install and the tests left out without it. */
