@@ -1,5 +1,6 @@
 import { type BotTarget, CertloopError, type DeploymentId, type KeyId, type Material, newId } from '@certloop/contract'
 import type { ServerTypeDriver } from '@certloop/plugin-kit'
+import { serverTypes } from '@certloop/server-types'
 import type { TestPair } from '@certloop/test-kit'
 import { join } from 'node:path'
 import { readFile, writeFile } from 'node:fs/promises'
@@ -7,10 +8,6 @@ import { createEngine, createProber, type Engine, type EngineDeps } from '../../
 import { createLimits } from '../../src/hosts/limits.ts'
 import { createLocalHost } from '../../src/hosts/local-host.ts'
 import { tinyDriver } from './tiny-driver.ts'
-
-const drivers: Record<string, () => Promise<ServerTypeDriver>> = {
-  tiny: async () => tinyDriver,
-}
 
 /** An engine as the bot makes it: the real host, real handshakes, keys as files in <folder>/keys. */
 export function testEngine(folder: string, more: Partial<EngineDeps> = {}): Engine {
@@ -21,7 +18,7 @@ export function testEngine(folder: string, more: Partial<EngineDeps> = {}): Engi
     keys: { privateKeyPem: (keyId) => readFile(join(folder, `${keyId}.pem`), 'utf8') },
     hostFor: () => host,
     driverFor: async (serverType) => {
-      const load = drivers[serverType]
+      const load: (() => Promise<ServerTypeDriver>) | undefined = serverType === 'tiny' ? async () => tinyDriver : serverTypes.find(serverType)?.driver
       if (load === undefined) throw new CertloopError('PLAN_FAILED', `No driver for ${serverType}.`)
       return load()
     },

@@ -1,5 +1,5 @@
 import type { DeploymentId, DeployResult, Material, Plan } from '@certloop/contract'
-import { eventually, selfSignedPair, startProcess, tempFolder, type TestPair, type TestProcess } from '@certloop/test-kit'
+import { eventually, type RunningNginx, selfSignedPair, startNginx, startProcess, tempFolder, type TestPair, type TestProcess } from '@certloop/test-kit'
 import assert from 'node:assert/strict'
 import { chmod, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -26,6 +26,8 @@ export interface Scene {
   served(): Promise<string | null>
   /** Makes the server read what is in its files. */
   tellServer(): Promise<void>
+  /** Waits until a reload under way is over, and checks that the server could be started with its files. */
+  settled?(): Promise<void>
 }
 
 /** One of the commands of server-tools.ts. */
@@ -60,6 +62,33 @@ export async function tinyScene(t: TestContext, { pairFolder, proofSeconds = 10 
   }
 }
 
+/** A real nginx that serves the pair under one name. */
+export async function nginxScene(t: TestContext, { proofSeconds = 10 }: { proofSeconds?: number } = {}): Promise<Scene & { nginx: RunningNginx }> {
+  const root = await tempFolder(t, 'engine-nginx')
+  const [folder, pairFolder] = [join(root, 'engine'), join(root, 'pair')]
+  await Promise.all([mkdir(folder), mkdir(pairFolder)])
+  const [old, next] = await Promise.all([selfSignedPair(['shop.test']), selfSignedPair(['shop.test'], 'rsa')])
+  const [certPath, keyPath] = [join(pairFolder, 'shop.crt'), join(pairFolder, 'shop.key')]
+  await placePair({ certPath, keyPath }, old)
+  const nginx = await startNginx(t, { servers: [{ names: ['shop.test'], certPath, keyPath }] })
+  const probe = createProber({ now: () => new Date() })
+  const endpoint = { address: '127.0.0.1', port: nginx.ports[0] ?? 0, serverName: 'shop.test', keyType: null }
+  return {
+    folder, pairFolder, certPath, keyPath, old, next, nginx, serverType: 'nginx',
+    fields: { certificatePath: certPath, keyPath, configurationPath: nginx.configPath, prefix: nginx.prefix, proofSeconds },
+    material: await materialOf(folder, next),
+    served: async () => (await probe(endpoint)).fingerprint,
+    tellServer: () => nginx.reload(),
+    async settled() {
+      // While a reload is under way, workers of both sides take connections.
+      const workers = async () => (await readFile(`/proc/${nginx.pid}/task/${nginx.pid}/children`, 'utf8')).trim().split(' ')
+      await eventually(async () => (await workers()).length === 1, { what: 'the old worker of nginx ending' })
+      const { code, stderr } = await nginx.testConfiguration()
+      assert.equal(code, 0, `nginx -t: ${stderr}`)
+    },
+  }
+}
+
 export async function placePair({ certPath, keyPath }: Pick<Scene, 'certPath' | 'keyPath'>, pair: TestPair): Promise<void> {
   await writeFile(certPath, pair.certPem)
   await writeFile(keyPath, pair.keyPem)
@@ -74,6 +103,7 @@ export async function reset(scene: Scene): Promise<void> {
   await rm(join(scene.folder, 'journals'), { recursive: true, force: true })
   await scene.tellServer()
   await eventually(async () => await scene.served() === scene.old.fingerprint, { what: 'the old pair being served' })
+  await scene.settled?.()
 }
 
 export async function planned(scene: Scene, engine: Engine = testEngine(scene.folder)): Promise<Plan> {
@@ -92,6 +122,7 @@ const sideOf = (scene: Scene, text: string, file: 'certPem' | 'keyPem'): Side | 
  * @returns the side
  */
 export async function assertWhole(scene: Scene, expected?: Side): Promise<Side> {
+  await scene.settled?.()
   assert.deepEqual((await readdir(scene.pairFolder)).toSorted(), ['shop.crt', 'shop.key'], 'nothing is left over')
   const side = sideOf(scene, await readFile(scene.certPath, 'utf8'), 'certPem')
   assert.equal(sideOf(scene, await readFile(scene.keyPath, 'utf8'), 'keyPem'), side, 'key and certificate are of one side')
