@@ -96,6 +96,19 @@ for (const [way, hide] of [['in place', ''], ['as a child', 'delete process.exec
   })
 }
 
+for (const [way, hide] of [['in place', ''], ['as a child', 'delete process.execve']] as const) {
+  test(`the end of the shell that npm put above us is a SIGTERM (${way})`, { skip: process.platform === 'win32' }, async (t) => {
+    const root = await checkout(t, `const { writeFileSync } = await import('node:fs'); process.on('SIGTERM', () => { writeFileSync('stopped', ''); process.exit(0) }); setInterval(() => {}, 1000); console.log('up', process.pid)`)
+    await writeFile(join(root, 'hide.cjs'), hide)
+    const line = argv(root, 'cli').map((word) => `'${word}'`).join(' ')
+    const shell = await startProcess(t, ['/bin/sh', '-c', `${line}; exit $?`], { env: { INIT_CWD: root, npm_lifecycle_event: 'certloop', NODE_OPTIONS: `--require ${join(root, 'hide.cjs')}` } })
+    const [, pid] = await shell.waitFor(/up (\d+)/)
+    t.after(() => { try { process.kill(Number(pid), 'SIGKILL') } catch { /* gone, as it should be */ } })
+    shell.kill('SIGTERM')
+    await eventually(() => stat(join(root, 'stopped')), { what: 'the end of the command' })
+  })
+}
+
 test('SIGTERM while npm installs ends npm and leaves no lock', async (t) => {
   const root = await checkout(t, '')
   const slowNpm = join(root, 'npm-cli.js')
