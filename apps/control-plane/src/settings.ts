@@ -73,6 +73,20 @@ function unknownFlag(name: string): CertloopError {
   return invalid(`There is no setting --${name}. Did you mean --${nearest}? --help shows all.`, `--${name}`)
 }
 
+type OptionToken = { name: string; value: string | undefined; inlineValue: boolean | undefined }
+
+/** The text that one flag gives. */
+function flagText({ name, value, inlineValue }: OptionToken, entry: Setting<unknown>): string {
+  const flag = `--${name}`
+  if (entry.flagMeans !== undefined) {
+    if (value !== undefined) throw invalid(`${flag} takes no value.`, flag)
+    return entry.flagMeans
+  }
+  const isAnotherFlag = value?.startsWith('--') === true && !inlineValue
+  if (!value || isAnotherFlag) throw invalid(`${flag} needs a value, for example ${flag} ${entry.example}.`, flag)
+  return value
+}
+
 /** Texts of the flags by setting. */
 function readFlags(argv: readonly string[]): Map<keyof Settings, string> {
   const options = Object.fromEntries(entries.flatMap(([, { flag, flagMeans }]) => (flag === null ? [] : [[flag, { type: flagMeans === undefined ? 'string' : 'boolean' } as const]])))
@@ -84,10 +98,7 @@ function readFlags(argv: readonly string[]): Map<keyof Settings, string> {
     const [name, entry] = entries.find(([, { flag }]) => flag === token.name) ?? []
     if (name === undefined || entry === undefined) throw unknownFlag(token.name)
     if (texts.has(name)) throw invalid(`--${token.name} is given twice.`, `--${token.name}`)
-    if (entry.flagMeans !== undefined && token.value !== undefined) throw invalid(`--${token.name} takes no value.`, `--${token.name}`)
-    const text = entry.flagMeans ?? token.value
-    if (text === undefined || text === '' || (text.startsWith('--') && !token.inlineValue)) throw invalid(`--${token.name} needs a value, for example --${token.name} ${entry.example}.`, `--${token.name}`)
-    texts.set(name, text)
+    texts.set(name, flagText(token, entry))
   }
   return texts
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { newId } from '@certloop/contract'
-import type { Database, Tx } from '../database/database.ts'
+import type { Database, Db, Tx } from '../database/database.ts'
 import { appendEntry, entriesAfter, listEntries, readHead, takeHead, type AuditRow } from './audit-store.ts'
 
 export interface AuditNote {
@@ -39,6 +39,23 @@ const linkHash = (before: string, row: Omit<AuditRow, 'hash'>): string =>
 
 const pageSize = 1000
 
+/** Follows the chain from its beginning. @returns how far it holds, and why no further */
+async function walk(db: Db, head: { sequence: number; hash: string }): Promise<{ entries: number; problem: string | null }> {
+  let [sequence, hash] = [0, '']
+  const broken = (problem: string) => ({ entries: sequence, problem })
+  for (;;) {
+    const rows = await entriesAfter(db, sequence, pageSize)
+    for (const row of rows) {
+      if (row.sequence !== sequence + 1) return broken(`Entry ${sequence + 1} is missing.`)
+      if (linkHash(hash, row) !== row.hash) return broken(`Entry ${row.sequence} (${row.id}) or its place was changed.`)
+      ;({ sequence, hash } = row)
+      if (sequence === head.sequence && hash !== head.hash) return broken('The head of the chain does not fit the newest entry.')
+    }
+    if (rows.length < pageSize) break
+  }
+  return sequence < head.sequence ? broken(`The newest entries are missing: the chain ends at ${sequence}, its head says ${head.sequence}.`) : { entries: sequence, problem: null }
+}
+
 export function createAudit({ database, now }: { database: Database; now: () => Date }): Audit {
   const append = async (tx: Tx, note: AuditNote) => {
     const { sequence, hash: before } = await takeHead(tx)
@@ -53,19 +70,12 @@ export function createAudit({ database, now }: { database: Database; now: () => 
       // The head is read first: entries added meanwhile are not missed ones.
       const head = await readHead(database.db)
       if (!head) return { intact: false, entries: 0, problem: 'The head of the chain is missing.' }
-      let [sequence, hash] = [0, '']
-      const broken = (problem: string) => ({ intact: false, entries: sequence, problem })
-      while (sequence < head.sequence) {
-        const rows = await entriesAfter(database.db, sequence, pageSize)
-        if (rows.length === 0) return broken(`The newest entries are missing: the chain ends at ${sequence}, its head says ${head.sequence}.`)
-        for (const row of rows) {
-          if (row.sequence !== sequence + 1) return broken(`Entry ${sequence + 1} is missing.`)
-          if (linkHash(hash, row) !== row.hash) return broken(`Entry ${row.sequence} (${row.id}) or its place was changed.`)
-          ;({ sequence, hash } = row)
-          if (sequence === head.sequence && hash !== head.hash) return broken('The head of the chain does not fit the newest entry.')
-        }
-      }
-      return { intact: true, entries: sequence, problem: null }
+      const { entries, problem } = await walk(database.db, head)
+      if (problem !== null) return { intact: false, entries, problem }
+      // An entry is committed with its head, so one beyond the present head was not written by us.
+      const present = (await readHead(database.db))?.sequence ?? 0
+      if (entries > present) return { intact: false, entries, problem: `The head of the chain was moved back to ${present}; there are entries up to ${entries}.` }
+      return { intact: true, entries, problem: null }
     },
   }
 }

@@ -12,6 +12,7 @@ declare module 'fastify' {
     access?: RouteAccess
     operationId?: OperationId
   }
+  interface FastifyInstance { routeList: RegisteredRoute[] }
   interface FastifySchema { 'x-access'?: RouteAccess }
   interface FastifyRequest {
     who: Who
@@ -21,6 +22,7 @@ declare module 'fastify' {
   }
 }
 
+export interface RegisteredRoute { method: string; url: string; access: RouteAccess }
 export interface AccessDeps { users: Authenticator; botAuth: BotAuth; publicUrl: () => string }
 
 /** Plug-ins that make routes of their own; each is public by decision. Everything else declares its access itself. */
@@ -58,23 +60,31 @@ async function identify(request: FastifyRequest, deps: AccessDeps): Promise<Who>
   return (cookie === undefined ? undefined : await deps.users.bySession(cookie)) ?? anonymous
 }
 
+/** Everybody is a stranger until `identify` says otherwise; comes before any hook that may refuse. */
+export function installStrangers(app: FastifyInstance): void {
+  app.decorateRequest('who')
+  app.addHook('onRequest', async (request) => { request.who = anonymous })
+}
+
 /**
  * Installs the decision on every route, present and future. A route that does not declare its access can not be
  * registered: start-up fails with its method and path.
  */
 export function installAccess(app: FastifyInstance, deps: AccessDeps): void {
-  app.decorateRequest('who')
+  app.decorate('routeList', [])
   app.decorateRequest('bot')
   app.decorateRequest('rawBody')
   app.addHook('onRoute', (route) => {
-    if (route.config?.access !== undefined) return
+    const methods = [route.method].flat()
+    const keep = (access: RouteAccess) => { app.routeList.push(...methods.map((method) => ({ method, url: route.url, access }))) }
+    if (route.config?.access !== undefined) return keep(route.config.access)
     const fromPlugin = publicPlugins.some((prefix) => route.url === prefix || route.url.startsWith(`${prefix}/`))
-    const reads = [route.method].flat().every((method) => method === 'GET' || method === 'HEAD')
-    if (!fromPlugin || !reads) throw new Error(`the route ${[route.method].flat().join(',')} ${route.url} does not say who may call it: set config.access`)
+    const reads = methods.every((method) => method === 'GET' || method === 'HEAD')
+    if (!fromPlugin || !reads) throw new Error(`the route ${methods.join(',')} ${route.url} does not say who may call it: set config.access`)
     route.config = { ...route.config, access: 'public' }
+    keep('public')
   })
   app.addHook('onRequest', async (request) => {
-    request.who = anonymous
     if (request.is404) return
     const { access } = request.routeOptions.config
     if (access === 'bot') return

@@ -5,7 +5,7 @@ import { registerAuditRoutes } from '../audit/audit-routes.ts'
 import type { Database } from '../database/database.ts'
 import { registerUserRoutes } from '../user/user-routes.ts'
 import type { Users } from '../user/users.ts'
-import { installAccess } from './access.ts'
+import { installAccess, installStrangers } from './access.ts'
 import { installAuditTrail } from './audit-trail.ts'
 import { installEvents } from './events.ts'
 import { installHealth } from './health.ts'
@@ -74,6 +74,7 @@ export async function buildHttp(deps: HttpDeps): Promise<App> {
   installProblems(app)
   installJsonBody(app)
   installLog(app)
+  installStrangers(app)
   await installProtection(app, deps.rateLimits ?? defaultRateLimits)
   installAccess(app, deps)
   installAuditTrail(app, deps.audit)

@@ -97,7 +97,7 @@ export function implement<K extends OperationId>(app: App, operationId: K, handl
       // The schemas of the same entry made these true; the compiler can't see that.
       const context = { params: request.params as ParamsOf<K>, query: request.query as QueryOf<K>, body: request.body as BodyOf<K>, who: request.who, request, reply }
       const answer = await app.idempotency.run(request, operationId, () => handler(context))
-      request.subject = subjectOf(request.params, answer)
+      request.subject ??= subjectOf(request.params, answer)
       return answer
     },
   })

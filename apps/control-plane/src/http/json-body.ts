@@ -28,7 +28,7 @@ export function installJsonBody(app: FastifyInstance): void {
     try {
       const text = new TextDecoder('utf-8', { fatal: true }).decode(body)
       refuseDepth(text)
-      parse(request, text, (error, value) => { done(error === null ? null : new CertloopError('INPUT_INVALID', 'The body is not valid JSON.'), value) })
+      void parse(request, text, (error, value) => { done(error === null ? null : new CertloopError('INPUT_INVALID', 'The body is not valid JSON.'), value) })
     } catch (error) {
       done(error instanceof CertloopError ? error : new CertloopError('INPUT_INVALID', 'The body is not UTF-8.', {}, error))
     }

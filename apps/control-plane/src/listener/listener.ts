@@ -64,7 +64,7 @@ async function makeParsers({ app, tlsIdentity }: ListenerDeps) {
     if (isLoopback(request.socket.remoteAddress)) app.routing(request, response)
     else refusePlainHttp(request, response)
   })
-  const secure = https.createServer({ key: keyPem, cert: certPem, minVersion: 'TLSv1.2' }, (request, response) => { app.routing(request, response) })
+  const secure = https.createServer({ key: keyPem, cert: certPem, minVersion: 'TLSv1.2', handshakeTimeout: firstByteMs }, (request, response) => { app.routing(request, response) })
   secure.on('tlsClientError', (error, socket) => {
     app.log.debug({ err: error, address: socket.remoteAddress }, 'TLS handshake failed')
     socket.destroy()

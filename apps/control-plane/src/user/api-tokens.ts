@@ -1,9 +1,9 @@
-import { CertloopError, newId, roles, type ApiToken, type Id, type Permission } from '@certloop/contract'
+import { CertloopError, newId, type ApiToken, type Id, type Permission } from '@certloop/contract'
 import { fromJson, toJson } from '../database/columns.ts'
 import { isUniqueViolation, type Database } from '../database/database.ts'
 import type { Who } from '../http/who.ts'
 import { deleteApiToken, findApiToken, insertApiToken, listApiTokens, touchApiToken, type ApiTokenRow, type LiveToken } from './api-token-store.ts'
-import { endedTopic, hashToken, newToken } from './sessions.ts'
+import { endedTopic, hashToken, newToken, permissionsOf } from './sessions.ts'
 
 const touchSeconds = 60
 const prefix = 'clt_'
@@ -30,7 +30,7 @@ function whoOf(row: LiveToken): Who {
   const granted = new Set<Permission>(fromJson<Permission[]>(row.permissions))
   return {
     text: `token:${row.name}`, name: row.name, id: row.id, userId: row.userId, role: null, via: 'token', expiresAt: row.expiresAt,
-    permissions: new Set(roles[row.role].filter((permission) => granted.has(permission))), mustChangePassword: row.mustChangePassword === 1,
+    permissions: new Set(permissionsOf(row.role).filter((permission) => granted.has(permission))), mustChangePassword: row.mustChangePassword === 1,
   }
 }
 

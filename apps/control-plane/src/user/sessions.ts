@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { newId, roles, type UserId } from '@certloop/contract'
+import { newId, roles, type Permission, type Role, type UserId } from '@certloop/contract'
 import type { Database, Db, Tx } from '../database/database.ts'
 import type { Who } from '../http/who.ts'
 import { deleteSession, deleteSessionsOf, deleteStaleSessions, findSession, insertSession, touchSession, type LiveSession, type SessionLimits } from './user-store.ts'
@@ -27,9 +27,12 @@ export interface Sessions {
 /** Wake topic that ends the event streams of a session or token. */
 export const endedTopic = (id: string): string => `ended:${id}`
 
+/** A role that this release does not know gives nothing. */
+export const permissionsOf = (role: Role): readonly Permission[] => (Object.hasOwn(roles, role) ? roles[role] : [])
+
 const whoOf = (row: LiveSession): Who => ({
   text: `user:${row.name}`, name: row.name, id: row.sessionId, userId: row.userId, role: row.role, via: 'session',
-  permissions: new Set(roles[row.role]), mustChangePassword: row.mustChangePassword === 1, expiresAt: null,
+  permissions: new Set(permissionsOf(row.role)), mustChangePassword: row.mustChangePassword === 1, expiresAt: null,
 })
 
 export function createSessions({ database: { db, wake }, now }: { database: Database; now: () => Date }): Sessions {

@@ -7,6 +7,7 @@ import { sessionOf, type Users } from './users.ts'
 export function registerUserRoutes(app: App, users: Users): void {
   implement(app, 'getSession', async ({ who }) => sessionOf(who))
   implement(app, 'signIn', async ({ body, who, request, reply }) => {
+    request.subject = `${await users.subjectOf(body.name)} from ${request.ip}`
     const { cookie, who: now } = await users.signIn({ ...body, address: request.ip, replaced: who })
     setSessionCookie(request, reply, cookie, sessionSeconds)
     request.who = now

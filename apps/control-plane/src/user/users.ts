@@ -17,11 +17,15 @@ export interface Users extends Authenticator {
    * @throws CertloopError SIGN_IN_FAILED, TOO_MANY_REQUESTS. Takes as long for unknown names.
    */
   signIn(input: { name: string; password: string; address: string; replaced: Who }): Promise<SignedIn>
+  /** "user:admin", or "unknown user": what people type into the name box is not kept, it may be their password. */
+  subjectOf(name: string): Promise<string>
   /** Ends all sessions of the user and begins a new one. @throws CertloopError SIGN_IN_FAILED, PASSWORD_TOO_WEAK, ACTION_NOT_POSSIBLE, TOO_MANY_REQUESTS */
   changePassword(who: Who, input: { currentPassword: string; newPassword: string; address: string }): Promise<SignedIn>
 }
 /** `cookie` is the text of the new session. */
 export interface SignedIn { cookie: string; who: Who }
+
+const nameKey = (name: string) => name.trim().toLowerCase()
 
 export const sessionOf = (who: Who): Session => ({
   who: who.text, name: who.name, role: who.role, permissions: [...who.permissions], mustChangePassword: who.mustChangePassword,
@@ -59,8 +63,13 @@ export function createUsers(deps: { database: Database; now: () => Date }): User
       return { name, password }
     },
 
+    async subjectOf(name) {
+      const user = await findUserByName(database.db, nameKey(name))
+      return user ? `user:${user.name}` : 'unknown user'
+    },
+
     async signIn({ name, password, address, replaced }) {
-      const known = name.trim().toLowerCase()
+      const known = nameKey(name)
       const succeeded = await limit.take(known, address)
       const user = await findUserByName(database.db, known)
       const fits = await verifyPassword(password, user?.passwordHash ?? unknownUserHash)
