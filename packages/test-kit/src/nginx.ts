@@ -32,6 +32,8 @@ export interface NginxOptions {
   configuration?: (place: NginxPlace) => string | Promise<string>
   /** How many free ports; default as many as `servers` ask for, else 1. */
   portCount?: number
+  /** Dynamic modules, by path. */
+  loadModules?: readonly string[]
   /** Default: a new temporary folder. */
   prefix?: string
 }
@@ -71,7 +73,7 @@ export async function startNginx(t: Pick<TestContext, 'after'>, options: NginxOp
   for (let attempt = 1; ; attempt++) {
     const ports = await freePorts(count)
     const body = options.configuration ? await options.configuration({ prefix, ports }) : httpBlock(options.servers ?? [], ports)
-    await writeFile(configPath, mainBlock(prefix) + body)
+    await writeFile(configPath, (options.loadModules ?? []).map((file) => `load_module ${file};\n`).join('') + mainBlock(prefix) + body)
     const master = await startMaster(t, program, prefix, configPath)
     const problem = await waitUntilReady(master, prefix, ports)
     if (problem === undefined) return running(t, { program, prefix, configPath, ports }, master)
