@@ -32,7 +32,7 @@ export function registerBotRoutes(app: App, deps: JoinDeps): void {
   implement(app, 'listBots', async () => ({ items: await Promise.all((await listBots(db)).map((row) => toBot(db, row, now()))) }))
   implement(app, 'getBot', async ({ params }) => detail(db, params.id, now()))
   implement(app, 'createBot', async ({ body, who }) => {
-    const made = await database.transaction((tx, wake) => announceBot(tx, wake, deps, { ...body, requester: who.text }))
+    const made = await announceBot(deps, { ...body, requester: who.text })
     return { bot: await toBot(db, await getBot(db, made.botId), now()), joinToken: made.joinToken, joinCommand: joinCommand(made.joinToken), expiresAt: made.expiresAt }
   })
   implement(app, 'scanBot', async ({ params, who }) => database.transaction(async (tx, wake) => {

@@ -1,10 +1,9 @@
 import { createHash, createPublicKey, randomBytes, timingSafeEqual } from 'node:crypto'
 import { CertloopError, encodeJoinToken, newId, type BotId, type JoinRequest, type JoinResponse } from '@certloop/contract'
 import { iso, toJson } from '../database/columns.ts'
-import type { Database, Tx } from '../database/database.ts'
+import type { Database } from '../database/database.ts'
 import { addEvent, announce } from '../event/event-store.ts'
 import { addTask } from '../task/task-store.ts'
-import type { Wakes } from '../task/task-kinds.ts'
 import { findJoinToken, getBot, insertBot, insertJoinToken, updateBot, useJoinToken, type BotPurpose, type JoinTokenRow } from './bot-store.ts'
 
 const defaultWindowHours = 24
@@ -22,18 +21,21 @@ export interface JoinDeps {
 export interface NewBot { name: string; purpose?: BotPurpose | undefined; activeFrom?: string | undefined; expiresAt?: string | undefined; requester: string }
 
 /** Announces a bot and makes its join token, whose text is known only now. @throws CertloopError INPUT_INVALID for a window that ends before it begins */
-export async function announceBot(tx: Tx, wake: Wakes, deps: JoinDeps, input: NewBot): Promise<{ botId: BotId; joinToken: string; expiresAt: string }> {
+export async function announceBot(deps: JoinDeps, input: NewBot): Promise<{ botId: BotId; joinToken: string; expiresAt: string }> {
   const now = deps.now()
   const activeFrom = input.activeFrom ? new Date(input.activeFrom) : now
   const expiresAt = input.expiresAt ? new Date(input.expiresAt) : new Date(activeFrom.getTime() + defaultWindowHours * 3_600_000)
   if (expiresAt <= activeFrom || expiresAt <= now) throw new CertloopError('INPUT_INVALID', 'The activation window ends before it begins.', { fields: ['body.expiresAt: must lie after activeFrom and in the future'] })
   const secret = randomBytes(32).toString('base64url')
-  const botId = await insertBot(tx, { name: input.name, purpose: input.purpose ?? 'both' }, now)
-  const id = newId('jtk', now)
-  await insertJoinToken(tx, { id, botId, secretHash: sha256(secret), activeFrom: iso(activeFrom), expiresAt: iso(expiresAt) }, now)
-  await addEvent(tx, { kind: 'bot.announced', message: `The bot "${input.name}" may join until ${iso(expiresAt)}.`, requester: input.requester, botId }, now)
-  announce(wake, 'bot', botId)
-  return { botId, joinToken: encodeJoinToken({ url: deps.publicUrl(), pin: await deps.trustPin(), id, secret }), expiresAt: iso(expiresAt) }
+  const [id, pin] = [newId('jtk', now), await deps.trustPin()]
+  const botId = await deps.database.transaction(async (tx, wake) => {
+    const made = await insertBot(tx, { name: input.name, purpose: input.purpose ?? 'both' }, now)
+    await insertJoinToken(tx, { id, botId: made, secretHash: sha256(secret), activeFrom: iso(activeFrom), expiresAt: iso(expiresAt) }, now)
+    await addEvent(tx, { kind: 'bot.announced', message: `The bot "${input.name}" may join until ${iso(expiresAt)}.`, requester: input.requester, botId: made }, now)
+    announce(wake, 'bot', made)
+    return made
+  })
+  return { botId, joinToken: encodeJoinToken({ url: deps.publicUrl(), pin, id, secret }), expiresAt: iso(expiresAt) }
 }
 
 function checkToken(token: JoinTokenRow | undefined, secret: string, now: Date): asserts token is JoinTokenRow {

@@ -1,5 +1,6 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite'
-import { Kysely, PostgresDialect, SqliteDialect, sql, type Transaction } from 'kysely'
+import { Kysely, type KyselyPlugin, PostgresDialect, SqliteDialect, sql, type Transaction } from 'kysely'
 import { Migrator } from 'kysely/migration'
 import pg from 'pg'
 import type { Schema } from './schema.ts'
@@ -65,6 +66,16 @@ async function migrate(db: Kysely<Schema>): Promise<void> {
   }
 }
 
+const insideTransaction = new AsyncLocalStorage<true>()
+const refuseInside = () => {
+  if (insideTransaction.getStore()) throw new Error('the database was used beside the transaction under way; use its tx')
+}
+/** On SQLite such a query would wait for ever for the only connection; on PostgreSQL it would escape the transaction. */
+const guard: KyselyPlugin = {
+  transformQuery: ({ node }) => { refuseInside(); return node },
+  transformResult: async ({ result }) => result,
+}
+
 const isRetryable = (error: unknown) => ['40001', '40P01'].includes((error as { code?: string }).code ?? '')
 
 /** @param url `sqlite:<file>`, `sqlite::memory:` or a postgres:// address. Migrates to the newest schema. */
@@ -73,7 +84,7 @@ export async function openDatabase(url: string): Promise<Database> {
   const pool = isSqlite ? undefined : new pg.Pool({ connectionString: url, max: 10 })
   // A dropped idle connection must not end the process; the next query opens another.
   pool?.on('error', () => {})
-  const db = new Kysely<Schema>({ dialect: pool ? new PostgresDialect({ pool }) : sqliteDialect(url.slice('sqlite:'.length)) })
+  const db = new Kysely<Schema>({ dialect: pool ? new PostgresDialect({ pool }) : sqliteDialect(url.slice('sqlite:'.length)), plugins: [guard] })
   await migrate(db)
   const wake = pool ? await postgresWake(url) : localWake()
   return {
@@ -81,10 +92,11 @@ export async function openDatabase(url: string): Promise<Database> {
     db,
     wake,
     async transaction(work) {
+      refuseInside()
       for (let attempt = 1; ; attempt++) {
         const topics = new Set<string>()
         try {
-          const result = await db.transaction().execute((tx) => work(tx, (topic) => topics.add(topic)))
+          const result = await db.transaction().execute((tx) => insideTransaction.run(true, () => work(tx.withoutPlugins(), (topic) => topics.add(topic))))
           for (const topic of topics) wake.send(topic)
           return result
         } catch (error) {

@@ -56,7 +56,8 @@ function createApp(deps: HttpDeps): App {
 function installLog(app: App): void {
   app.addHook('onResponse', async (request, reply) => {
     const [path] = request.url.split('?')
-    request.log.info({ method: request.method, path, status: reply.statusCode, ms: Math.round(reply.elapsedTime), who: request.who?.text, code: request.problemCode }, 'request')
+    const level = reply.statusCode >= 500 ? 'error' : reply.statusCode >= 400 ? 'info' : 'debug'
+    request.log[level]({ method: request.method, path, status: reply.statusCode, ms: Math.round(reply.elapsedTime), who: request.who?.text, code: request.problemCode }, 'request')
   })
 }
 
@@ -69,6 +70,7 @@ export async function buildHttp(deps: HttpDeps): Promise<App> {
   const app = createApp(deps)
   const startedAt = deps.now().toISOString()
   app.decorate('implementedOperations', new Set<OperationId>())
+  app.decorate('publicUrl', deps.publicUrl)
   app.decorate('idempotency', createIdempotency(deps))
   app.decorateRequest('replayed', false)
   installProblems(app)

@@ -1,29 +1,14 @@
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import http from 'node:http'
 import net from 'node:net'
-import { tmpdir } from 'node:os'
-import path from 'node:path'
 import { test, type TestContext } from 'node:test'
 import tls from 'node:tls'
-import { promisify } from 'node:util'
 import { CertloopError } from '@certloop/contract'
 import Fastify from 'fastify'
 import { listen, type Listener, type TlsIdentity } from './listener.ts'
+import { makeIdentity } from './listener-testing.ts'
 import { isLoopback, refusePlainHttp } from './plain-http.ts'
-
-const run = promisify(execFile)
-
-/** A key and self-signed certificate, made by OpenSSL. */
-async function makeIdentity(t: TestContext, name: string): Promise<TlsIdentity> {
-  const folder = await mkdtemp(path.join(tmpdir(), 'certloop-tls-'))
-  t.after(() => rm(folder, { recursive: true }))
-  const [key, cert] = [path.join(folder, 'key.pem'), path.join(folder, 'cert.pem')]
-  await run('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', key, '-out', cert, '-days', '2', '-subj', `/CN=${name}`, '-addext', 'subjectAltName=IP:127.0.0.1'])
-  return { keyPem: await readFile(key, 'utf8'), certPem: await readFile(cert, 'utf8') }
-}
 
 async function start(t: TestContext, identity?: () => Promise<TlsIdentity>) {
   const app = Fastify()

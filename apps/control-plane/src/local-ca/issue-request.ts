@@ -1,12 +1,15 @@
+import { createPublicKey } from 'node:crypto'
 import { CertloopError, keyAlgorithms, type KeyAlgorithm } from '@certloop/contract'
-import { checkNames, readCsr, type CsrFacts } from '@certloop/pki'
+import { checkNames, keyAlgorithmOfSpki, readCsr, sha256Hex, spkiOfKey, type CsrFacts } from '@certloop/pki'
 import type { Profile } from './local-ca-store.ts'
 import { profiles } from './profiles.ts'
 
 export interface IssueOptions {
   /** The order, bot or other thing the certificate is for. One reference, one certificate, for ever. */
   reference: string
-  csrPem: string
+  csrPem?: string
+  /** Instead of a CSR, for profile bot-identity: the joining bot proves by its signatures that it holds the key. */
+  publicKeyPem?: string
   /** Have to be those of the CSR, in any order. Empty only for profile bot-identity. */
   names: readonly string[]
   /** Has to be that of the CSR; for the server profiles also one of the names. */
@@ -32,7 +35,7 @@ const shown = (text: string | null) => (text === null ? 'none' : JSON.stringify(
 export function checkRequest(options: IssueOptions): IssueRequest {
   checkValidity(options.validityDays)
   const names = askedNames(options)
-  const csr = readCsr(options.csrPem)
+  const csr = askedKey(options, names)
   checkKey(csr.keyAlgorithm, options.keyAlgorithm)
   if (csr.commonName !== options.commonName) throw mismatch(`has the common name ${shown(csr.commonName)}, asked was ${shown(options.commonName)}`)
   const extra = csr.names.filter((name) => !names.includes(name)).map((name) => `${shown(name)} is too many`)
@@ -40,6 +43,13 @@ export function checkRequest(options: IssueOptions): IssueRequest {
   const differences = [...extra, ...missing]
   if (differences.length > 0) throw mismatch(`has other names than asked: ${differences.slice(0, 10).join(', ')}`)
   return { csr, names }
+}
+
+function askedKey({ csrPem, publicKeyPem, profile, commonName }: IssueOptions, names: string[]): CsrFacts {
+  if (csrPem !== undefined) return readCsr(csrPem)
+  if (publicKeyPem === undefined || profile !== 'bot-identity') throw new CertloopError('CSR_INVALID', 'There is no certificate request.')
+  const publicKeySpki = spkiOfKey(createPublicKey(publicKeyPem))
+  return { commonName, names, publicKeySpki, spkiDigest: sha256Hex(publicKeySpki), keyAlgorithm: keyAlgorithmOfSpki(publicKeySpki) }
 }
 
 function checkValidity(days: number | null): void {

@@ -44,6 +44,7 @@ testOnDatabases('a session is new at every sign-in and ends at sign-out', async 
   const [cookie] = planted.cookies
   assert.ok(cookie && cookie.value !== 'planted-by-somebody' && cookie.value.length === 43)
   assert.deepEqual([cookie.httpOnly, cookie.sameSite, cookie.path, cookie.secure], [true, 'Strict', '/', undefined])
+  assert.equal((await signIn({ host: 'certloop.test' })).cookies[0]?.secure, true, 'through a proxy that holds the public https address')
   const second = await signIn(asPage(cookie.value))
   assert.notEqual(second.cookies[0]?.value, cookie.value)
   assert.equal((await call('GET', '/api/v1/session', asPage(cookie.value))).statusCode, 401, 'the replaced session has ended')

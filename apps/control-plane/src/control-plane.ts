@@ -1,0 +1,156 @@
+import { createHash } from 'node:crypto'
+import { CertloopError, type BotTaskKind } from '@certloop/contract'
+import type { Logger } from 'pino'
+import { createAudit } from './audit/audit.ts'
+import { ensureBuiltInAuthority, getAuthority, type AuthorityRow } from './authority/authority-store.ts'
+import { registerAuthorityRoutes } from './authority/authority-routes.ts'
+import { createBotAuth } from './bot/bot-auth.ts'
+import { registerBotProtocol } from './bot/bot-protocol-routes.ts'
+import { registerBotRoutes } from './bot/bot-routes.ts'
+import type { JoinDeps } from './bot/join.ts'
+import { registerCertificateRoutes } from './certificate/certificate-routes.ts'
+import { openDatabase, type Database } from './database/database.ts'
+import { deployHandler, planHandler } from './deployment/deployment-worker.ts'
+import { registerDeploymentRoutes } from './deployment/deployment-routes.ts'
+import { scanHandler } from './discovery/scan-handler.ts'
+import { buildHttp, type App } from './http/index.ts'
+import { listen, type Listener } from './listener/index.ts'
+import { createLocalCa, type LocalCa } from './local-ca/local-ca.ts'
+import { localCaAuthority } from './local-ca/local-ca-authority.ts'
+import { makeCsrHandler, submitOrderKind } from './order/order-worker.ts'
+import { registerOrderRoutes } from './order/order-routes.ts'
+import { advanceActionKind, inspectHandler } from './provisioning/action-worker.ts'
+import { refreshKind, renewKind } from './renewal/renewal-worker.ts'
+import { loadMasterKey } from './secret/master-key.ts'
+import { createSecrets } from './secret/secrets.ts'
+import type { Settings } from './settings.ts'
+import type { BotTaskHandler, PlaneTaskKind } from './task/task-kinds.ts'
+import { startWatchdog } from './task/watchdog.ts'
+import { startWorker } from './task/task-worker.ts'
+import { createOwnTls, ownNames } from './tls-identity.ts'
+import { createUsers } from './user/users.ts'
+
+export interface ControlPlaneOptions {
+  settings: Settings
+  /** Absolute and writable. */
+  dataFolder: string
+  /** The built pages, absolute. */
+  webFolder: string
+  version: string
+  logger: Logger
+  now: () => Date
+  random: () => number
+}
+export interface ControlPlane {
+  /** For people on this machine. */
+  url: string
+  /** For bots; goes into join tokens. */
+  publicUrl: string
+  /** Set when this start made the first administrator. */
+  firstAdministrator: { name: string; password: string } | undefined
+  joinDeps: JoinDeps
+  stop(): Promise<void>
+}
+
+const tlsCheckMs = 3_600_000
+
+/** Everything that works on the database, put together. */
+function makeParts({ now }: ControlPlaneOptions, database: Database, localCa: LocalCa) {
+  const authorityOf = async (id: AuthorityRow['id']) => {
+    const { kind } = await getAuthority(database.db, id)
+    if (kind !== 'local-ca') throw new CertloopError('CONFIGURATION_INCOMPLETE', `There is no connector of kind "${kind}".`)
+    return localCaAuthority(localCa)
+  }
+  const chainOf = async () => {
+    const issuers = await localCa.issuers()
+    return ['intermediate', 'root'].flatMap((slot) => issuers.filter((i) => i.slot === slot).map((i) => i.certificatePem))
+  }
+  const deps = { database, now, authorityOf }
+  const planeKinds: Record<string, PlaneTaskKind> = {
+    'submit-order': submitOrderKind(deps), 'advance-action': advanceActionKind(deps), 'renew': renewKind(deps), 'refresh-certificate': refreshKind(deps),
+  }
+  const botKinds: Record<BotTaskKind, BotTaskHandler> = {
+    'scan-host': scanHandler(deps), 'make-csr': makeCsrHandler(deps), 'plan-deployment': planHandler(deps), 'deploy': deployHandler(deps), 'inspect-target': inspectHandler(deps),
+  }
+  return { deps, chainOf, planeKinds, botKinds }
+}
+
+const identityIssuer = (localCa: LocalCa): JoinDeps['issueIdentity'] => async ({ id, publicKeyPem }) => {
+  const reference = `${id}:${createHash('sha256').update(publicKeyPem).digest('hex').slice(0, 16)}`
+  const { chainPem } = await localCa.issue({ reference, publicKeyPem, names: [], commonName: id, validityDays: null, profile: 'bot-identity' })
+  return chainPem.join('\n')
+}
+
+interface Opened { database: Database; localCa: LocalCa }
+
+async function open({ settings, dataFolder, now }: ControlPlaneOptions): Promise<Opened & { secrets: Awaited<ReturnType<typeof createSecrets>> }> {
+  const database = await openDatabase(settings.databaseUrl ?? `sqlite:${dataFolder}/certloop.sqlite`)
+  try {
+    const masterKey = await loadMasterKey({ environmentKey: settings.masterKey ?? undefined, dataFolder, database })
+    const secrets = await createSecrets({ database, masterKey, now })
+    const localCa = createLocalCa({ database, secrets, now })
+    await localCa.ensureHierarchy()
+    await database.transaction((tx) => ensureBuiltInAuthority(tx, now()))
+    return { database, localCa, secrets }
+  } catch (error) {
+    await database.close()
+    throw error
+  }
+}
+
+/** Starts the control plane; everything is released again when it can't. */
+export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
+  const { settings, now, random, logger } = options
+  const { database, localCa } = await open(options)
+  const closing = new AbortController()
+  const stops: (() => Promise<void> | void)[] = [() => database.close()]
+  const stop = async () => {
+    closing.abort()
+    for (const step of stops.toReversed()) await step()
+  }
+  try {
+    const parts = makeParts(options, database, localCa)
+    let port = settings.port
+    const publicUrl = () => settings.publicUrl ?? `https://${['0.0.0.0', '::'].includes(settings.host) ? 'localhost' : settings.host}:${port}`
+    const joinDeps: JoinDeps = { database, now, publicUrl, trustPin: () => localCa.trustAnchorPin(), issueIdentity: identityIssuer(localCa) }
+    const users = createUsers({ database, now })
+    const app = await buildHttp({ database, users, audit: createAudit({ database, now }), botAuth: createBotAuth({ database, now }), publicUrl, version: options.version, webFolder: options.webFolder, now, logger })
+    registerDomains(app, parts, { ...joinDeps, handlers: parts.botKinds, closing: closing.signal, trustAnchorPem: () => localCa.trustAnchorPem() })
+    await app.ready()
+    const listener = await listenWithOwnTls(app, options, localCa, stops)
+    port = listener.port
+    const firstAdministrator = await users.ensureFirstAdministrator()
+    const log = (level: 'info' | 'warn' | 'error', message: string, facts: Record<string, unknown>) => logger[level](facts, message)
+    const worker = startWorker({ database, kinds: parts.planeKinds, now, random, log })
+    stops.push(() => worker.stop())
+    const watchdog = startWatchdog({ database, planeKinds: parts.planeKinds, botKinds: parts.botKinds, now, log })
+    stops.push(() => watchdog.stop())
+    const localHost = ['0.0.0.0', '::', '127.0.0.1', '::1'].includes(settings.host) ? 'localhost' : settings.host
+    return { url: `http://${localHost}:${port}`, publicUrl: publicUrl(), firstAdministrator, joinDeps, stop }
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
+
+function registerDomains(app: App, { deps, chainOf }: ReturnType<typeof makeParts>, bot: Parameters<typeof registerBotProtocol>[1]): void {
+  registerCertificateRoutes(app, deps)
+  registerOrderRoutes(app, deps)
+  registerDeploymentRoutes(app, deps)
+  registerBotRoutes(app, bot)
+  registerBotProtocol(app, bot)
+  registerAuthorityRoutes(app, { ...deps, chainOf })
+}
+
+async function listenWithOwnTls(app: App, { settings, now, logger }: ControlPlaneOptions, localCa: LocalCa, stops: (() => Promise<void> | void)[]): Promise<Listener> {
+  const ownTls = createOwnTls({ localCa, names: ownNames(settings.host, settings.publicUrl), now })
+  const listener = await listen({ app, host: settings.host, port: settings.port, tlsIdentity: ownTls.identity })
+  stops.push(() => listener.close())
+  const timer = setInterval(() => {
+    if (!ownTls.isDue()) return
+    ownTls.renew()
+    listener.renewTls().catch((error: unknown) => { logger.error({ err: error }, 'the TLS certificate of the control plane could not be renewed') })
+  }, tlsCheckMs)
+  stops.push(() => clearInterval(timer))
+  return listener
+}

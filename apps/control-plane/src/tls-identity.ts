@@ -1,0 +1,42 @@
+import { hostname } from 'node:os'
+import { isIP } from 'node:net'
+import { createHash } from 'node:crypto'
+import { createCsr, generateKey, readCertificate } from '@certloop/pki'
+import type { TlsIdentity } from './listener/index.ts'
+import type { LocalCa } from './local-ca/local-ca.ts'
+
+export interface OwnTls {
+  /** The identity in use, made when there is none. */
+  identity(): Promise<TlsIdentity>
+  /** True when two thirds of its life are over and a new one should be taken up. */
+  isDue(): boolean
+  renew(): void
+}
+
+/** Names under which this control plane is called; what can't stand in a certificate is left out. */
+export function ownNames(host: string, publicUrl: string | null): string[] {
+  const fromUrl = publicUrl ? new URL(publicUrl).hostname.replace(/^\[|\]$/g, '') : ''
+  const candidates = ['localhost', '127.0.0.1', '::1', hostname().toLowerCase(), host, fromUrl]
+  const usable = (name: string) => (isIP(name) ? !['0.0.0.0', '::'].includes(name) : /^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/.test(name))
+  return [...new Set(candidates.filter(usable))]
+}
+
+/** The TLS certificate of the control plane itself, from the built-in CA; a new key at each start and renewal, in memory only. */
+export function createOwnTls({ localCa, names, now }: { localCa: LocalCa; names: string[]; now: () => Date }): OwnTls {
+  let current: Promise<TlsIdentity> | undefined
+  let renewAt = 0
+  const make = async (): Promise<TlsIdentity> => {
+    const keyPem = await generateKey('ec-256')
+    const csrPem = await createCsr({ privateKeyPem: keyPem, commonName: null, names })
+    const reference = `control-plane:${createHash('sha256').update(csrPem).digest('hex').slice(0, 32)}`
+    const { chainPem, rootPem } = await localCa.issue({ reference, csrPem, names, commonName: null, validityDays: null, profile: 'control-plane' })
+    const { notAfter } = readCertificate(chainPem[0] ?? '')
+    renewAt = now().getTime() + (notAfter.getTime() - now().getTime()) * (2 / 3)
+    return { keyPem, certPem: [...chainPem, rootPem].map((pem) => pem.trim()).join('\n') }
+  }
+  return {
+    identity: () => (current ??= make()),
+    isDue: () => now().getTime() >= renewAt,
+    renew: () => { current = undefined },
+  }
+}
