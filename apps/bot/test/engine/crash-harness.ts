@@ -2,8 +2,9 @@ import { eventually } from '@certloop/test-kit'
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFile, rm } from 'node:fs/promises'
+import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import { type DeployRequest } from '../../src/engine/index.ts'
 import type { Job } from './engine-process.ts'
 import { assertTruth, assertWhole, outcomeAfterRestart, planned, request, reset, type Scene, type Side } from './scene.ts'
@@ -11,14 +12,10 @@ import { assertTruth, assertWhole, outcomeAfterRestart, planned, request, reset,
 export interface Ended { killed: boolean; points: string[]; output: string }
 
 /** One run of the engine in a process of its own, killed with SIGKILL at a point (from 0) or not at all. */
-export async function runEngine(scene: Scene, deploy: DeployRequest | null, killAt: number | null): Promise<Ended> {
+export async function runEngine(scene: Scene, deploy: DeployRequest | null, killAt: number | string | null): Promise<Ended> {
   const points = join(scene.folder, 'points')
   await rm(points, { force: true })
-  const job: Job = { folder: scene.folder, request: deploy, killAt, points }
-  const child = spawn(process.execPath, [join(import.meta.dirname, 'engine-process.ts'), JSON.stringify(job)], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, NODE_COMPILE_CACHE: join(scene.folder, '..', 'compiled') }, // hundreds of starts
-  })
+  const child = startEngine(scene, { folder: scene.folder, request: deploy, killAt, points })
   let output = ''
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text: string) => { output += text })
   const [code, signal] = await once(child, 'close') as [number | null, NodeJS.Signals | null]
@@ -67,7 +64,7 @@ export async function killAtEveryPoint(scene: Scene, good: Side, say: (line: str
 }
 
 /** Kills a deployment at one point, then the recovery at each of its points in turn, then recovers for good. */
-export async function killRecoveryAtEveryPoint(scene: Scene, k: number, say: (line: string) => void): Promise<number> {
+export async function killRecoveryAtEveryPoint(scene: Scene, k: number | string, say: (line: string) => void): Promise<number> {
   await reset(scene)
   const plan = await planned(scene)
   for (let j = 0; ; j++) {
@@ -82,6 +79,45 @@ export async function killRecoveryAtEveryPoint(scene: Scene, k: number, say: (li
     say(`${where} → ${side}`)
     if (!second.killed) return j
   }
+}
+
+/** Kills the engine from outside, so many times, at instants spread over the time one deployment takes after its first point. */
+export async function killAtRandomInstants(scene: Scene, times: number, random: () => number, say: (line: string) => void): Promise<void> {
+  await reset(scene)
+  const plan = await planned(scene)
+  const { tookMs } = await runUntilKilled(scene, await request(scene, { plan }), null)
+  for (let i = 0; i < times; i++) {
+    await reset(scene)
+    const deploy = await request(scene, { plan })
+    const afterMs = random() * tookMs
+    const cut = await runUntilKilled(scene, deploy, afterMs)
+    await runEngine(scene, null, null)
+    const where = `killed ${afterMs.toFixed(1)} ms after the first point (last: ${cut.last})`
+    say(`${where} → ${await assertRecovered(scene, deploy, where)}`)
+  }
+}
+
+/** @param afterMs from the first point on; null: not at all */
+async function runUntilKilled(scene: Scene, deploy: DeployRequest, afterMs: number | null): Promise<{ tookMs: number; last: string }> {
+  const points = join(scene.folder, 'points')
+  await writeFile(points, '')
+  const child = startEngine(scene, { folder: scene.folder, request: deploy, killAt: null, points })
+  const ended = once(child, 'close')
+  await eventually(() => readFile(points, 'utf8'), { intervalMs: 2, what: 'the first point' })
+  const start = performance.now()
+  if (afterMs !== null) {
+    await pause(afterMs)
+    child.kill('SIGKILL')
+  }
+  await ended
+  return { tookMs: performance.now() - start, last: (await readFile(points, 'utf8')).trim().split('\n').at(-1) ?? '' }
+}
+
+function startEngine(scene: Scene, job: Job) {
+  return spawn(process.execPath, [join(import.meta.dirname, 'engine-process.ts'), JSON.stringify(job)], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, NODE_COMPILE_CACHE: join(scene.folder, '..', 'compiled') }, // hundreds of starts
+  })
 }
 
 /** Numbers from a seed, so that a sample can be taken again. 0 <= n < 1. */

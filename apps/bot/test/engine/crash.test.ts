@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { killAtEveryPoint, killRecoveryAtEveryPoint, seeded, seedOfRun } from './crash-harness.ts'
+import { killAtEveryPoint, killAtRandomInstants, killRecoveryAtEveryPoint, seeded, seedOfRun } from './crash-harness.ts'
 import { tinyScene, toolCommand } from './scene.ts'
 
 const timeout = 900_000
@@ -32,4 +32,25 @@ test('killed again at any point of the recovery, the target ends wholly old or w
     const points = await killRecoveryAtEveryPoint(scene, k, (line) => { t.diagnostic(line) })
     assert.ok(points > 0)
   }
+})
+
+test('killed in an undo and again in the recovery that goes on with it, the target ends wholly old', { timeout }, async (t) => {
+  const scene = await tinyScene(t)
+  scene.fields.testArgv = toolCommand('refuse')
+  const seed = seedOfRun()
+  t.diagnostic(`CERTLOOP_SEED=${seed}`)
+  for (const name of ['undo-1:after', 'again-4:before'].slice(seed % 2, seed % 2 + 1)) {
+    await killRecoveryAtEveryPoint(scene, name, (line) => {
+      t.diagnostic(line)
+      assert.match(line, /→ old$/)
+    })
+  }
+})
+
+test('killed at any instant, also within a write or a command, the target ends wholly old or wholly new', { timeout }, async (t) => {
+  const scene = await tinyScene(t)
+  const seed = seedOfRun()
+  t.diagnostic(`CERTLOOP_SEED=${seed}`)
+  const random = seeded(seed)
+  await killAtRandomInstants(scene, Number(process.env['CERTLOOP_CRASH_SAMPLE'] ?? 10), random, (line) => { t.diagnostic(line) })
 })

@@ -9,14 +9,16 @@ import { createLimits } from '../../src/hosts/limits.ts'
 import { createLocalHost } from '../../src/hosts/local-host.ts'
 import { tinyDriver } from './tiny-driver.ts'
 
+/** This machine, without limits. */
+export const localHost = createLocalHost({ limits: createLimits({ writePaths: null, commands: null, scripts: true }) })
+
 /** An engine as the bot makes it: the real host, real handshakes, keys as files in <folder>/keys. */
 export function testEngine(folder: string, more: Partial<EngineDeps> = {}): Engine {
-  const host = createLocalHost({ limits: createLimits({ writePaths: null, commands: null, scripts: true }) })
   return createEngine({
     folder,
     now: () => new Date(),
     keys: { privateKeyPem: (keyId) => readFile(join(folder, `${keyId}.pem`), 'utf8') },
-    hostFor: () => host,
+    hostFor: () => localHost,
     driverFor: async (serverType) => {
       const load: (() => Promise<ServerTypeDriver>) | undefined = serverType === 'tiny' ? async () => tinyDriver : serverTypes.find(serverType)?.driver
       if (load === undefined) throw new CertloopError('PLAN_FAILED', `No driver for ${serverType}.`)

@@ -8,8 +8,8 @@ export interface Job {
   folder: string
   /** null: only recover. */
   request: DeployRequest | null
-  /** Which point to die at, from 0; null: none. */
-  killAt: number | null
+  /** Which point to die at, from 0, or its name; null: none. */
+  killAt: number | string | null
   points: string
 }
 
@@ -18,7 +18,7 @@ let passed = 0
 const engine = testEngine(job.folder, {
   crashPoint: (name) => {
     appendFileSync(job.points, `${name}\n`)
-    if (passed++ === job.killAt) process.kill(process.pid, 'SIGKILL')
+    if (passed++ === job.killAt || name === job.killAt) process.kill(process.pid, 'SIGKILL')
   },
 })
 const recovery = await engine.recover()
