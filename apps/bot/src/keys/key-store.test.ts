@@ -48,12 +48,13 @@ test('another algorithm or a lost key file means a new key', async (t) => {
 })
 
 test('a key is used again only when it is there', async (t) => {
-  const { keys } = await store(t)
+  const { folder, keys } = await store(t)
   const { keyId } = await keys.csrFor(order(newId('ord')))
   assert.equal((await keys.csrFor({ ...order(newId('ord')), reuseKeyId: keyId })).keyId, keyId)
   const missing = newId('key')
   await assert.rejects(keys.csrFor({ ...order(newId('ord')), reuseKeyId: missing }), { code: 'KEY_NOT_FOUND', message: new RegExp(missing) })
-  await assert.rejects(keys.privateKeyPem('key_../../etc/passwd'), { code: 'KEY_NOT_FOUND' })
+  await writeFile(join(folder, '..', 'outside.pem'), 'not a key of the store')
+  await assert.rejects(keys.privateKeyPem('key_/../../outside'), { code: 'KEY_NOT_FOUND' })
 })
 
 test('a folder that can not be written is KEY_NOT_MADE and leaves no part of a key', async (t) => {

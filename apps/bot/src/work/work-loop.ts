@@ -1,4 +1,4 @@
-import { BotTask, checkShape, isId, toCertloopError, type CertloopError, type HelloRequest } from '@certloop/contract'
+import { BotTask, checkShape, isId, toCertloopError, type HelloRequest } from '@certloop/contract'
 import type { ControlPlane } from '../connection/client.ts'
 import { retrying, type Backoff } from '../connection/retry.ts'
 import { errorFacts, type Logger } from '../log.ts'
@@ -11,7 +11,7 @@ export interface WorkLoopDeps {
   logger: Logger
   random: () => number
   backoff: Backoff
-  /** Ends the taking of work. */
+  /** Ends the taking of work: stop() or a dismissal. */
   signal: AbortSignal
   /** Told when the connection comes or goes. */
   onConnection: (connected: boolean, detail: string) => void
@@ -20,17 +20,15 @@ export interface WorkLoopDeps {
 /** The control plane answers at the latest after this time. */
 const waitSeconds = 25
 
-const dismissed = (error: CertloopError) => error.code === 'BOT_REVOKED' || error.code === 'BOT_UNKNOWN'
-
 /**
  * Says hello, then asks for tasks as long as the signal lets it, whatever the network does meanwhile.
- * @throws CertloopError BOT_REVOKED or BOT_UNKNOWN; the reason of the signal
+ * @throws the reason of the signal, nothing else
  */
 export async function workLoop({ controlPlane, runner, hello, logger, random, backoff, signal, onConnection }: WorkLoopDeps): Promise<never> {
   let connected = false
   const persistently = async <T>(call: () => Promise<T>): Promise<T> => {
     const answer = await retrying(call, {
-      signal, random, backoff, again: (error) => !dismissed(error),
+      signal, random, backoff, again: () => true,
       onFailure: (error, attempt, waitMs) => {
         connected = false
         onConnection(false, error.message)
