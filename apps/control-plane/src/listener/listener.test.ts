@@ -79,6 +79,17 @@ test('noise and broken handshakes end their own connection only', async (t) => {
   assert.equal((await fetch(`http://127.0.0.1:${listener.port}/`)).status, 200)
 })
 
+test('a request whose head does not arrive is cut', { timeout: 30_000 }, async (t) => {
+  const app = Fastify()
+  await app.ready()
+  const identity = await makeIdentity(t, 'slow')
+  const listener = await listen({ app, host: '127.0.0.1', port: 0, tlsIdentity: async () => identity, slowHeadMs: 200 })
+  t.after(() => listener.close())
+  const slow = 'GET / HTTP/1.1\r\nHo'
+  assert.match(await exchange(net.connect(listener.port, '127.0.0.1'), slow), /^HTTP\/1.1 408/)
+  assert.match(await exchange(await secureSocket(listener, identity.certPem), slow), /^HTTP\/1.1 408/)
+})
+
 test('closing waits for requests under way, ends idle connections and frees the port', async (t) => {
   const { listener, held, close } = await start(t)
   const agent = new http.Agent({ keepAlive: true })

@@ -16,6 +16,8 @@ export interface ListenerDeps {
   host: string
   port: number
   tlsIdentity: () => Promise<TlsIdentity>
+  /** How long the head of a request may take to arrive. Default 30 s. */
+  slowHeadMs?: number
 }
 export interface Listener {
   /** The one taken, also when 0 was asked for. */
@@ -58,13 +60,14 @@ async function openPort(server: net.Server, host: string, port: number): Promise
 }
 
 /** The HTTP parsers behind the port. They never listen themselves: connections are handed to them. */
-async function makeParsers({ app, tlsIdentity }: ListenerDeps) {
+async function makeParsers({ app, tlsIdentity, slowHeadMs = 30_000 }: ListenerDeps) {
+  const limits = { headersTimeout: slowHeadMs, connectionsCheckingInterval: Math.min(slowHeadMs / 2, 5_000) }
   const { keyPem, certPem } = await tlsIdentity()
-  const plain = http.createServer((request, response) => {
+  const plain = http.createServer(limits, (request, response) => {
     if (isLoopback(request.socket.remoteAddress)) app.routing(request, response)
     else refusePlainHttp(request, response)
   })
-  const secure = https.createServer({ key: keyPem, cert: certPem, minVersion: 'TLSv1.2', handshakeTimeout: firstByteMs }, (request, response) => { app.routing(request, response) })
+  const secure = https.createServer({ ...limits, key: keyPem, cert: certPem, minVersion: 'TLSv1.2', handshakeTimeout: firstByteMs }, (request, response) => { app.routing(request, response) })
   secure.on('tlsClientError', (error, socket) => {
     app.log.debug({ err: error, address: socket.remoteAddress }, 'TLS handshake failed')
     socket.destroy()
