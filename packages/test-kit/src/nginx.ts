@@ -32,6 +32,8 @@ export interface NginxOptions {
   configuration?: (place: NginxPlace) => string | Promise<string>
   /** How many free ports; default as many as `servers` ask for, else 1. */
   portCount?: number
+  /** Directives on the command line (-g); must name the pid file, which is left out of the configuration then. */
+  globals?: string
   /** Dynamic modules, by path. */
   loadModules?: readonly string[]
   /** Default: a new temporary folder. */
@@ -69,26 +71,26 @@ export async function startNginx(t: Pick<TestContext, 'after'>, options: NginxOp
   await mkdir(join(prefix, 'temp'), { recursive: true })
   const count = options.portCount ?? Math.max(1, ...(options.servers ?? []).map(({ listener = 0 }) => listener + 1))
   const configPath = join(prefix, 'nginx.conf')
+  const extra = options.globals === undefined ? [] : ['-g', options.globals]
   // Somebody else may take a port between choosing and binding: then with others.
   for (let attempt = 1; ; attempt++) {
     const ports = await freePorts(count)
     const body = options.configuration ? await options.configuration({ prefix, ports }) : httpBlock(options.servers ?? [], ports)
-    await writeFile(configPath, (options.loadModules ?? []).map((file) => `load_module ${file};\n`).join('') + mainBlock(prefix) + body)
-    const master = await startMaster(t, program, prefix, configPath)
+    await writeFile(configPath, (options.loadModules ?? []).map((file) => `load_module ${file};\n`).join('') + mainBlock(prefix, options.globals !== undefined) + body)
+    const master = await startMaster(t, [program, '-p', prefix, '-c', configPath, ...extra])
     const problem = await waitUntilReady(master, prefix, ports)
-    if (problem === undefined) return running(t, { program, prefix, configPath, ports }, master)
+    if (problem === undefined) return running(t, { program, prefix, configPath, ports, extra }, master)
     await stopMaster(master)
     if (attempt === 3 || !problem.includes('Address already in use')) throw new Error(`nginx did not start:\n${problem}`)
   }
 }
 
-function mainBlock(prefix: string): string {
+function mainBlock(prefix: string, ownPid: boolean): string {
   const asRoot = process.getuid?.() === 0 ? 'user root;\n' : ''
   return `${asRoot}daemon off;
 worker_processes 1;
 worker_shutdown_timeout 1s;
-pid ${prefix}/nginx.pid;
-error_log ${prefix}/error.log info;
+${ownPid ? '' : `pid ${prefix}/nginx.pid;\n`}error_log ${prefix}/error.log info;
 events { worker_connections 64; }
 `
 }
@@ -113,11 +115,11 @@ function serverBlock({ names = [], certPath, keyPath, morePairs = [], listener =
   return `  server {\n${lines.map((line) => `    ${line}\n`).join('')}  }\n`
 }
 
-async function startMaster(t: Pick<TestContext, 'after'>, program: string, prefix: string, configPath: string): Promise<TestProcess> {
+async function startMaster(t: Pick<TestContext, 'after'>, argv: readonly [string, ...string[]]): Promise<TestProcess> {
   const started: TestProcess[] = []
   // Before startProcess adds its own: a master killed hard would leave its workers behind.
   t.after(() => Promise.all(started.map(stopMaster)))
-  const master = await startProcess(t, [program, '-p', prefix, '-c', configPath])
+  const master = await startProcess(t, argv)
   started.push(master)
   return master
 }
@@ -150,9 +152,9 @@ async function connectOnce(port: number): Promise<void> {
   await attempt('127.0.0.1').catch(() => attempt('::1'))
 }
 
-function running(t: Pick<TestContext, 'after'>, place: NginxPlace & { program: string; configPath: string }, master: TestProcess): RunningNginx {
+function running(t: Pick<TestContext, 'after'>, { extra, ...place }: NginxPlace & { program: string; configPath: string; extra: readonly string[] }, master: TestProcess): RunningNginx {
   const { program, prefix, configPath } = place
-  const command = (...args: string[]) => runProcess(t, [program, ...args, '-p', prefix, '-c', configPath])
+  const command = (...args: string[]) => runProcess(t, [program, ...args, '-p', prefix, '-c', configPath, ...extra])
   return {
     ...place,
     pid: master.pid,
