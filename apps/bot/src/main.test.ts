@@ -117,6 +117,21 @@ test('a bot that is revoked says so and ends with 3, so that systemd leaves it b
   assert.match(await readFile(new URL('../certloop-bot.service', import.meta.url), 'utf8'), /^RestartPreventExitStatus=3$/m)
 })
 
+test('asked to stop by terminal and parent at once, the bot still tells its last result', limits, async (t) => {
+  const { server, dataFolder } = await joinedBot(t, { now })
+  server.state.mischief = (path) => path.endsWith('/result') ? 'cut-before' : undefined
+  const id = server.give('make-csr', order())
+  const running = await launch(t, dataFolder)
+  await running.waitFor(/could not be delivered/)
+  running.kill('SIGINT')
+  await running.waitFor(/asked to stop/)
+  running.kill('SIGTERM')
+  running.kill('SIGINT')
+  server.state.mischief = () => undefined
+  assert.deepEqual(await running.ended, { code: 0, signal: null })
+  assert.equal(server.board.results.get(id)?.ok, true)
+})
+
 test('one process per data folder', limits, async (t) => {
   const { server, dataFolder } = await joinedBot(t, { now })
   const first = await launch(t, dataFolder)

@@ -76,11 +76,10 @@ async function join(word: string, dataFolder: string, { name, replace = false }:
 async function run(dataFolder: string): Promise<number> {
   const logger = createLogger({ write: (line) => process.stderr.write(line), now: () => new Date() })
   const bot = await startBot({ dataFolder, logger, environment: process.env, now: () => new Date(), random: Math.random })
-  let asked = false
+  let asked: number | undefined
   const stop = (signal: NodeJS.Signals) => {
-    // Asked twice, it ends at once: the journal brings a deployment under way to its end at the next start.
-    if (asked) process.exit(1)
-    asked = true
+    if (asked !== undefined) return impatient(signal, performance.now() - asked)
+    asked = performance.now()
     logger.info('The bot was asked to stop.', { signal })
     void bot.stop()
   }
@@ -89,6 +88,14 @@ async function run(dataFolder: string): Promise<number> {
   const error = await bot.ended
   if (error === undefined) return 0
   return error.code === 'BOT_REVOKED' || error.code === 'BOT_UNKNOWN' ? 3 : 1
+}
+
+/**
+ * A second Ctrl-C ends at once: the journal brings a deployment under way to its end at the next start. One Ctrl-C
+ * reaches this process and its parent, which passes it on, so what comes right after the first is the same wish.
+ */
+function impatient(signal: NodeJS.Signals, msSinceAsked: number): void {
+  if (signal === 'SIGINT' && msSinceAsked > 1_000) process.exit(1)
 }
 
 async function status(dataFolder: string): Promise<number> {
