@@ -1,5 +1,4 @@
-import { describeStep, type Plan, type Step } from '@certloop/contract'
-import { canonicalJson } from '@certloop/contract'
+import { canonicalJson, describeStep, type Plan, type Step } from '@certloop/contract'
 import { configurationLine } from './redact.ts'
 
 const mostLines = 60
@@ -84,8 +83,8 @@ const wholesale = (left: string[], right: string[]): Move[] => [
   ...right.map((text, index): Move => ({ sign: '+', index, text })),
 ]
 
-/** By the longest common subsequence. */
-function shortest(left: string[], right: string[]): Move[] {
+/** Lengths of the longest common subsequences of all ends: at(i, j) of left from i on and right from j on. */
+function commonLengths(left: string[], right: string[]): (i: number, j: number) => number {
   const width = right.length + 1
   const common = new Uint32Array((left.length + 1) * width)
   const at = (i: number, j: number) => common[i * width + j] ?? 0
@@ -94,12 +93,18 @@ function shortest(left: string[], right: string[]): Move[] {
       common[i * width + j] = left[i] === right[j] ? at(i + 1, j + 1) + 1 : Math.max(at(i + 1, j), at(i, j + 1))
     }
   }
+  return at
+}
+
+function shortest(left: string[], right: string[]): Move[] {
+  const at = commonLengths(left, right)
   const moves: Move[] = []
   let [i, j] = [0, 0]
-  while (i < left.length || j < right.length) {
-    if (i < left.length && j < right.length && left[i] === right[j]) { i++; j++ }
-    else if (j >= right.length || (i < left.length && at(i + 1, j) >= at(i, j + 1))) moves.push({ sign: '-', index: i, text: left[i++] ?? '' })
-    else moves.push({ sign: '+', index: j, text: right[j++] ?? '' })
+  for (;;) {
+    const [gone, come] = [left[i], right[j]]
+    if (gone === undefined && come === undefined) return moves
+    if (gone === come) { i++; j++ }
+    else if (gone !== undefined && (come === undefined || at(i + 1, j) >= at(i, j + 1))) moves.push({ sign: '-', index: i++, text: gone })
+    else if (come !== undefined) moves.push({ sign: '+', index: j++, text: come })
   }
-  return moves
 }

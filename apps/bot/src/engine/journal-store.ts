@@ -23,7 +23,7 @@ export interface NewJournal {
 /** The journals of one bot: a folder each, holding journal.ndjson and backup.sealed. */
 export interface JournalStore {
   /** On disk, folder and all, when it returns. @throws CertloopError BACKUP_FAILED; then nothing is left */
-  create(journal: NewJournal): Promise<Journal & { folder: string; attempt: number }>
+  create(journal: NewJournal): Promise<Journal & { folder: string }>
   /** Oldest first. */
   all(): Promise<StoredJournal[]>
   /** Folders without a whole first record: left by a crash before anything was touched. Not while a journal is being made. */
@@ -46,101 +46,124 @@ export const isAcknowledged = ({ records }: StoredJournal): boolean => records.s
 const journalName = 'journal.ndjson'
 const backupName = 'backup.sealed'
 
+interface Shelf { parent: string; sealer: Sealer; deps: JournalDeps }
+
 export function createJournalStore(root: string, sealer: Sealer, deps: JournalDeps): JournalStore {
-  const parent = join(root, 'journals')
-
-  async function names(): Promise<{ name: string; deploymentId: string; attempt: number }[]> {
-    const found = await readdir(parent).catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return []
-      throw error
-    })
-    return found.flatMap((name) => {
-      const match = /^(dep_[0-9a-z]+)\.(\d+)$/.exec(name)
-      return match ? [{ name, deploymentId: match[1] ?? '', attempt: Number(match[2]) }] : []
-    }).toSorted((a, b) => (a.deploymentId === b.deploymentId ? a.attempt - b.attempt : a.deploymentId < b.deploymentId ? -1 : 1))
-  }
-
-  async function load(name: string): Promise<StoredJournal | undefined> {
-    const folder = join(parent, name)
-    const { records } = await readRecords(join(folder, journalName)).catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return { records: [] as JournalRecord[] }
-      throw error
-    })
-    const [begin] = records
-    return begin?.type === 'begin' ? { folder, begin, records } : undefined
-  }
-
-  async function all(): Promise<StoredJournal[]> {
-    const loaded = await Promise.all((await names()).map(({ name }) => load(name)))
-    return loaded.filter((journal) => journal !== undefined)
-  }
-
-  async function create({ deploymentId, target, files, ...rest }: NewJournal) {
-    deps.point('journal:create:before')
-    const attempt = Math.max(0, ...(await names()).filter((n) => n.deploymentId === deploymentId).map((n) => n.attempt)) + 1
-    const folder = join(parent, `${deploymentId}.${attempt}`)
-    try {
-      await mkdir(parent, { recursive: true, mode: 0o700 })
-      await mkdir(folder, { mode: 0o700 })
-      deps.point('journal:create:folder')
-      const sealedTarget = await sealer.seal(`${deploymentId} target`, JSON.stringify(target))
-      const sealedFiles = await sealer.seal(`${deploymentId} backup`, JSON.stringify(files.map(portable)))
-      const begin: BeginRecord = { type: 'begin', version: 1, at: deps.now().toISOString(), deploymentId, attempt, target: sealedTarget, ...rest }
-      // The backup first: once there is a first record, there is something to go back to.
-      await writeSynced(join(folder, backupName), sealedFiles)
-      deps.point('backup:after')
-      await writeFirstRecord(join(folder, journalName), begin)
-      deps.point('journal:begin:after')
-      await Promise.all([syncFolder(folder), syncFolder(parent)])
-      return Object.assign(await openJournal(join(folder, journalName), deps), { folder, attempt })
-    } catch (error) {
-      await rm(folder, { recursive: true, force: true })
-      throw error instanceof CertloopError ? error : new CertloopError('BACKUP_FAILED', `No journal and backup could be written in ${parent}: ${toCertloopError(error).message}.`, { folder: parent }, error)
-    }
-  }
-
+  const shelf: Shelf = { parent: join(root, 'journals'), sealer, deps }
   return {
-    create,
-    all,
-    async removeFragments() {
-      for (const { name } of await names()) {
-        if (await load(name) === undefined) await rm(join(parent, name), { recursive: true, force: true })
-      }
-    },
+    create: (journal) => createJournal(shelf, journal),
+    all: () => loadAll(shelf),
+    removeFragments: () => removeFragments(shelf),
     async latest(deploymentId) {
-      const last = (await names()).findLast((n) => n.deploymentId === deploymentId)
-      return last && load(last.name)
+      const last = (await namesOn(shelf)).findLast((n) => n.deploymentId === deploymentId)
+      return last && load(shelf, last.name)
     },
     reopen: (stored) => openJournal(join(stored.folder, journalName), deps),
     async target({ begin }) {
-      return JSON.parse(await sealer.open(`${begin.deploymentId} target`, begin.target)) as BotTarget
+      return JSON.parse(await sealer.open(aboutTarget(begin.deploymentId), begin.target)) as BotTarget
     },
-    async backup(folder, path) {
-      const deploymentId = folder.slice(parent.length + 1).replace(/\.\d+$/, '')
-      const sealed = await readIfThere(join(folder, backupName))
-      if (sealed === undefined) throw new CertloopError('BACKUP_FAILED', `${join(folder, backupName)} is gone.`, { folder })
-      const files = JSON.parse(await sealer.open(`${deploymentId} backup`, sealed)) as Portable[]
-      const file = files.find((f) => f.path === path)
-      return file && { path, ownership: file.ownership, content: Buffer.from(file.content, 'base64') }
-    },
-    async acknowledge(stored) {
-      const journal = await openJournal(join(stored.folder, journalName), deps)
-      try {
-        await journal.append({ type: 'acknowledged' })
-      } finally {
-        await journal.close()
-      }
-      await truncate(join(stored.folder, journalName), (await readRecords(join(stored.folder, journalName))).end)
-    },
-    async prune(limits) {
-      const oldest = new Date(deps.now().getTime() - limits.backupDays * 86_400_000).toISOString()
-      const perPath = new Map<string, number>()
-      for (const stored of (await all()).toReversed()) {
-        if (isOpen(stored)) continue
-        const beyond = isAcknowledged(stored) && countPaths(stored.begin.plan, perPath, limits.backupsPerPath)
-        if (stored.begin.at < oldest || beyond) await rm(stored.folder, { recursive: true, force: true })
-      }
-    },
+    backup: (folder, path) => readBackup(shelf, folder, path),
+    acknowledge: (stored) => acknowledge(shelf, stored),
+    prune: (limits) => prune(shelf, limits),
+  }
+}
+
+const aboutTarget = (deploymentId: string) => `${deploymentId} target`
+const aboutBackup = (deploymentId: string) => `${deploymentId} backup`
+
+interface Name { name: string; deploymentId: string; attempt: number }
+
+async function namesOn({ parent }: Shelf): Promise<Name[]> {
+  const found = await readdir(parent).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return []
+    throw error
+  })
+  const names = found.flatMap((name) => {
+    const [, deploymentId, attempt] = /^(dep_[0-9a-z]+)\.(\d+)$/.exec(name) ?? []
+    return deploymentId === undefined ? [] : [{ name, deploymentId, attempt: Number(attempt) }]
+  })
+  return names.toSorted((a, b) => (a.deploymentId === b.deploymentId ? a.attempt - b.attempt : a.deploymentId < b.deploymentId ? -1 : 1))
+}
+
+async function load({ parent }: Shelf, name: string): Promise<StoredJournal | undefined> {
+  const folder = join(parent, name)
+  const { records } = await readRecords(join(folder, journalName)).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return { records: [] as JournalRecord[] }
+    throw error
+  })
+  const [begin] = records
+  return begin?.type === 'begin' ? { folder, begin, records } : undefined
+}
+
+async function loadAll(shelf: Shelf): Promise<StoredJournal[]> {
+  const loaded = await Promise.all((await namesOn(shelf)).map(({ name }) => load(shelf, name)))
+  return loaded.filter((journal) => journal !== undefined)
+}
+
+async function removeFragments(shelf: Shelf): Promise<void> {
+  for (const { name } of await namesOn(shelf)) {
+    if (await load(shelf, name) === undefined) await rm(join(shelf.parent, name), { recursive: true, force: true })
+  }
+}
+
+async function createJournal(shelf: Shelf, journal: NewJournal): Promise<Journal & { folder: string }> {
+  const { parent, deps } = shelf
+  deps.point('journal:create:before')
+  const attempts = (await namesOn(shelf)).filter((n) => n.deploymentId === journal.deploymentId).map((n) => n.attempt)
+  const attempt = Math.max(0, ...attempts) + 1
+  const folder = join(parent, `${journal.deploymentId}.${attempt}`)
+  try {
+    await mkdir(parent, { recursive: true, mode: 0o700 })
+    await mkdir(folder, { mode: 0o700 })
+    deps.point('journal:create:folder')
+    await writeNew(shelf, folder, attempt, journal)
+    return Object.assign(await openJournal(join(folder, journalName), deps), { folder })
+  } catch (error) {
+    await rm(folder, { recursive: true, force: true })
+    if (error instanceof CertloopError) throw error
+    throw new CertloopError('BACKUP_FAILED', `No journal and backup could be written in ${parent}: ${toCertloopError(error).message}.`, { folder: parent }, error)
+  }
+}
+
+async function writeNew({ parent, sealer, deps }: Shelf, folder: string, attempt: number, { deploymentId, target, files, ...rest }: NewJournal): Promise<void> {
+  const sealedTarget = await sealer.seal(aboutTarget(deploymentId), JSON.stringify(target))
+  const sealedFiles = await sealer.seal(aboutBackup(deploymentId), JSON.stringify(files.map(portable)))
+  const begin: BeginRecord = { type: 'begin', version: 1, at: deps.now().toISOString(), deploymentId, attempt, target: sealedTarget, ...rest }
+  // The backup first: once there is a first record, there is something to go back to.
+  await writeSynced(join(folder, backupName), sealedFiles)
+  deps.point('backup:after')
+  await writeFirstRecord(join(folder, journalName), begin)
+  deps.point('journal:begin:after')
+  await Promise.all([syncFolder(folder), syncFolder(parent)])
+}
+
+async function readBackup({ parent, sealer }: Shelf, folder: string, path: string): Promise<BackupFile | undefined> {
+  const deploymentId = folder.slice(parent.length + 1).replace(/\.\d+$/, '')
+  const sealed = await readIfThere(join(folder, backupName))
+  if (sealed === undefined) throw new CertloopError('BACKUP_FAILED', `${join(folder, backupName)} is gone.`, { folder })
+  const files = JSON.parse(await sealer.open(aboutBackup(deploymentId), sealed)) as Portable[]
+  const file = files.find((f) => f.path === path)
+  return file && { path, ownership: file.ownership, content: Buffer.from(file.content, 'base64') }
+}
+
+async function acknowledge({ deps }: Shelf, { folder }: StoredJournal): Promise<void> {
+  const path = join(folder, journalName)
+  const journal = await openJournal(path, deps)
+  try {
+    await journal.append({ type: 'acknowledged' })
+  } finally {
+    await journal.close()
+  }
+  await truncate(path, (await readRecords(path)).end)
+}
+
+async function prune(shelf: Shelf, limits: EngineLimits): Promise<void> {
+  const oldest = new Date(shelf.deps.now().getTime() - limits.backupDays * 86_400_000).toISOString()
+  const perPath = new Map<string, number>()
+  for (const stored of (await loadAll(shelf)).toReversed()) {
+    if (isOpen(stored)) continue
+    const beyond = isAcknowledged(stored) && countPaths(stored.begin.plan, perPath, limits.backupsPerPath)
+    if (stored.begin.at < oldest || beyond) await rm(stored.folder, { recursive: true, force: true })
   }
 }
 

@@ -53,7 +53,8 @@ function handshake(options: ConnectionOptions, timeLimitMs: number): Promise<Sig
     let seen: string | null = null
     const finish = (error: string | null) => {
       clearTimeout(timer)
-      socket?.destroy()
+      if (error === null) leavePolitely(socket)
+      else socket?.destroy()
       resolve({ fingerprint: seen, error: seen === null ? (error ?? 'The server sent no certificate.') : null })
     }
     const timer = setTimeout(() => { finish(`No TLS handshake within ${timeLimitMs} ms.`) }, timeLimitMs)
@@ -69,6 +70,12 @@ function handshake(options: ConnectionOptions, timeLimitMs: number): Promise<Sig
       finish(thrown instanceof Error ? thrown.message : String(thrown)) // options that can't be used
     }
   })
+}
+
+/** A handshake broken off at its very end would be an error in the server's log. Nobody waits for the goodbye. */
+function leavePolitely(socket: TLSSocket | undefined): void {
+  socket?.end()
+  setTimeout(() => { socket?.destroy() }, 1000).unref()
 }
 
 const leafOf = (socket: TLSSocket | undefined): string | null =>

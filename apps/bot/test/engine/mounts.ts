@@ -11,12 +11,12 @@ const run = (program: string, ...args: string[]) => execFileSync(program, args, 
 
 /** A file system in memory of so many KiB, gone after the test. */
 export async function smallDisk(t: TestContext, kib: number): Promise<string> {
-  let mounted: string | undefined
+  const mounted: string[] = []
   // First in line, before the folder itself is removed. Lazily: something may still have a file open there.
-  t.after(() => { if (mounted !== undefined) run('umount', '-l', mounted) })
+  t.after(() => { for (const folder of mounted) run('umount', '-l', folder) })
   const folder = await tempFolder(t, 'disk')
   run('mount', '-t', 'tmpfs', '-o', `size=${kib}k`, 'tmpfs', folder)
-  mounted = folder
+  mounted.push(folder)
   return folder
 }
 
