@@ -144,6 +144,6 @@ export function toCertloopError(thrown: unknown, fallback: ErrorCode = 'INTERNAL
 }
 
 export function fromWire(error: WireError): CertloopError {
-  const code = error.code in errorSpecs ? error.code : 'INTERNAL'
+  const code = Object.hasOwn(errorSpecs, error.code) ? error.code : 'INTERNAL'
   return new CertloopError(code, error.message, error.facts)
 }
