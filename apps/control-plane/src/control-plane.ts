@@ -2,14 +2,15 @@ import { createHash } from 'node:crypto'
 import { CertloopError, type BotTaskKind } from '@certloop/contract'
 import type { Logger } from 'pino'
 import { createAudit } from './audit/audit.ts'
-import { ensureBuiltInAuthority, getAuthority, type AuthorityRow } from './authority/authority-store.ts'
+import type { AuthorityOf } from './authority/authority.ts'
+import { ensureBuiltInAuthority, getAuthority } from './authority/authority-store.ts'
 import { registerAuthorityRoutes } from './authority/authority-routes.ts'
 import { createBotAuth } from './bot/bot-auth.ts'
 import { registerBotProtocol } from './bot/bot-protocol-routes.ts'
 import { registerBotRoutes } from './bot/bot-routes.ts'
 import type { JoinDeps } from './bot/join.ts'
 import { registerCertificateRoutes } from './certificate/certificate-routes.ts'
-import { openDatabase, type Database } from './database/database.ts'
+import { openDatabase, type CrashPoint, type Database } from './database/database.ts'
 import { deployHandler, planHandler } from './deployment/deployment-worker.ts'
 import { registerDeploymentRoutes } from './deployment/deployment-routes.ts'
 import { scanHandler } from './discovery/scan-handler.ts'
@@ -40,6 +41,7 @@ export interface ControlPlaneOptions {
   logger: Logger
   now: () => Date
   random: () => number
+  crashPoint?: CrashPoint
 }
 export interface ControlPlane {
   /** For people on this machine. */
@@ -56,8 +58,8 @@ const tlsCheckMs = 3_600_000
 
 /** Everything that works on the database, put together. */
 function makeParts({ now }: ControlPlaneOptions, database: Database, localCa: LocalCa) {
-  const authorityOf = async (id: AuthorityRow['id']) => {
-    const { kind } = await getAuthority(database.db, id)
+  const authorityOf: AuthorityOf = async (db, id) => {
+    const { kind } = await getAuthority(db, id)
     if (kind !== 'local-ca') throw new CertloopError('CONFIGURATION_INCOMPLETE', `There is no connector of kind "${kind}".`)
     return localCaAuthority(localCa)
   }
@@ -83,8 +85,8 @@ const identityIssuer = (localCa: LocalCa): JoinDeps['issueIdentity'] => async ({
 
 interface Opened { database: Database; localCa: LocalCa }
 
-async function open({ settings, dataFolder, now }: ControlPlaneOptions): Promise<Opened & { secrets: Awaited<ReturnType<typeof createSecrets>> }> {
-  const database = await openDatabase(settings.databaseUrl ?? `sqlite:${dataFolder}/certloop.sqlite`)
+async function open({ settings, dataFolder, now, crashPoint }: ControlPlaneOptions): Promise<Opened & { secrets: Awaited<ReturnType<typeof createSecrets>> }> {
+  const database = await openDatabase(settings.databaseUrl ?? `sqlite:${dataFolder}/certloop.sqlite`, crashPoint)
   try {
     const masterKey = await loadMasterKey({ environmentKey: settings.masterKey ?? undefined, dataFolder, database })
     const secrets = await createSecrets({ database, masterKey, now })

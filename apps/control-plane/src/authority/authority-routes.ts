@@ -3,19 +3,19 @@ import { readCertificate } from '@certloop/pki'
 import { serverTypes } from '@certloop/server-types'
 import type { Database } from '../database/database.ts'
 import { implement, type App } from '../http/index.ts'
-import type { Authority } from './authority.ts'
+import type { AuthorityOf } from './authority.ts'
 import { listAuthorities, type AuthorityRow } from './authority-store.ts'
 
 export interface AuthorityRouteDeps {
   database: Database
-  authorityOf(id: AuthorityRow['id']): Promise<Authority>
+  authorityOf: AuthorityOf
   /** Issuing certificate first, root last. */
   chainOf(id: AuthorityRow['id']): Promise<string[]>
 }
 
 export function registerAuthorityRoutes(app: App, { database, authorityOf, chainOf }: AuthorityRouteDeps): void {
   const show = async (row: AuthorityRow): Promise<AuthorityResource> => {
-    const [authority, chainPem] = [await authorityOf(row.id), await chainOf(row.id)]
+    const [authority, chainPem] = [await authorityOf(database.db, row.id), await chainOf(row.id)]
     const [issuer] = chainPem
     if (!issuer) throw new CertloopError('INTERNAL', `The authority "${row.name}" has no issuing certificate.`)
     const { subject, notAfter } = readCertificate(issuer)

@@ -1,4 +1,8 @@
-import type { KeyAlgorithm } from '@certloop/contract'
+import type { AuthorityId, KeyAlgorithm } from '@certloop/contract'
+import type { Db, Tx } from '../database/database.ts'
+
+/** The connector of a configured authority, read with this transaction when one is under way. @throws CertloopError NOT_FOUND */
+export type AuthorityOf = (db: Db | Tx, id: AuthorityId) => Promise<Authority>
 
 /** A configured connector to a certificate authority. Further abilities (revoke, renewal window, …) are optional additions. */
 export interface Authority {

@@ -30,9 +30,9 @@ export function registerBotProtocol(app: App, deps: JoinDeps & LeaseDeps & { tru
     })
 
   implementBotRoute(app, { operationId: 'botLease', method: 'POST', path: '/tasks/lease', access: 'bot', summary: 'Long poll for work', body: LeaseRequest, response: LeaseResponse, status: 200 },
-    async ({ bot, body, request }) => {
+    async ({ bot, body, reply }) => {
       const gone = new AbortController()
-      request.raw.socket.once('close', () => { gone.abort() })
+      reply.raw.once('close', () => { gone.abort() })
       return { tasks: await leaseWork(deps, bot.botId, body, gone.signal) }
     })
 

@@ -1,4 +1,4 @@
-import type { CertificateId, WireError } from '@certloop/contract'
+import type { CertificateId, ServedCertificate, WireError } from '@certloop/contract'
 import { fromBit, fromJson, iso, toJson } from '../database/columns.ts'
 import type { Tx } from '../database/database.ts'
 import { deploymentsOf, type DeploymentRow } from '../deployment/deployment-store.ts'
@@ -7,12 +7,13 @@ import { announce } from '../event/event-store.ts'
 import { isOpenOrder } from '../order/order-state.ts'
 import { ordersOf, type OrderRow } from '../order/order-store.ts'
 import { latestActions, type ActionRow } from '../provisioning/action-store.ts'
+import { syncState, wantedVersion } from '../proof/inspection.ts'
 import { findConfiguration, renewalOf, targetsOf, type ConfigurationRow } from '../provisioning/configuration-store.ts'
 import { nextCheck, renewalTime } from '../renewal/renewal-time.ts'
 import { addTask, removeTask } from '../task/task-store.ts'
 import type { Wakes } from '../task/task-kinds.ts'
 import { allInSync, deriveStatus, endOf, nextStatusChange, type Evidence } from './certificate-status.ts'
-import { findCertificate, installationsOf, updateCertificate, versionsOf, type CertificateRow, type VersionRow } from './certificate-store.ts'
+import { findCertificate, installationsOf, updateCertificate, updateInstallation, versionsOf, type CertificateRow, type InstallationRow, type VersionRow } from './certificate-store.ts'
 
 /** What a certificate's status and renewal time follow from, as read from the rows. */
 interface Known {
@@ -26,8 +27,9 @@ interface Known {
 async function read(tx: Tx, certificate: CertificateRow): Promise<Known> {
   const { id } = certificate
   const configuration = await findConfiguration(tx, id)
-  const [versions, orders, deployments, actions, installations, targets] = [
-    await versionsOf(tx, id), await ordersOf(tx, id), await deploymentsOf(tx, id), await latestActions(tx, id, 20), await installationsOf(tx, id), await targetsOf(tx, id),
+  const versions = await versionsOf(tx, id)
+  const [orders, deployments, actions, installations, targets] = [
+    await ordersOf(tx, id), await deploymentsOf(tx, id), await latestActions(tx, id, 20), await compareInstallations(tx, id, versions), await targetsOf(tx, id),
   ]
   const current = versions.find((v) => v.source === 'order') ?? versions[0]
   const openOrder = orders.find((o) => isOpenOrder(o.state))
@@ -44,6 +46,18 @@ async function read(tx: Tx, certificate: CertificateRow): Promise<Known> {
     installations: installations.map((i) => ({ title: i.title, state: i.state, notAfter: endOfVersion(versions, i.versionId) })),
   }
   return { certificate, configuration, current, actions, evidence }
+}
+
+/** What is installed stays as it was seen; whether that is in sync depends on the versions there are now. */
+async function compareInstallations(tx: Tx, id: CertificateId, versions: readonly VersionRow[]): Promise<InstallationRow[]> {
+  const installations = await installationsOf(tx, id)
+  for (const [index, i] of installations.entries()) {
+    const state = syncState(wantedVersion(versions, i)?.fingerprint ?? null, i.fingerprint, fromJson<ServedCertificate[]>(i.served))
+    if (state === i.state) continue
+    await updateInstallation(tx, i.id, { state })
+    installations[index] = { ...i, state }
+  }
+  return installations
 }
 
 const endOfVersion = (versions: readonly VersionRow[], id: VersionRow['id'] | null): Date | null => {

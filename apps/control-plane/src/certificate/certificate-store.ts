@@ -165,6 +165,10 @@ export async function updateInstallation(tx: Tx, id: InstallationId, changes: Pa
   await tx.updateTable('installation').set(changes).where('id', '=', id).execute()
 }
 
+export async function removeInstallation(tx: Tx, id: InstallationId): Promise<void> {
+  await tx.deleteFrom('installation').where('id', '=', id).execute()
+}
+
 export interface Sighting {
   certificateId: CertificateId
   botId: BotId

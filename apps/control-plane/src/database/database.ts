@@ -78,8 +78,11 @@ const guard: KyselyPlugin = {
 
 const isRetryable = (error: unknown) => ['40001', '40P01'].includes((error as { code?: string }).code ?? '')
 
+/** Called at named moments; tests end the process there. */
+export type CrashPoint = (name: string) => void
+
 /** @param url `sqlite:<file>`, `sqlite::memory:` or a postgres:// address. Migrates to the newest schema. */
-export async function openDatabase(url: string): Promise<Database> {
+export async function openDatabase(url: string, crashPoint: CrashPoint = () => {}): Promise<Database> {
   const isSqlite = url.startsWith('sqlite:')
   const pool = isSqlite ? undefined : new pg.Pool({ connectionString: url, max: 10 })
   // A dropped idle connection must not end the process; the next query opens another.
@@ -96,7 +99,12 @@ export async function openDatabase(url: string): Promise<Database> {
       for (let attempt = 1; ; attempt++) {
         const topics = new Set<string>()
         try {
-          const result = await db.transaction().execute((tx) => insideTransaction.run(true, () => work(tx.withoutPlugins(), (topic) => topics.add(topic))))
+          const result = await db.transaction().execute((tx) => insideTransaction.run(true, async () => {
+            const value = await work(tx.withoutPlugins(), (topic) => topics.add(topic))
+            crashPoint('before commit')
+            return value
+          }))
+          crashPoint('after commit')
           for (const topic of topics) wake.send(topic)
           return result
         } catch (error) {

@@ -1,11 +1,12 @@
 import { type BotId, type CertificateId, type DetectedServer, type DetectedSlot, type HostScan } from '@certloop/contract'
 import { orderChain, readCertificates, type CertificateFacts } from '@certloop/pki'
 import { refreshCertificate } from '../certificate/certificate-refresh.ts'
-import { findVersion, insertCertificate, insertVersion, installationsOn, recordSighting, updateInstallation, versionByFingerprint, versionsOf, type InstallationRow } from '../certificate/certificate-store.ts'
+import { findVersion, insertCertificate, insertVersion, installationsOn, recordSighting, removeInstallation, updateInstallation, versionByFingerprint, versionsOf, type InstallationRow } from '../certificate/certificate-store.ts'
 import type { Tx } from '../database/database.ts'
 import { addEvent } from '../event/event-store.ts'
 import { versionColumns } from '../order/order-worker.ts'
 import { syncState, wantedVersion } from '../proof/inspection.ts'
+import { targetsOf } from '../provisioning/configuration-store.ts'
 import { manifestOf, placeKeyOf } from '../provisioning/place.ts'
 import type { Wakes } from '../task/task-kinds.ts'
 
@@ -31,10 +32,20 @@ export async function recordScan(tx: Tx, wake: Wakes, botId: BotId, scan: HostSc
     }
   }
   for (const gone of before.filter((i) => !seen.has(`${i.serverType} ${i.placeKey}`) && wasRead(scan.servers, i))) {
-    await updateInstallation(tx, gone.id, { state: 'missing', served: '[]' })
+    await recordGone(tx, gone, now)
     touched.add(gone.certificateId)
   }
   for (const id of touched) await refreshCertificate(tx, wake, id, now)
+}
+
+/** A place that is configured as a target stays and is missing; another one is no longer of interest. */
+async function recordGone(tx: Tx, gone: InstallationRow, now: Date): Promise<void> {
+  const targets = await targetsOf(tx, gone.certificateId)
+  const isTarget = targets.some((t) => t.botId === gone.botId && t.serverType === gone.serverType && t.placeKey === gone.placeKey)
+  if (isTarget && gone.fingerprint === null && gone.served === '[]') return
+  if (isTarget) await updateInstallation(tx, gone.id, { state: 'missing', served: '[]', fingerprint: null, versionId: null })
+  else await removeInstallation(tx, gone.id)
+  await addEvent(tx, { kind: 'installation.gone', message: `${gone.title} was not found running any more.`, requester: 'discovery', certificateId: gone.certificateId, botId: gone.botId }, now)
 }
 
 /** A server that could not be read says nothing of what is missing. */

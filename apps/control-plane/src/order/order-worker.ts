@@ -1,6 +1,6 @@
 import { CertloopError, type BotTaskPayload, type BotTaskResult, type KeyId, type OrderId } from '@certloop/contract'
 import { orderChain, readCertificate, readCsr, type CertificateFacts } from '@certloop/pki'
-import type { Authority } from '../authority/authority.ts'
+import type { AuthorityOf } from '../authority/authority.ts'
 import { refreshCertificate } from '../certificate/certificate-refresh.ts'
 import { insertVersion } from '../certificate/certificate-store.ts'
 import { fromJson } from '../database/columns.ts'
@@ -12,7 +12,7 @@ import { changeOrder, findOrder, getOrder, insertOrder, type NewOrder, type Orde
 
 export interface OrderDeps {
   database: Database
-  authorityOf(id: OrderRow['authorityId']): Promise<Authority>
+  authorityOf: AuthorityOf
   now: () => Date
 }
 
@@ -101,7 +101,7 @@ export function submitOrderKind({ database, authorityOf, now }: OrderDeps): Plan
     async run(task: Task) {
       const order = await getOrder(database.db, task.subject as OrderId)
       if (order.state !== 'processing' || !order.csrPem) return async () => {}
-      const authority = await authorityOf(order.authorityId)
+      const authority = await authorityOf(database.db, order.authorityId)
       const { csrPem, commonName, keyAlgorithm, validityDays } = order
       const issued = (task.attempts > 1 ? await authority.find(order.id) : undefined)
         ?? await authority.issue({ reference: order.id, csrPem, names: fromJson(order.names), commonName, keyAlgorithm, validityDays })

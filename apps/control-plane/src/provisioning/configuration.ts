@@ -1,6 +1,6 @@
-import { CertloopError, type CertificateId, type Configuration, type ConfigurationInput } from '@certloop/contract'
+import { CertloopError, type CertificateId, type ConfigurationInput } from '@certloop/contract'
 import { checkNames } from '@certloop/pki'
-import type { Authority } from '../authority/authority.ts'
+import type { AuthorityOf } from '../authority/authority.ts'
 import { findAuthority } from '../authority/authority-store.ts'
 import { findBot } from '../bot/bot-store.ts'
 import { refreshCertificate } from '../certificate/certificate-refresh.ts'
@@ -14,7 +14,7 @@ import { openAction } from './action-store.ts'
 import { saveConfiguration, type NewTarget } from './configuration-store.ts'
 import { fieldProblems, manifestOf, placeKeyOf, placeTitle } from './place.ts'
 
-export interface ConfigurationDeps { authorityOf(id: NonNullable<Configuration['authorityId']>): Promise<Authority>; now: () => Date }
+export interface ConfigurationDeps { authorityOf: AuthorityOf; now: () => Date }
 
 /** Targets with their place; problems of every field of every target are collected into `problems`. */
 async function readTargets(tx: Tx, input: ConfigurationInput, problems: string[]): Promise<NewTarget[]> {
@@ -40,7 +40,7 @@ async function readCsrSettings(tx: Tx, { authorityOf }: ConfigurationDeps, id: C
   const effective = names.length > 0 ? names : known
   if (csr.commonName !== null && !effective.includes(csr.commonName.toLowerCase())) problems.push('body.csr/commonName: must be one of the names')
   if (authorityId && await findAuthority(tx, authorityId)) {
-    const { keyAlgorithms } = await authorityOf(authorityId)
+    const { keyAlgorithms } = await authorityOf(tx, authorityId)
     if (!keyAlgorithms.includes(csr.keyAlgorithm)) problems.push(`body.csr/keyAlgorithm: the authority takes ${keyAlgorithms.join(', ')}`)
   } else if (authorityId) problems.push('body.authorityId: there is no such authority')
   return { ...csr, names, commonName: csr.commonName?.toLowerCase() ?? null }

@@ -1,0 +1,101 @@
+import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import { test, type TestContext } from 'node:test'
+import { DatabaseSync } from 'node:sqlite'
+import { keyMatchesCertificate } from '@certloop/pki'
+import { eventually, leftOut, selfSignedPair, startNginx, tempFolder, writePair } from '@certloop/test-kit'
+import { configureFromScan, discovered, ended, startBot, startPlane, type Plane } from './kit/plane.ts'
+import { served } from './kit/served.ts'
+
+const program = fileURLToPath(new URL('./kit/crashing-plane.ts', import.meta.url))
+
+async function arm(plane: Plane): Promise<void> {
+  plane.process().kill('SIGUSR2')
+  await plane.process().waitFor(/^counting$/m)
+}
+
+async function setUp(t: TestContext) {
+  const pair = await writePair(await tempFolder(t, 'files'), 'shop', await selfSignedPair(['shop.example']))
+  const nginx = await startNginx(t, { servers: [{ names: ['shop.example'], certPath: pair.certPath, keyPath: pair.keyPath }] })
+  const plane = await startPlane(t, { program, arguments: [] })
+  await startBot(t, plane)
+  const certificate = await configureFromScan(plane, await discovered(plane, 'shop.example'))
+  return { pair, port: nginx.ports[0] ?? 0, plane, id: certificate.id }
+}
+type Stage = Awaited<ReturnType<typeof setUp>>
+
+/** Rows as they are on disk: nothing that the API could make look better. */
+function rows<R>(plane: Plane, query: string, ...values: string[]): R[] {
+  const db = new DatabaseSync(`${plane.dataFolder}/certloop.sqlite`, { readOnly: true })
+  try {
+    return db.prepare(query).all(...values) as R[]
+  } finally {
+    db.close()
+  }
+}
+
+/** After a rotation: exactly one order, one certificate signed for it, one deployment, and it is what nginx serves. */
+async function checkOutcome({ plane, id, port, pair }: Stage, actionId: string, at: string): Promise<void> {
+  const orders = rows<{ id: string; state: string; versionId: string }>(plane, 'select id, state, "versionId" from "certificateOrder" where "actionId" = ?', actionId)
+  assert.deepEqual(orders.map((o) => o.state), ['complete'], at)
+  const [order] = orders
+  assert.equal(rows(plane, 'select serialNumber from issued_certificate where reference = ?', order?.id ?? '').length, 1, at)
+  assert.equal(rows(plane, 'select id from "certificateVersion" where "orderId" = ?', order?.id ?? '').length, 1, at)
+  assert.deepEqual(rows<{ state: string }>(plane, 'select state from deployment where "actionId" = ?', actionId).map((d) => d.state), ['deployed'], at)
+  const events = rows<{ kind: string }>(plane, 'select kind from event where "orderId" = ? or "deploymentId" in (select id from deployment where "actionId" = ?) order by id', order?.id ?? '', actionId).map((e) => e.kind)
+  for (const kind of ['order.created', 'order.csrReady', 'order.issued', 'deployment.created', 'deployment.approved', 'deployment.proven']) assert.equal(events.filter((e) => e === kind).length, 1, `${at}: ${kind} in ${events.join(' ')}`)
+  const certificate = await plane.client.call('getCertificate', { params: { id } })
+  assert.equal(certificate.status, 'deployed', at)
+  assert.equal(await served(port, 'shop.example'), certificate.fingerprint, at)
+  assert.ok(keyMatchesCertificate(await readFile(pair.keyPath, 'utf8'), await readFile(pair.certPath, 'utf8')), at)
+  assert.deepEqual(rows(plane, "select id from task where state in ('ready', 'leased') and kind not in ('renew', 'refresh-certificate', 'scan-host')"), [], at)
+}
+
+/** The rotation that was asked for. When the answer was lost: the one that was begun, or else a new one. */
+async function rotate({ plane, id }: Stage): Promise<{ action: `act_${string}`; killed: boolean }> {
+  const ask = async () => (await plane.client.call('startAction', { params: { id, action: 'rotate' }, body: {} })).id
+  const [before] = rows<{ id: string }>(plane, 'select id from action order by id desc limit 1')
+  try {
+    return { action: await ask(), killed: false }
+  } catch {
+    await plane.process().ended
+    await plane.restart()
+    const [newest] = rows<{ id: `act_${string}` }>(plane, 'select id from action order by id desc limit 1')
+    return { action: newest && newest.id !== before?.id ? newest.id : await ask(), killed: true }
+  }
+}
+
+test('killed at every commit of a rotation, the control plane goes on: no second order, no second certificate, no lost event', { skip: leftOut('nginx'), timeout: 900_000 }, async (t) => {
+  const stage = await setUp(t)
+  const { plane } = stage
+  await arm(plane)
+  const { action: first } = await rotate(stage)
+  await ended(plane, first)
+  await eventually(() => rows(plane, "select id from task where state in ('ready', 'leased') and kind = 'advance-action'").length === 0)
+  plane.process().kill('SIGUSR2')
+  const moments = Number((await plane.process().waitFor(/counted (\d+) moments/))[1])
+  await checkOutcome(stage, first, 'good run')
+  assert.ok(moments >= 16, `only ${moments} moments were counted`)
+  t.diagnostic(`${moments} moments`)
+  await plane.kill()
+
+  let killed = 0
+  for (let k = 1; k <= moments; k++) {
+    await plane.restart({ CRASH_AT: String(k) })
+    await arm(plane)
+    const { action, killed: atOnce } = await rotate(stage)
+    const outcome = atOnce ? 'restarted' : await Promise.race([plane.process().ended.then(() => 'killed'), ended(plane, action).then(() => 'ended', () => 'killed')])
+    if (outcome !== 'ended') killed++
+    if (outcome === 'killed') {
+      await plane.process().ended
+      await plane.restart()
+    }
+    assert.equal((await ended(plane, action)).state, 'done', `killed at ${k}`)
+    await eventually(() => rows(plane, "select id from task where state in ('ready', 'leased') and kind = 'advance-action'").length === 0)
+    await checkOutcome(stage, action, `killed at ${k}`)
+    await plane.kill()
+  }
+  t.diagnostic(`killed at ${killed} of ${moments} moments`)
+  assert.ok(killed >= moments - 4, `only ${killed} of ${moments} runs were killed`)
+})
