@@ -32,11 +32,16 @@ export type WriteFileStep = Static<typeof WriteFileStep>
 export const MakeDirectoryStep = Type.Object({ kind: Type.Literal('make-directory'), path, ownership: Ownership }, { additionalProperties: false })
 export type MakeDirectoryStep = Static<typeof MakeDirectoryStep>
 
+/** The account a service runs under, where it is not root: what it loads must not run with more rights than it has. */
+export const Account = Type.Object({ uid: Type.Integer({ minimum: 0 }), gid: Type.Integer({ minimum: 0 }) }, { additionalProperties: false })
+export type Account = Static<typeof Account>
+
 /** argv, no shell. `test` must not change anything and runs again after an undo. */
 export const RunCommandStep = Type.Object({
   kind: Type.Literal('run-command'),
   purpose: Type.Union([Type.Literal('test'), Type.Literal('script')]),
   argv: Type.Array(Type.String(), { minItems: 1 }),
+  runAs: Type.Optional(Account),
   timeoutSeconds: Type.Integer({ minimum: 1, maximum: 3600 }),
 }, { additionalProperties: false })
 export type RunCommandStep = Static<typeof RunCommandStep>
@@ -46,6 +51,7 @@ export const ReloadServiceStep = Type.Object({
   kind: Type.Literal('reload-service'),
   service: Type.String(),
   argv: Type.Array(Type.String(), { minItems: 1 }),
+  runAs: Type.Optional(Account),
   start: Type.Optional(Type.Array(Type.String(), { minItems: 1, description: 'Starts it; harmless while it runs. Used only when it answered at planning and is down after files of it were touched' })),
   timeoutSeconds: Type.Integer({ minimum: 1, maximum: 3600 }),
 }, { additionalProperties: false })
@@ -86,6 +92,8 @@ export function describeEndpoint({ address, port, serverName, keyType }: Endpoin
   return extra ? `${host} (${extra})` : host
 }
 
+const asUser = ({ runAs }: { runAs?: Account }) => (runAs === undefined ? '' : ` as user ${runAs.uid}`)
+
 /** One line for people; the same text in terminal, page and log. */
 export function describeStep(step: Step): string {
   switch (step.kind) {
@@ -94,8 +102,8 @@ export function describeStep(step: Step): string {
       return `${step.replaces === null ? 'Write' : 'Replace'} ${partNames[step.part]} in ${step.path}${how}`
     }
     case 'make-directory': return `Make the folder ${step.path} (mode ${octal(step.ownership.mode)})`
-    case 'run-command': return `${step.purpose === 'test' ? 'Test the configuration' : 'Run'}: ${step.argv.join(' ')}`
-    case 'reload-service': return `Reload ${step.service}: ${step.argv.join(' ')}`
+    case 'run-command': return `${step.purpose === 'test' ? 'Test the configuration' : 'Run'}${asUser(step)}: ${step.argv.join(' ')}`
+    case 'reload-service': return `Reload ${step.service}${asUser(step)}: ${step.argv.join(' ')}`
     case 'prove': return `Prove that ${step.expect.slice(0, 16)}… is served on ${step.endpoints.map((e) => describeEndpoint(e.endpoint)).join(', ')}`
   }
 }

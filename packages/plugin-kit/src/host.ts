@@ -1,4 +1,4 @@
-import type { HostFacts, Ownership } from '@certloop/contract'
+import type { Account, HostFacts, Ownership } from '@certloop/contract'
 
 /**
  * The machine a target lives on, as a driver sees it. Makers: local (in the bot), later SSH and WinRM.
@@ -53,6 +53,11 @@ export interface RunOptions {
   environment?: Record<string, string>
   /** A script that came with a plan: refused where limits.scripts of bot.toml is off. */
   script?: boolean
+  /**
+   * The account of a service whose program or configuration is loaded. uid 0: as the bot itself. The host gives up its
+   * rights for the call; where it can't, it refuses with COMMAND_NOT_ALLOWED.
+   */
+  runAs?: Account | undefined
 }
 /** exitCode is 128 + the signal's number when a signal ended it. truncated: the output limit was reached. */
 export interface RunResult { exitCode: number; stdout: string; stderr: string; truncated: boolean; durationMs: number }
@@ -61,6 +66,7 @@ export interface HostProcess {
   pid: number
   parentPid: number
   uid: number
+  gid: number
   user: string
   /** Path of the program; " (deleted)" removed after an upgrade. Empty when it can't be read. */
   executable: string

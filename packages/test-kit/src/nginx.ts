@@ -1,4 +1,4 @@
-import { readFile, mkdir, writeFile } from 'node:fs/promises'
+import { chown, readFile, mkdir, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
@@ -32,6 +32,8 @@ export interface NginxOptions {
   configuration?: (place: NginxPlace) => string | Promise<string>
   /** How many free ports; default as many as `servers` ask for, else 1. */
   portCount?: number
+  /** Runs under this account, which then owns the folder. Needs root. */
+  account?: { uid: number; gid: number }
   /** Directives on the command line (-g); must name the pid file, which is left out of the configuration then. */
   globals?: string
   /** Dynamic modules, by path. */
@@ -68,16 +70,14 @@ export const nginxPath = (): string | undefined => findTool('nginx')
 export async function startNginx(t: Pick<TestContext, 'after'>, options: NginxOptions): Promise<RunningNginx> {
   const program = requireTool('nginx')
   const prefix = options.prefix ?? await tempFolder(t, 'nginx')
-  await mkdir(join(prefix, 'temp'), { recursive: true })
   const count = options.portCount ?? Math.max(1, ...(options.servers ?? []).map(({ listener = 0 }) => listener + 1))
   const configPath = join(prefix, 'nginx.conf')
   const extra = options.globals === undefined ? [] : ['-g', options.globals]
   // Somebody else may take a port between choosing and binding: then with others.
   for (let attempt = 1; ; attempt++) {
     const ports = await freePorts(count)
-    const body = options.configuration ? await options.configuration({ prefix, ports }) : httpBlock(options.servers ?? [], ports)
-    await writeFile(configPath, (options.loadModules ?? []).map((file) => `load_module ${file};\n`).join('') + mainBlock(prefix, options.globals !== undefined) + body)
-    const master = await startMaster(t, [program, '-p', prefix, '-c', configPath, ...extra])
+    await prepareFolder({ prefix, ports }, configPath, options)
+    const master = await startMaster(t, options.account, [program, '-p', prefix, '-c', configPath, ...extra])
     const problem = await waitUntilReady(master, prefix, ports)
     if (problem === undefined) return running(t, { program, prefix, configPath, ports, extra }, master)
     await stopMaster(master)
@@ -85,12 +85,21 @@ export async function startNginx(t: Pick<TestContext, 'after'>, options: NginxOp
   }
 }
 
-function mainBlock(prefix: string, ownPid: boolean): string {
-  const asRoot = process.getuid?.() === 0 ? 'user root;\n' : ''
+async function prepareFolder(place: NginxPlace, configPath: string, options: NginxOptions): Promise<void> {
+  const { configuration, servers = [], loadModules = [], account } = options
+  const temp = join(place.prefix, 'temp')
+  await mkdir(temp, { recursive: true })
+  const body = configuration ? await configuration(place) : httpBlock(servers, place.ports)
+  await writeFile(configPath, loadModules.map((file) => `load_module ${file};\n`).join('') + mainBlock(place.prefix, options) + body)
+  if (account) for (const entry of [place.prefix, temp, configPath]) await chown(entry, account.uid, account.gid)
+}
+
+function mainBlock(prefix: string, { globals, account }: NginxOptions): string {
+  const asRoot = process.getuid?.() === 0 && account === undefined ? 'user root;\n' : ''
   return `${asRoot}daemon off;
 worker_processes 1;
 worker_shutdown_timeout 1s;
-${ownPid ? '' : `pid ${prefix}/nginx.pid;\n`}error_log ${prefix}/error.log info;
+${globals !== undefined ? '' : `pid ${prefix}/nginx.pid;\n`}error_log ${prefix}/error.log info;
 events { worker_connections 64; }
 `
 }
@@ -115,11 +124,11 @@ function serverBlock({ names = [], certPath, keyPath, morePairs = [], listener =
   return `  server {\n${lines.map((line) => `    ${line}\n`).join('')}  }\n`
 }
 
-async function startMaster(t: Pick<TestContext, 'after'>, argv: readonly [string, ...string[]]): Promise<TestProcess> {
+async function startMaster(t: Pick<TestContext, 'after'>, account: NginxOptions['account'], argv: readonly [string, ...string[]]): Promise<TestProcess> {
   const started: TestProcess[] = []
   // Before startProcess adds its own: a master killed hard would leave its workers behind.
   t.after(() => Promise.all(started.map(stopMaster)))
-  const master = await startProcess(t, argv)
+  const master = await startProcess(t, argv, account)
   started.push(master)
   return master
 }

@@ -47,7 +47,7 @@ export async function readConfiguration(host: Host, instance: Instance): Promise
 
 async function dumpFiles(host: Host, instance: Instance): Promise<ConfigurationFile[]> {
   const argv = commandOf(instance, '-T')
-  const dump = await host.run(argv, { timeoutSeconds: 60, outputLimitBytes: dumpLimitBytes })
+  const dump = await host.run(argv, { timeoutSeconds: 60, outputLimitBytes: dumpLimitBytes, runAs: instance.runAs })
   if (dump.exitCode !== 0) throw new CertloopError('SERVER_CONFIGURATION_UNREADABLE', `${instance.product} does not accept its present configuration: ${dump.stderr.trim() || `exit code ${dump.exitCode}`}`, { command: argv.join(' ') })
   if (dump.truncated) throw new CertloopError('SERVER_CONFIGURATION_UNREADABLE', `The configuration is longer than ${dumpLimitBytes} bytes.`, { command: argv.join(' ') })
   return splitDump(dump.stdout, async (file) => {

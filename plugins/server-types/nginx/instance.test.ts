@@ -4,7 +4,7 @@ import type { HostProcess } from '@certloop/plugin-kit'
 import { commandOf, findMasters, type Instance, parseBuild, startOptions } from './instance.ts'
 
 const processOf = (pid: number, parentPid: number, argv: string[], more: Partial<HostProcess> = {}): HostProcess =>
-  ({ pid, parentPid, argv, uid: 0, user: 'root', executable: '/usr/sbin/nginx', name: 'nginx', workingDirectory: '/', service: null, container: null, ...more })
+  ({ pid, parentPid, argv, uid: 0, gid: 0, user: 'root', executable: '/usr/sbin/nginx', name: 'nginx', workingDirectory: '/', service: null, container: null, ...more })
 
 test('masters, not their workers, upgrades, calls or other programs', () => {
   const masters = findMasters([

@@ -1,4 +1,4 @@
-import { CertloopError } from '@certloop/contract'
+import { type Account, CertloopError } from '@certloop/contract'
 import type { Host, HostProcess } from '@certloop/plugin-kit'
 import path from 'node:path'
 import { absolute } from './config-parser.ts'
@@ -17,6 +17,8 @@ export interface Instance {
   prefix: string | null
   /** Directives of -g: the master's pid file may be named there. */
   globals: string | null
+  /** The account of a master that is not root's. Its program and modules are its own, so nothing of it runs as root. */
+  runAs?: Account
   /** nginx's commands go through `sudo -n`. */
   sudo: boolean
 }
@@ -88,12 +90,13 @@ async function programOf(host: Host, master: HostProcess, named: string): Promis
 export async function readInstance(host: Host, master: HostProcess, given: { program?: string | undefined; sudo?: boolean | undefined } = {}): Promise<Instance> {
   const start = startOptions(master)
   const program = given.program ?? await programOf(host, master, start.program)
-  const said = await host.run([program, '-V'], { timeoutSeconds: 30 })
+  const runAs = master.uid === 0 ? {} : { runAs: { uid: master.uid, gid: master.gid } }
+  const said = await host.run([program, '-V'], { timeoutSeconds: 30, ...runAs })
   const build = parseBuild(said.stderr + said.stdout)
   const prefix = start.prefix === null ? null : absolute(start.prefix, master.workingDirectory || '/')
   const configurationPath = start.configuration === null ? build.configurationPath : absolute(start.configuration, prefix ?? build.prefix)
   return {
-    process: master, program, prefix, globals: start.globals, sudo: given.sudo ?? false,
+    process: master, program, prefix, globals: start.globals, sudo: given.sudo ?? false, ...runAs,
     product: build.product, version: build.version, build: (said.stderr + said.stdout).trim(),
     // nginx itself takes such a path as it stands; normalised it serves as a name.
     configurationPath: path.posix.normalize(configurationPath),

@@ -63,12 +63,13 @@ async function writeStep(host: Host, part: MaterialPart, { realPath, content }: 
 
 function activation(instance: Instance, configuration: Configuration): Step[] {
   const { process, configurationPath } = instance
+  const account = instance.runAs === undefined ? {} : { runAs: instance.runAs }
   const start = startCommand(instance, configuration)
   return [
-    { kind: 'run-command', purpose: 'test', argv: commandOf(instance, '-t', '-q'), timeoutSeconds: commandSeconds },
+    { kind: 'run-command', purpose: 'test', argv: commandOf(instance, '-t', '-q'), timeoutSeconds: commandSeconds, ...account },
     {
       kind: 'reload-service', service: process.service ?? `${instance.product} (${configurationPath})`,
-      argv: commandOf(instance, '-s', 'reload'), timeoutSeconds: commandSeconds, ...(start === undefined ? {} : { start }),
+      argv: commandOf(instance, '-s', 'reload'), timeoutSeconds: commandSeconds, ...account, ...(start === undefined ? {} : { start }),
     },
   ]
 }
@@ -76,6 +77,8 @@ function activation(instance: Instance, configuration: Configuration): Step[] {
 /** How to start it should it be found down. One that stays in the foreground is started by whoever watches over it. */
 function startCommand(instance: Instance, { root }: Configuration): string[] | undefined {
   const { service } = instance.process
+  // systemctl would need root again, which these steps give up.
+  if (service !== null && instance.runAs !== undefined) return undefined
   if (service !== null) return [...(instance.sudo ? ['sudo', '-n'] : []), 'systemctl', 'start', service]
   const inForeground = root.some(({ name, args }) => name === 'daemon' && args[0]?.toLowerCase() === 'off') || /\bdaemon\s+off\b/i.test(instance.globals ?? '')
   return inForeground ? undefined : commandOf(instance)

@@ -33,8 +33,9 @@ async function readProcess(pid: number, users: Map<number, string>, root: string
   const isKernelThread = pid === 2 || parentPid === 2
   if (statText === '' || status === '' || isKernelThread) return undefined
   const uid = Number(/^Uid:\s+\d+\s+(\d+)/m.exec(status)?.[1])
+  const gid = Number(/^Gid:\s+\d+\s+(\d+)/m.exec(status)?.[1])
   return {
-    pid, parentPid, uid, user: users.get(uid) ?? String(uid), name, workingDirectory,
+    pid, parentPid, uid, gid, user: users.get(uid) ?? String(uid), name, workingDirectory,
     executable: executable.replace(/ \(deleted\)$/, ''),
     argv: splitArguments(cmdline),
     service: systemdUnit(cgroup),

@@ -219,6 +219,12 @@ test('a command gets no shell, no input, a small environment, and its output is 
   assert.equal((await host.run(['/bin/sh', '-c', 'kill -9 $$'])).exitCode, 137)
 })
 
+test('a service\'s program runs with its account\'s rights and no more', { skip: mine.uid !== 0 && 'needs root' }, async () => {
+  const host = hostWith()
+  assert.equal((await host.run(['id'], { runAs: { uid: 65534, gid: 12345 } })).stdout.replace(/\(\w+\)/g, ''), 'uid=65534 gid=12345 groups=12345\n')
+  assert.match((await host.run(['id'], { runAs: { uid: 0, gid: 0 } })).stdout, /^uid=0/)
+})
+
 test('at the deadline the whole group is killed, also those who ignore SIGTERM', async () => {
   const host = hostWith()
   const started = performance.now()
@@ -245,7 +251,7 @@ test('processes and listeners of this machine', async (t) => {
   const found = (await host.processes()).find((entry) => entry.pid === child.pid)
   assert.ok(found)
   assert.deepEqual({ ...found, user: '', service: null }, {
-    pid: child.pid, parentPid: process.pid, uid: mine.uid, user: '', executable: await realpath('/bin/sleep'), name: 'sleep',
+    pid: child.pid, parentPid: process.pid, ...mine, user: '', executable: await realpath('/bin/sleep'), name: 'sleep',
     argv: ['/bin/sleep', '1234'], workingDirectory: '/usr', service: null, container: null,
   })
   for (const address of ['127.0.0.1', '::1']) {

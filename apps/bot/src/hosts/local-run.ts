@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { CertloopError } from '@certloop/contract'
+import { type Account, CertloopError } from '@certloop/contract'
 import type { RunOptions, RunResult } from '@certloop/plugin-kit'
 import { programFolders } from './limits.ts'
 
@@ -15,13 +15,15 @@ const pipeGraceMs = 500
  * Messages come in English (locale C), and nothing of the bot's own environment is passed on.
  * @throws CertloopError COMMAND_TIMEOUT, COMMAND_FAILED when it can't be started
  */
-export function runProgram(program: string, argv: readonly string[], options: RunOptions = {}): Promise<RunResult> {
+export async function runProgram(program: string, argv: readonly string[], options: RunOptions = {}): Promise<RunResult> {
   const started = performance.now()
   const timeoutSeconds = options.timeoutSeconds ?? defaultTimeoutSeconds
+  const account = accountFor(program, options.runAs)
   const child = spawn(program, argv.slice(1), {
     argv0: argv[0] ?? program,
     cwd: '/',
     detached: true,
+    ...account,
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { PATH: programFolders.join(':'), LC_ALL: 'C', LANG: 'C', ...options.environment },
   })
@@ -41,6 +43,17 @@ export function runProgram(program: string, argv: readonly string[], options: Ru
       resolve({ exitCode: code ?? 128 + (signal === null ? 0 : signalNumber(signal)), ...output, truncated: stdout.truncated() || stderr.truncated(), durationMs: performance.now() - started })
     })
   })
+}
+
+/**
+ * A program or configuration that belongs to another account runs with the rights of that account, never with more.
+ * Node clears the further groups as well.
+ */
+function accountFor(program: string, runAs: Account | undefined): Partial<Account> {
+  const own = process.getuid?.()
+  if (runAs === undefined || runAs.uid === 0 || runAs.uid === own) return {}
+  if (own === 0) return runAs
+  throw new CertloopError('COMMAND_NOT_ALLOWED', `The bot may not run ${program}: it belongs to a service of user ${runAs.uid}, and the bot runs as user ${own ?? '?'} and can not change to that one.`, { program })
 }
 
 /** Calls back once the program has ended and its output is read, or its pipes are given up. */

@@ -170,6 +170,23 @@ test('the limits of bot.toml that the README names are enough, and less is refus
   assertDeployed(await (await deployer(t, { writePaths: [folder], commands: ['nginx'], scripts: false })).deploy(fields, next))
 })
 
+test('a master that is not root\'s is spoken to with its own rights, never as root', { ...options, skip: options.skip || (!isRoot && 'needs root') }, async (t) => {
+  const account = { uid: 65534, gid: 65534 }
+  const prefix = await tempFolder(t, 'nginx')
+  const one = await written(prefix, 'one')
+  for (const file of [one.certPath, one.keyPath]) await chown(file, account.uid, account.gid)
+  const nginx = await startNginx(t, { prefix, account, servers: [one] })
+  const next = await pair(['one.test'])
+  const { steps } = await planOf(nginx, 'one.crt', next)
+  assert.deepEqual(steps.flatMap((step) => ('argv' in step ? [step.runAs] : [])), [account, account])
+  assertDeployed(await (await deployer(t)).deploy((await slotOf(nginx, 'one.crt')).fields, next))
+  const facts = await stat(one.keyPath)
+  assert.deepEqual([facts.uid, facts.mode & 0o7777], [account.uid, 0o600])
+  // What that account may not read, a call with more rights would.
+  await chown(one.keyPath, 0, 0)
+  assert.match((await detect(nginx)).problem?.message ?? '', /one\.key.*Permission denied/)
+})
+
 test('options of -g go with every call', options, async (t) => {
   const folder = await tempFolder(t, 'pairs')
   const one = await written(folder, 'one')

@@ -1,12 +1,12 @@
-import { CertloopError, type ErrorCode, type RunCommandStep } from '@certloop/contract'
+import { type Account, CertloopError, type ErrorCode, type RunCommandStep } from '@certloop/contract'
 import { forLog } from '../redact.ts'
 import type { StepContext, StepExecutor, StepReport } from './executor.ts'
 
-interface Command { argv: readonly string[]; timeoutSeconds: number; script?: boolean }
+interface Command { argv: readonly string[]; timeoutSeconds: number; script?: boolean; runAs?: Account }
 
 /** Runs a program and takes any exit code but 0 as a failure with this code, its output in the facts. */
-export async function runOrFail(context: StepContext, { argv, timeoutSeconds, script = false }: Command, code: ErrorCode, what: string): Promise<StepReport> {
-  const result = await context.host.run(argv, { timeoutSeconds, script })
+export async function runOrFail(context: StepContext, { argv, timeoutSeconds, script = false, runAs }: Command, code: ErrorCode, what: string): Promise<StepReport> {
+  const result = await context.host.run(argv, { timeoutSeconds, script, runAs })
   const output = forLog([result.stdout, result.stderr].filter((text) => text.trim() !== '').join('\n'))
   if (result.exitCode !== 0) {
     throw new CertloopError(code, `${what} ended with exit code ${result.exitCode}: ${argv.join(' ')}`, { exitCode: result.exitCode, ...(output === null ? {} : { output }) })
