@@ -34,7 +34,7 @@ export interface ServerOptions {
 }
 
 interface Seen { method: string; path: string; body: string }
-type Reply = (body: unknown, request: IncomingMessage) => unknown
+type Reply = (body: unknown, request: IncomingMessage, response: ServerResponse) => unknown
 
 /** Who may call: join tokens, keys of bots, nonces. */
 function createGate({ now, tls, purpose = 'both' }: ServerOptions) {
@@ -107,10 +107,10 @@ export async function startContractServer(t: Pick<TestContext, 'after'>, options
       board.giveBack(request.bootId)
       return { now: now().toISOString(), name: 'test', addedByNewerVersion: true }
     },
-    async [botPaths.lease](body, request) {
+    async [botPaths.lease](body, _request, response) {
       const { bootId, max, waitSeconds } = checkShape(LeaseRequest, body, { what: 'lease' })
       const gone = new AbortController()
-      request.socket.once('close', () => gone.abort())
+      response.once('close', () => gone.abort())
       if (board.due().length === 0) await bell.wait(waitSeconds * 1000, gone.signal)
       return { tasks: gone.signal.aborted ? [] : board.lease(bootId, max) }
     },
@@ -120,13 +120,13 @@ export async function startContractServer(t: Pick<TestContext, 'after'>, options
     }),
   }
 
-  async function answer(path: string, body: string, request: IncomingMessage): Promise<unknown> {
+  async function answer(path: string, body: string, request: IncomingMessage, response: ServerResponse): Promise<unknown> {
     if (path === botPaths.trustAnchor) return { certificatePem: options.anchorPem ?? tls?.cert ?? 'none' }
     if (path === botPaths.join) return gate.join(JSON.parse(body))
     gate.check(path, body, request.headers)
     const reply = replies[path] ?? replies[path.split('/').at(-1) ?? '']
     if (!reply) throw new CertloopError('NOT_FOUND', path)
-    return reply(JSON.parse(body), request)
+    return reply(JSON.parse(body), request, response)
   }
 
   async function handle(request: IncomingMessage, response: ServerResponse) {
@@ -139,7 +139,7 @@ export async function startContractServer(t: Pick<TestContext, 'after'>, options
     if (mischief === 'cut-before') return void request.socket.destroy()
     if (mischief === 'hang') return undefined
     if (typeof mischief === 'object') return void response.writeHead(mischief.status, mischief.headers).end(mischief.body)
-    const { status, value } = await answer(path, body, request).then((given) => ({ status: given === undefined ? 204 : 200, value: given }), (thrown: unknown) => {
+    const { status, value } = await answer(path, body, request, response).then((given) => ({ status: given === undefined ? 204 : 200, value: given }), (thrown: unknown) => {
       const problem = problemOf(toCertloopError(thrown))
       problems.push(`${path}: ${problem.code}: ${problem.detail}`)
       return { status: problem.status, value: problem }
