@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { emptyDatabase, testOnDatabases } from '../database/database-testing.ts'
 import { asPage, asToken, startHttp, testClock } from '../http/http-testing.ts'
-import { createAudit } from './audit.ts'
+import { createAudit, linkHash } from './audit.ts'
 import type { AuditRow } from './audit-store.ts'
 
 const note = (what: string) => ({ who: 'user:a', what, subject: null, outcome: 'ok' })
@@ -47,6 +47,12 @@ testOnDatabases('every kind of tampering is found', async (_t, database) => {
       await restore()
     }
   }
+  const [, second, third] = original
+  assert.ok(second && third)
+  const forged = { ...third, who: 'user:b' }
+  await db.updateTable('auditEntry').set({ ...forged, hash: linkHash(second.hash, forged) }).where('sequence', '=', 3).execute()
+  assert.match((await audit.verify()).problem ?? '', /Entry 4 /, 'a forged entry with a fitting hash breaks the one after')
+  await restore()
   for (const sequence of [1, 3, 5]) {
     await db.deleteFrom('auditEntry').where('sequence', '=', sequence).execute()
     assert.equal((await audit.verify()).intact, false, `removed ${sequence}`)

@@ -34,7 +34,7 @@ export interface Audit {
 }
 
 /** JSON of a list, so that no two entries share a text. */
-const linkHash = (before: string, row: Omit<AuditRow, 'hash'>): string =>
+export const linkHash = (before: string, row: Omit<AuditRow, 'hash'>): string =>
   createHash('sha256').update(JSON.stringify([before, row.sequence, row.id, row.at, row.who, row.what, row.subject, row.outcome])).digest('hex')
 
 const pageSize = 1000
