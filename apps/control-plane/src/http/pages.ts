@@ -8,7 +8,7 @@ import type { App } from './implement.ts'
 const isFile = async (file: string) => (await stat(file).catch(() => undefined))?.isFile() === true
 
 const howToBuild = `<!doctype html><html lang="en"><meta charset="utf-8"><title>Certloop</title>
-<h1>The pages are not built</h1><p>The API works. To have the pages, run <code>npm start</code>, or <code>npm run build --workspace @certloop/web</code>, in the folder of Certloop, then load this again.</p></html>`
+<h1>The pages are not built</h1><p>The API works. To have the pages, run <code>npm start</code> in the folder of Certloop, which builds them, then load this again.</p></html>`
 
 /**
  * Serves the built pages. Addresses of pages (navigations that want HTML) get index.html, whose script knows them;
