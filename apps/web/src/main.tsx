@@ -17,7 +17,7 @@ if (root === null) throw new Error('the page has no element "root"')
 createRoot(root).render(
   <StrictMode>
     <MantineProvider theme={theme} defaultColorScheme="auto">
-      <Notifications position="bottom-right" />
+      <Notifications position="bottom-left" autoClose={4000} />
       <QueryClientProvider client={queryClient}>
         <ClockContext value={() => new Date()}><RouterProvider router={router} /></ClockContext>
       </QueryClientProvider>

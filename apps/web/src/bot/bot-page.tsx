@@ -1,5 +1,4 @@
 import { Alert, Stack } from '@mantine/core'
-import { notifications } from '@mantine/notifications'
 import { getRouteApi } from '@tanstack/react-router'
 import type { BotDetail } from '@certloop/api-client'
 import { DeploymentTable } from '../deployment/deployment-table.tsx'
@@ -8,6 +7,7 @@ import { ConfirmButton } from '../shared/confirm-button.tsx'
 import { Facts } from '../shared/facts.tsx'
 import { TextLink } from '../shared/link.tsx'
 import { Loaded } from '../shared/loaded.tsx'
+import { tell } from '../shared/notify.ts'
 import { Empty, Page, Section } from '../shared/page.tsx'
 import { ProblemAlert } from '../shared/problem-alert.tsx'
 import { StateBadge } from '../shared/state-badge.tsx'
@@ -62,7 +62,7 @@ function HostFactsList({ bot }: { bot: BotDetail }) {
 }
 
 function BotActions({ bot: { id, name, status } }: { bot: BotDetail }) {
-  const scan = useWrite('scanBot', () => { notifications.show({ color: 'teal', message: 'The bot was told to scan. What it finds shows here.' }) })
+  const scan = useWrite('scanBot', () => tell('The bot was told to scan. What it finds shows here.'))
   const revoke = useWrite('revokeBot')
   if (!useMay('bot:write') || status === 'revoked') return null
   return (

@@ -1,9 +1,9 @@
 import { useEffect, useRef, useState, type FormEvent, type ReactNode } from 'react'
 import { Alert, Badge, Button, Group, Stack, Text } from '@mantine/core'
-import { notifications } from '@mantine/notifications'
 import type { Authority, Bot, CertificateDetail, ServerType } from '@certloop/api-client'
 import { useMay, useRead, useWrite } from '../shared/api.ts'
 import { Waiting } from '../shared/loaded.tsx'
+import { tell } from '../shared/notify.ts'
 import { Section } from '../shared/page.tsx'
 import { ProblemAlert } from '../shared/problem-alert.tsx'
 import { fieldProblems } from '../shared/problem.ts'
@@ -37,7 +37,7 @@ function Form({ certificate, authorities, serverTypes, bots }: FormProps) {
   const { draft, change, dirty, changedElsewhere, reload } = useDraft(certificate, authorities)
   const save = useWrite('setConfiguration', ({ configuration }) => {
     reload(configuration)
-    notifications.show({ color: 'teal', message: configuration?.complete ? 'The configuration is saved and complete.' : 'The draft is saved.' })
+    tell(configuration?.complete ? 'The configuration is saved and complete.' : 'The draft is saved.')
   })
   const problems = fieldProblems(save.error)
   const send = (complete: boolean) => save.mutate({ params: { id: certificate.id }, body: inputOf(draft, complete) })

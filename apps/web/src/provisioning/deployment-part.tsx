@@ -21,7 +21,7 @@ export function DeploymentPart({ draft, change, certificate, bots, serverTypes, 
   const setTarget = (index: number, target: TargetInput) => change({ targets: targets.with(index, target) })
   return (
     <Stack>
-      {targets.length === 0 && <Text size="sm" c="dimmed">No target yet. Without one, new versions are ordered but put nowhere.</Text>}
+      {targets.length === 0 && <Text size="sm" c="dimmed">No target yet. The bot of a target makes the key, so a version can be ordered once there is one.</Text>}
       {targets.map((target, index) => (
         <TargetCard
           key={index} number={index + 1} target={target} bots={bots} serverTypes={serverTypes} problems={problems} path={`targets.${index}`}

@@ -1,9 +1,9 @@
 import { useState, type FormEvent } from 'react'
 import { Button, Modal, PasswordInput, Stack } from '@mantine/core'
 import { useDocumentTitle } from '@mantine/hooks'
-import { notifications } from '@mantine/notifications'
 import { useMutation } from '@tanstack/react-query'
 import { client, queryClient, sessionKey } from '../shared/api.ts'
+import { tell } from '../shared/notify.ts'
 import { ProblemAlert } from '../shared/problem-alert.tsx'
 import { fieldProblems } from '../shared/problem.ts'
 import { SessionCard } from './card.tsx'
@@ -30,7 +30,7 @@ function PasswordForm({ currentLabel, onDone }: { currentLabel: string; onDone?:
     mutationFn: () => client.call('changePassword', { body: { currentPassword: current, newPassword: chosen } }),
     onSuccess: (session) => {
       queryClient.setQueryData(sessionKey, session)
-      notifications.show({ color: 'teal', message: 'The password was changed.' })
+      tell('The password was changed.')
       onDone?.()
     },
   })

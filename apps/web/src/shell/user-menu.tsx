@@ -1,11 +1,10 @@
 import { ActionIcon, Button, Menu, Text, Tooltip, useComputedColorScheme, useMantineColorScheme } from '@mantine/core'
 import { useDisclosure } from '@mantine/hooks'
-import { notifications } from '@mantine/notifications'
 import type { Session } from '@certloop/api-client'
 import { PasswordDialogue } from '../session/change-password.tsx'
 import { beginSession, client } from '../shared/api.ts'
 import { SunIcon } from '../shared/icons.tsx'
-import { shownProblem } from '../shared/problem.ts'
+import { tellProblem } from '../shared/notify.ts'
 
 /** Who is signed in, dark or light, and the way out. */
 export function UserMenu({ session }: { session: Session }) {
@@ -34,8 +33,7 @@ async function signOut(): Promise<void> {
   try {
     await client.call('signOut')
   } catch (error) {
-    const { message, remedy } = shownProblem(error instanceof Error ? error : new Error(String(error)))
-    notifications.show({ color: 'red', title: 'Not signed out', message: `${message} ${remedy}` })
+    tellProblem('Not signed out', error)
     return
   }
   beginSession(null)
