@@ -3,7 +3,7 @@ import type { DriverContext, HostProcess, ServerTypeDriver } from '@certloop/plu
 import path from 'node:path'
 import type { Static } from 'typebox'
 import { type Configuration, findSlot, inParallel, readConfiguration, type Slot } from './configuration.ts'
-import { findMasters, type Instance, readInstance } from './instance.ts'
+import { findMasters, type Instance, readInstance, startOptions } from './instance.ts'
 import { type fields as fieldSchema, manifest } from './manifest.ts'
 import { planSteps, type ReadableSlot } from './plan.ts'
 
@@ -49,7 +49,7 @@ async function openSlot({ host }: DriverContext, fields: Fields): Promise<{ inst
 
 async function findInstance({ host }: Pick<DriverContext, 'host'>, fields: Fields): Promise<Instance> {
   const problems: unknown[] = []
-  const masters = findMasters(await host.processes()).filter(({ container }) => container === null)
+  const masters = findMasters(await host.processes()).filter((master) => master.container === null && mayBeNamed(master, fields))
   for (const master of masters) {
     try {
       const instance = await readInstance(host, master, { program: fields.binaryPath, sudo: fields.sudo })
@@ -61,6 +61,12 @@ async function findInstance({ host }: Pick<DriverContext, 'host'>, fields: Field
   // A master that could not be looked at may be the one that is meant.
   if (problems.length > 0) throw toCertloopError(problems[0])
   throw new CertloopError('SERVER_NOT_RUNNING', `No nginx runs with the configuration ${fields.configurationPath}${fields.prefix === undefined ? '' : ` and the prefix ${fields.prefix}`}.`, { path: fields.configurationPath })
+}
+
+/** Spares the calls to masters that say themselves that they have another configuration. */
+function mayBeNamed(master: HostProcess, { configurationPath }: Fields): boolean {
+  const { configuration } = startOptions(master)
+  return configuration === null || !path.posix.isAbsolute(configuration) || path.posix.normalize(configuration) === path.posix.normalize(configurationPath)
 }
 
 const plain = (folder: string) => path.posix.normalize(`${folder}/`)

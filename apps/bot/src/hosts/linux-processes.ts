@@ -3,6 +3,8 @@ import type { HostProcess } from '@certloop/plugin-kit'
 
 /** Entries read at the same time: enough to be quick, few enough for the limit of open files. */
 const atOnce = 32
+/** kthreadd, the parent of all threads of the kernel. */
+const kernelThreads = 2
 
 /**
  * Programs that run now, from /proc; kernel threads are left out. Programs come and go, and much of /proc is closed to
@@ -26,12 +28,14 @@ async function readProcess(pid: number, users: Map<number, string>, root: string
   const base = `/proc/${pid}`
   const text = (file: string) => readFile(`${base}/${file}`, 'utf8').catch(() => '')
   const link = (file: string) => readlink(`${base}/${file}`).catch(() => '')
-  const [statText, status, cmdline, executable, workingDirectory, cgroup, ownRoot] = await Promise.all([
-    text('stat'), text('status'), text('cmdline'), link('exe'), link('cwd'), text('cgroup'), inodeOf(`${base}/root/`),
-  ])
+  // First and alone: most entries of a large machine are threads of its kernel.
+  const statText = await text('stat')
   const { name, parentPid } = parseStat(statText)
-  const isKernelThread = pid === 2 || parentPid === 2
-  if (statText === '' || status === '' || isKernelThread) return undefined
+  if (statText === '' || pid === kernelThreads || parentPid === kernelThreads) return undefined
+  const [status, cmdline, executable, workingDirectory, cgroup, ownRoot] = await Promise.all([
+    text('status'), text('cmdline'), link('exe'), link('cwd'), text('cgroup'), inodeOf(`${base}/root/`),
+  ])
+  if (status === '') return undefined
   const uid = Number(/^Uid:\s+\d+\s+(\d+)/m.exec(status)?.[1])
   const gid = Number(/^Gid:\s+\d+\s+(\d+)/m.exec(status)?.[1])
   return {
