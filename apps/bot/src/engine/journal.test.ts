@@ -51,7 +51,8 @@ test('a second record of a torn write is not taken for a record of its own', asy
   const { end } = await readRecords(path)
   const handle = await open(path, 'r+')
   // The disk kept the end of a batch and lost its beginning.
-  await handle.write(`${'\0'.repeat(40)}\n${JSON.stringify({ type: 'closed', at })}\n`, end)
+  const lost = JSON.stringify({ type: 'forward', at }).length + 1 // as long as what is written there next
+  await handle.write(`${'\0'.repeat(lost)}${JSON.stringify({ type: 'closed', at })}\n`, end)
   await handle.close()
   const journal = await openJournal(path, deps)
   await journal.append({ type: 'forward' })

@@ -81,36 +81,33 @@ export async function killRecoveryAtEveryPoint(scene: Scene, k: number | string,
   }
 }
 
-/** Kills the engine from outside, so many times, at instants spread over the time one deployment takes after its first point. */
+/** Kills the engine from outside, so many times, each a few milliseconds after a point was passed: within whatever follows it. */
 export async function killAtRandomInstants(scene: Scene, times: number, random: () => number, say: (line: string) => void): Promise<void> {
   await reset(scene)
   const plan = await planned(scene)
-  const { tookMs } = await runUntilKilled(scene, await request(scene, { plan }), null)
+  const whole = await runEngine(scene, await request(scene, { plan }), null)
   for (let i = 0; i < times; i++) {
     await reset(scene)
     const deploy = await request(scene, { plan })
-    const afterMs = random() * tookMs
-    const cut = await runUntilKilled(scene, deploy, afterMs)
+    const [passed, afterMs] = [1 + Math.floor(random() * (whole.points.length - 1)), random() * 5]
+    const last = await killSoonAfter(scene, deploy, passed, afterMs)
     await runEngine(scene, null, null)
-    const where = `killed ${afterMs.toFixed(1)} ms after the first point (last: ${cut.last})`
+    const where = `killed ${afterMs.toFixed(1)} ms after point ${passed} was passed (last passed: ${last})`
     say(`${where} → ${await assertRecovered(scene, deploy, where)}`)
   }
 }
 
-/** @param afterMs from the first point on; null: not at all */
-async function runUntilKilled(scene: Scene, deploy: DeployRequest, afterMs: number | null): Promise<{ tookMs: number; last: string }> {
+async function killSoonAfter(scene: Scene, deploy: DeployRequest, passed: number, afterMs: number): Promise<string> {
   const points = join(scene.folder, 'points')
+  const lines = async () => (await readFile(points, 'utf8')).split('\n').filter(Boolean)
   await writeFile(points, '')
   const child = startEngine(scene, { folder: scene.folder, request: deploy, killAt: null, points })
   const ended = once(child, 'close')
-  await eventually(() => readFile(points, 'utf8'), { intervalMs: 2, what: 'the first point' })
-  const start = performance.now()
-  if (afterMs !== null) {
-    await pause(afterMs)
-    child.kill('SIGKILL')
-  }
+  await eventually(async () => (await lines()).length >= passed, { intervalMs: 1, what: `point ${passed}`, timeoutMs: 60_000 })
+  await pause(afterMs)
+  child.kill('SIGKILL')
   await ended
-  return { tookMs: performance.now() - start, last: (await readFile(points, 'utf8')).trim().split('\n').at(-1) ?? '' }
+  return (await lines()).at(-1) ?? ''
 }
 
 function startEngine(scene: Scene, job: Job) {
