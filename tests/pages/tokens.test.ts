@@ -6,7 +6,7 @@ test('an API token is shown once, works, and is refused as soon as it is deleted
   const plane = await startPlane(t)
   const { page, assertClean } = await openPage(t, plane.url)
   await signInFirst(page, plane)
-  await page.getByRole('link', { name: 'API tokens' }).click()
+  await page.getByRole('link', { name: 'API tokens', exact: true }).click()
   await page.getByRole('button', { name: 'Make a token' }).first().click()
   const dialogue = page.getByRole('dialog')
   await dialogue.getByLabel('Name').fill('laptop')
