@@ -9,6 +9,7 @@ import { planSteps, type ReadableSlot } from './plan.ts'
 
 type Fields = Static<typeof fieldSchema>
 
+const slotsAtOnce = 4
 const probesAtOnce = 16
 const defaultProofSeconds = 10
 
@@ -96,7 +97,7 @@ const keyOf = ({ configurationPath, prefix }: Instance) => (prefix === null ? co
 
 async function detectSlots(context: DriverContext, instance: Instance): Promise<Pick<DetectedServer, 'slots' | 'problem'>> {
   const { used, configuration } = await readWithRights(context, instance)
-  const slots = await Promise.all(configuration.slots.map((slot) => describeSlot(context, used, slot)))
+  const slots = await inParallel(configuration.slots, slotsAtOnce, (slot) => describeSlot(context, used, slot))
   if (configuration.problems.length === 0) return { slots, problem: null }
   const reasons = configuration.problems.map(({ where, reason }) => `${where}: ${reason}`)
   return { slots, problem: new CertloopError('PLACE_UNSUPPORTED', `Some certificates of this server can not be replaced. ${reasons.join('; ')}.`).toWire() }
