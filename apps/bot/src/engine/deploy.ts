@@ -79,9 +79,9 @@ async function backUp({ point }: EngineParts, { plan, host }: Draft): Promise<Ba
 
 async function carryOut(parts: EngineParts, request: DeployRequest, { host, content, files }: Prepared, log: DeployLog): Promise<DeployResult> {
   const { deps, store, point } = parts
-  const { deploymentId, plan, rollback, target, material } = request
+  const { deploymentId, plan, rollback, target } = request
   const journal = await log.timed('backup', null, 'Journal and backup are on disk', () =>
-    store.create({ deploymentId, target, plan, rollback, chainPem: material.chainPem, files }))
+    store.create({ deploymentId, target, plan, rollback, files }))
   try {
     return await execute({
       deploymentId, plan, rollback, host, content, journal, log, point,

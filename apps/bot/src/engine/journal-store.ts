@@ -1,6 +1,6 @@
 import { CertloopError, type BotTarget, type DeployResult, type DeploymentId, type Ownership, type Plan, toCertloopError } from '@certloop/contract'
 import { mkdir, open, readdir, rm, truncate } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { readIfThere } from '../durable-file.ts'
 import { type BeginRecord, type Journal, type JournalDeps, type JournalRecord, openJournal, readRecords, writeFirstRecord } from './journal.ts'
 import type { Sealer } from './sealing.ts'
@@ -16,7 +16,6 @@ export interface NewJournal {
   target: BotTarget
   plan: Plan
   rollback: boolean
-  chainPem: readonly string[]
   files: readonly BackupFile[]
 }
 
@@ -113,7 +112,8 @@ async function createJournal(shelf: Shelf, journal: NewJournal): Promise<Journal
   const attempt = Math.max(0, ...attempts) + 1
   const folder = join(parent, `${journal.deploymentId}.${attempt}`)
   try {
-    await mkdir(parent, { recursive: true, mode: 0o700 })
+    const made = await mkdir(parent, { recursive: true, mode: 0o700 })
+    if (made !== undefined) await syncFolder(dirname(parent))
     await mkdir(folder, { mode: 0o700 })
     deps.point('journal:create:folder')
     await writeNew(shelf, folder, attempt, journal)

@@ -3,7 +3,7 @@ import { type FileHandle, open, readFile } from 'node:fs/promises'
 
 /** What is on disk about one deployment, in order. `at` is UTC. */
 export type JournalRecord = { at: string } & (
-  | { type: 'begin'; version: 1; deploymentId: DeploymentId; attempt: number; target: string; plan: Plan; rollback: boolean; chainPem: readonly string[] }
+  | { type: 'begin'; version: 1; deploymentId: DeploymentId; attempt: number; target: string; plan: Plan; rollback: boolean }
   | { type: 'staged' }
   | { type: 'begun'; step: number }
   | { type: 'done'; step: number }

@@ -73,6 +73,71 @@ for (const file of ['shop.crt', 'shop.key']) {
   })
 }
 
+/** Deploys with a flag set on something while the deployment is at a point, and takes it off again. */
+async function deployWithFlag(t: TestContext, scene: Scene, what: string, at: string) {
+  const deploy = await request(scene)
+  let isSet = false
+  const engine = testEngine(scene.folder, {
+    crashPoint: (name) => {
+      if (isSet || name !== at) return
+      execFileSync('chattr', ['+i', what], { stdio: 'pipe' })
+      isSet = true
+    },
+  })
+  t.after(() => { if (isSet) execFileSync('chattr', ['-i', what]) })
+  const result = await engine.deploy(deploy)
+  if (isSet) execFileSync('chattr', ['-i', what])
+  const flagged = isSet
+  isSet = false
+  return { deploy, result, flagged }
+}
+
+/** Whether the file system of a folder knows the flag at all. */
+async function knowsFlag(folder: string): Promise<boolean> {
+  const file = join(folder, 'flag')
+  await writeFile(file, '')
+  try {
+    execFileSync('chattr', ['+i', file], { stdio: 'pipe' })
+    execFileSync('chattr', ['-i', file])
+    return true
+  } catch {
+    return false // then there is nothing to test here
+  } finally {
+    await rm(file)
+  }
+}
+
+const needsFlag = { skip: cannotMount || leftOut('chattr') }
+
+test('a file that turns immutable when all is ready: the first step changes nothing, the second is undone', needsFlag, async (t) => {
+  const scene = await tinyScene(t)
+  if (!await knowsFlag(scene.folder)) return t.skip('this file system knows no immutable files')
+  const first = await deployWithFlag(t, scene, scene.certPath, 'do-0:before')
+  assert.ok(first.flagged)
+  assert.deepEqual(whatItSaid(first.result), ['failed', false, 'FILE_UNWRITABLE'])
+  // The second name of an immutable file can't be removed while it is immutable: the next start does it.
+  await testEngine(scene.folder).recover()
+  await assertWhole(scene, 'old')
+  const second = await deployWithFlag(t, scene, scene.keyPath, 'do-1:before')
+  assert.ok(second.flagged)
+  assert.deepEqual(whatItSaid(second.result), ['rolled-back', true, 'FILE_UNWRITABLE'])
+  await testEngine(scene.folder).recover()
+  await assertWhole(scene, 'old')
+})
+
+test('what can not be undone is named, and its copies stay beside it', needsFlag, async (t) => {
+  const scene = await tinyScene(t, { proofSeconds: 1 })
+  if (!await knowsFlag(scene.folder)) return t.skip('this file system knows no immutable files')
+  scene.fields.testArgv = toolCommand('refuse')
+  const { result, flagged, deploy } = await deployWithFlag(t, scene, scene.pairFolder, 'do-2:before')
+  assert.ok(flagged)
+  assert.deepEqual(whatItSaid(result), ['failed', true, 'ROLLBACK_FAILED'])
+  for (const path of [scene.certPath, scene.keyPath]) assert.ok(result.error?.message.includes(path), `${path} is named`)
+  assert.equal((await readdir(scene.pairFolder)).filter((name) => name.endsWith('.old')).length, 2)
+  assert.equal(await scene.served(), scene.old.fingerprint, 'the server goes on with what it has')
+  assert.deepEqual(await outcomeAfterRestart(scene, deploy.deploymentId), result)
+})
+
 /** The engine's folder on a small disk, the pair elsewhere or beside it. */
 async function sceneWithJournalOn(t: TestContext, disk: string): Promise<Scene & Awaited<ReturnType<typeof tinyScene>>> {
   const scene = await tinyScene(t, { pairFolder: join(disk, 'pair'), proofSeconds: 2 })

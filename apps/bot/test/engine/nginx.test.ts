@@ -1,6 +1,9 @@
 import { leftOut } from '@certloop/test-kit'
 import assert from 'node:assert/strict'
-import { appendFile, readFile, writeFile } from 'node:fs/promises'
+import { once } from 'node:events'
+import { appendFileSync, writeFileSync } from 'node:fs'
+import { readFile, writeFile } from 'node:fs/promises'
+import { type AddressInfo, createServer } from 'node:net'
 import { test } from 'node:test'
 import { killAtEveryPoint, killRecoveryAtEveryPoint, seeded, seedOfRun } from './crash-harness.ts'
 import { testEngine } from './engine-kit.ts'
@@ -38,15 +41,30 @@ test('nginx: a configuration that breaks while the files are replaced is noticed
   const good = await readFile(scene.nginx.configPath, 'utf8')
   const deploy = await request(scene)
   const result = await testEngine(scene.folder, {
-    crashPoint: (name) => { if (name === 'do-1:after') breaking = appendFile(scene.nginx.configPath, 'nonsense on;\n') },
+    crashPoint: (name) => { if (name === 'do-1:after') appendFileSync(scene.nginx.configPath, 'nonsense on;\n') },
   }).deploy(deploy)
-  await breaking
   assert.deepEqual([result.outcome, result.error?.code], ['rolled-back', 'CONFIG_TEST_FAILED'], result.error?.message ?? '')
   assert.match(JSON.stringify(result.log), /unknown directive \\+"nonsense/)
   await writeFile(scene.nginx.configPath, good)
   await assertWhole(scene, 'old')
 })
-let breaking: Promise<void> | undefined
+
+test('nginx: a reload that nginx accepts and then can not carry out is noticed by the proof and undone', options, async (t) => {
+  const scene = await nginxScene(t, { proofSeconds: 2 })
+  const good = await readFile(scene.nginx.configPath, 'utf8')
+  const taken = createServer().listen(0, '127.0.0.1')
+  await once(taken, 'listening')
+  t.after(() => { taken.close() })
+  const { port } = taken.address() as AddressInfo
+  const result = await testEngine(scene.folder, {
+    // nginx -t does not mind a port that is in use, and -s reload only sends a signal.
+    crashPoint: (name) => { if (name === 'do-1:after') writeFileSync(scene.nginx.configPath, good.replace('server {', `server { listen 127.0.0.1:${port}; }\n  server {`)) },
+  }).deploy(await request(scene))
+  assert.deepEqual([result.outcome, result.error?.code], ['rolled-back', 'PROOF_MISMATCH'], result.error?.message ?? '')
+  assert.match(await scene.nginx.errorLog(), /bind\(\) to 127\.0\.0\.1:\d+ failed/)
+  await writeFile(scene.nginx.configPath, good)
+  await assertWhole(scene, 'old')
+})
 
 test('nginx: a changed configuration between plan and deployment is refused with the differences', options, async (t) => {
   const scene = await nginxScene(t)

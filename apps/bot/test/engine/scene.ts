@@ -97,10 +97,10 @@ export async function placePair({ certPath, keyPath }: Pick<Scene, 'certPath' | 
 }
 
 /** Everything as it was at the beginning, and served. */
-export async function reset(scene: Scene): Promise<void> {
+export async function reset(scene: Scene, { keepJournals = false } = {}): Promise<void> {
   for (const name of await readdir(scene.pairFolder)) await rm(join(scene.pairFolder, name), { recursive: true })
   await placePair(scene, scene.old)
-  await rm(join(scene.folder, 'journals'), { recursive: true, force: true })
+  if (!keepJournals) await rm(join(scene.folder, 'journals'), { recursive: true, force: true })
   await scene.tellServer()
   await eventually(async () => await scene.served() === scene.old.fingerprint, { what: 'the old pair being served' })
   await scene.settled?.()
