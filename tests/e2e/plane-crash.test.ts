@@ -91,7 +91,7 @@ test('killed at every commit of a rotation, the control plane goes on: no second
       await plane.process().ended
       await plane.restart()
     }
-    assert.equal((await ended(plane, action)).state, 'done', `killed at ${k}`)
+    assert.equal((await ended(plane, action, 90_000)).state, 'done', `killed at ${k}`)
     await eventually(() => rows(plane, "select id from task where state in ('ready', 'leased') and kind = 'advance-action'").length === 0)
     await checkOutcome(stage, action, `killed at ${k}`)
     await plane.kill()

@@ -9,7 +9,8 @@ import { announceBot } from './bot/join.ts'
 
 const botMain = fileURLToPath(new URL('../../bot/src/main.ts', import.meta.url))
 const restartMs = 2_000
-const stopMs = 10_000
+/** A deployment under way may end; one cut off is brought to its end by its journal at the next start. */
+const stopMs = 60_000
 
 /** The bot of this machine as a process of its own. The control plane only knows its program, not its code. */
 export interface OwnBot { stop(): Promise<void> }

@@ -8,6 +8,8 @@ import { updateBot } from './bot-store.ts'
 import { join, type JoinDeps } from './join.ts'
 import { leaseWork, reportProgress, reportResult, type LeaseDeps } from './leases.ts'
 
+/** A scan carries every installed chain: room for some thousands. */
+const resultLimit = 32 * 1024 * 1024
 const taskParams = Type.Object({ id: idText('tsk') }, { additionalProperties: false })
 
 /** The bot protocol below /bot/v1; packages/contract/src/bot/paths.ts lists the calls. */
@@ -39,6 +41,6 @@ export function registerBotProtocol(app: App, deps: JoinDeps & LeaseDeps & { tru
   implementBotRoute(app, { operationId: 'botProgress', method: 'POST', path: '/tasks/{id}/progress', access: 'bot', summary: 'Renew the lease and tell what goes on', params: taskParams, body: ProgressRequest, response: ProgressResponse, status: 200 },
     async ({ bot, params, body }) => ({ leaseUntil: iso(await reportProgress(deps, bot.botId, params.id, body)) }))
 
-  implementBotRoute(app, { operationId: 'botResult', method: 'POST', path: '/tasks/{id}/result', access: 'bot', summary: 'End a task with its result', params: taskParams, body: ResultRequest, response: null, status: 204 },
+  implementBotRoute(app, { operationId: 'botResult', method: 'POST', path: '/tasks/{id}/result', access: 'bot', summary: 'End a task with its result', params: taskParams, body: ResultRequest, bodyLimit: resultLimit, response: null, status: 204 },
     async ({ bot, params, body }) => { await reportResult(deps, bot.botId, params.id, body); return undefined })
 }

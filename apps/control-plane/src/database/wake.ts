@@ -32,6 +32,7 @@ export async function postgresWake(connectionString: string): Promise<Wake> {
   let client: pg.Client | undefined
   let closed = false
   let retry: NodeJS.Timeout | undefined
+  let sending: Promise<unknown> = Promise.resolve()
   const connect = async (): Promise<void> => {
     const next = new pg.Client({ connectionString })
     next.on('notification', ({ payload }) => { if (payload) local.send(payload) })
@@ -50,11 +51,17 @@ export async function postgresWake(connectionString: string): Promise<Wake> {
   await connect()
   return {
     // A broken connection falls back to this replica alone; the others look again by themselves.
-    send: (topic) => { if (client) client.query('SELECT pg_notify($1, $2)', [channel, topic]).catch(() => { local.send(topic) }); else local.send(topic) },
+    send(topic) {
+      sending = sending.then(async () => {
+        if (client) await client.query('SELECT pg_notify($1, $2)', [channel, topic])
+        else local.send(topic)
+      }).catch(() => { local.send(topic) })
+    },
     listen: local.listen,
     async close() {
       closed = true
       clearTimeout(retry)
+      await sending
       await client?.end()
       await local.close()
     },

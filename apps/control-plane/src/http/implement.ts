@@ -104,7 +104,7 @@ export function implement<K extends OperationId>(app: App, operationId: K, handl
 }
 
 /** One call of the bot protocol, below /bot/v1. `public` only for joining, where the token in the body is the credential. */
-export interface BotRoute { operationId: string; method: 'GET' | 'POST'; path: string; access: 'bot' | 'public'; summary: string; params?: TSchema; body?: TSchema; response: TSchema | null; status: 200 | 201 | 204 }
+export interface BotRoute { operationId: string; method: 'GET' | 'POST'; path: string; access: 'bot' | 'public'; summary: string; /** In bytes; default that of all requests. */ bodyLimit?: number; params?: TSchema; body?: TSchema; response: TSchema | null; status: 200 | 201 | 204 }
 type StaticOf<R, K extends string> = R extends { [P in K]: infer S extends TSchema } ? import('typebox').Static<S> : undefined
 
 /** Binds a handler of the bot protocol. `bot` is who signed the request; undefined on public routes only. */
@@ -118,6 +118,7 @@ export function implementBotRoute<const R extends BotRoute>(app: App, route: R, 
   const description: BotRoute = route
   app.route({
     ...routeOf(app, { ...description, tag: 'bots (protocol)', url: `/bot/v1${route.path.replaceAll(/\{(\w+)\}/g, ':$1')}` }),
+    ...(description.bodyLimit === undefined ? {} : { bodyLimit: description.bodyLimit }),
     async handler(request, reply) {
       reply.code(route.status).header('cache-control', 'no-store')
       return handler({ params: request.params as StaticOf<R, 'params'>, body: request.body as StaticOf<R, 'body'>, bot: request.bot as R['access'] extends 'bot' ? BotIdentity : undefined, request, reply })

@@ -1,7 +1,7 @@
 import { CertloopError, newId, toCertloopError } from '@certloop/contract'
 import type { Database } from '../database/database.ts'
 import type { PlaneTaskKind } from './task-kinds.ts'
-import { failTask, finishTask, leaseTasks, nextDue, renewLease, returnTask, taskTopic, type Task } from './task-store.ts'
+import { failTask, finishTask, leaseTasks, nextDue, releaseLeases, renewLease, returnTask, taskTopic, type Task } from './task-store.ts'
 
 export interface WorkerDeps {
   database: Database
@@ -13,7 +13,8 @@ export interface WorkerDeps {
 }
 export interface Worker { stop(): Promise<void> }
 
-const leaseSeconds = 60
+/** So long the work of a replica that died stays untouched by the others. */
+const leaseSeconds = 20
 const concurrency = 8
 /** Wakes can be lost; so often the worker looks anyway. */
 const lookAgainMs = 5_000
@@ -45,6 +46,8 @@ export function startWorker(deps: WorkerDeps): Worker {
   }
 
   const loop = async () => {
+    // On SQLite there is no other replica: what an earlier process held is free at once.
+    if (database.kind === 'sqlite') await database.transaction((tx) => releaseLeases(tx, 'control-plane', owner, now()))
     while (!stopped) {
       pending = false
       try {
