@@ -36,7 +36,20 @@ async function likelyReason(error: unknown, file: string): Promise<string> {
 async function deniedReason(file: string): Promise<string> {
   if (process.getuid?.() === 0) return 'it or its folder has the immutable or append-only flag (see lsattr), or a security module such as SELinux or AppArmor forbids it'
   const folder = path.dirname(file)
-  const facts = await stat(folder).catch(() => undefined)
-  const owner = facts === undefined ? '' : ` belongs to user ${facts.uid}, group ${facts.gid}, mode ${(facts.mode & 0o7777).toString(8).padStart(4, '0')}`
-  return `the bot runs as ${os.userInfo().username} (${process.getuid?.() ?? '?'}), and the folder ${folder}${owner || ' can not be looked into'}`
+  return `the bot runs as ${userName()}; ${[await ownerOf(file), await ownerOf(folder)].filter(Boolean).join(', ') || `${folder} can not be looked into`}`
+}
+
+async function ownerOf(entry: string): Promise<string> {
+  const facts = await stat(entry).catch(() => undefined)
+  return facts === undefined ? '' : `${entry} belongs to user ${facts.uid}, group ${facts.gid}, mode ${(facts.mode & 0o7777).toString(8).padStart(4, '0')}`
+}
+
+/** In containers an account may have a number and no name. */
+function userName(): string {
+  const uid = process.getuid?.() ?? -1
+  try {
+    return `${os.userInfo().username} (${uid})`
+  } catch {
+    return `user ${uid}`
+  }
 }

@@ -108,6 +108,17 @@ test('an immutable file says so', { skip: mine.uid !== 0 && 'needs root' }, asyn
   await host.run(['chattr', '-i', file])
 })
 
+test('who is not root learns whom file and folder belong to', { skip: mine.uid !== 0 && 'needs root to become somebody else' }, async (t) => {
+  const dir = await folder(t)
+  await chmod(dir, 0o755)
+  const file = path.join(dir, 'key.pem')
+  await writeFile(file, 'x', { mode: 0o640 })
+  // In a process of its own: the account of this one is shared with the other tests.
+  const script = `process.setgroups([]); process.setgid(65534); process.setuid(65534); import(${JSON.stringify(import.meta.resolve('./local-files.ts'))}).then(({ localFiles }) => localFiles({}).readFile(${JSON.stringify(file)})).catch((error) => console.log(error.code, error.message))`
+  const result = await hostWith().run([process.execPath, '-e', script])
+  assert.match(result.stdout, /^FILE_UNWRITABLE .*key\.pem: could not read it: the bot runs as .*65534.*key\.pem belongs to user 0, group 0, mode 0640.*EACCES/, result.stderr)
+})
+
 test('linking replaces what is there, and the same file twice changes nothing', async (t) => {
   const dir = await folder(t)
   const host = hostWith()
