@@ -1,0 +1,26 @@
+import { botAdd, botList, botRevoke, botScan, botShow } from './bot/bots.ts'
+import { actionCommands } from './certificate/actions.ts'
+import { certificateConfigure } from './certificate/configure.ts'
+import { certificateAdd, certificateDelete, certificateManage, certificateTimeline } from './certificate/inventory.ts'
+import { certificateList } from './certificate/list.ts'
+import { certificateShow } from './certificate/show.ts'
+import type { Command } from './command.ts'
+import { deploymentApprove, deploymentCancel, deploymentList, deploymentShow } from './deployment/deployments.ts'
+import { orderCancel, orderList, orderShow } from './order/orders.ts'
+import { login } from './session/login.ts'
+import { logout } from './session/logout.ts'
+import { sessionShow } from './session/session.ts'
+import { tokenAdd, tokenDelete, tokenList } from './session/tokens.ts'
+import { authorityList, serverTypeList, systemShow } from './system/system.ts'
+
+/** Every command, in the order of the help. */
+export const commands: readonly Command[] = [
+  login, logout,
+  certificateList, certificateShow, certificateAdd, certificateConfigure, ...actionCommands, certificateTimeline, certificateManage, certificateDelete,
+  orderList, orderShow, orderCancel,
+  deploymentList, deploymentShow, deploymentApprove, deploymentCancel,
+  botList, botShow, botAdd, botScan, botRevoke,
+  authorityList, serverTypeList,
+  tokenList, tokenAdd, tokenDelete,
+  sessionShow, systemShow,
+]

@@ -1,0 +1,28 @@
+// oxlint-disable-next-line no-control-regex -- our own colour codes take no room
+const colourCodes = /\u001b\[\d+m/g
+/** Columns a text takes: good enough for names and Latin text; wide characters count twice. */
+function widthOf(text: string): number {
+  let width = 0
+  for (const character of text.replace(colourCodes, '')) width += /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60]/.test(character) ? 2 : 1
+  return width
+}
+const pad = (text: string, width: number) => text + ' '.repeat(Math.max(0, width - widthOf(text)))
+
+export type Cell = string | number | null | undefined
+const textOf = (cell: Cell): string => (cell === null || cell === undefined || cell === '' ? '-' : String(cell).replace(/\s*\n\s*/g, ' '))
+
+/** Rows below a heading, in columns. @returns one line each, without a line feed */
+export function table(heading: readonly string[], rows: readonly (readonly Cell[])[]): string[] {
+  const lines = [heading, ...rows.map((row) => row.map(textOf))]
+  const widths = heading.map((_, column) => Math.max(...lines.map((line) => widthOf(line[column] ?? ''))))
+  return lines.map((line) => line.map((cell, column) => pad(cell, widths[column] ?? 0)).join('  ').trimEnd())
+}
+
+/** "Name:  value" lines; entries without a value are left out. */
+export function facts(entries: readonly (readonly [name: string, value: Cell])[], indent = ''): string[] {
+  const shown = entries.filter(([, value]) => value !== null && value !== undefined && value !== '')
+  const width = Math.max(0, ...shown.map(([name]) => name.length)) + 2
+  return shown.map(([name, value]) => `${indent}${`${name}:`.padEnd(width)}${textOf(value)}`)
+}
+
+export const plural = (count: number, one: string, many = `${one}s`): string => `${count} ${count === 1 ? one : many}`
