@@ -1,9 +1,8 @@
-import type { BotTarget, DeployLogEntry, DeployPayload, DeployResult, DeploymentId, KeyId, Material, Plan, PlanDeploymentPayload, TargetInspection, WireError } from '@certloop/contract'
+import type { BotTarget, BotTaskPayload, DeployLogEntry, DeployResult, DeploymentId, KeyId, Plan, TargetInspection, WireError } from '@certloop/contract'
 import type { Host, Prober, ServerTypeDriver } from '@certloop/plugin-kit'
-import type { Static } from 'typebox'
 
-export type PlanRequest = Static<typeof PlanDeploymentPayload>
-export type DeployRequest = Static<typeof DeployPayload>
+export type PlanRequest = BotTaskPayload<'plan-deployment'>
+export type DeployRequest = BotTaskPayload<'deploy'>
 
 /** Where the engine gets the private keys that the bot made or received. */
 export interface KeySource {
@@ -65,5 +64,3 @@ export interface Engine {
   /** The control plane has the result. Its backups stay until the grace period is over. Nothing happens when there is none. */
   acknowledge(deploymentId: DeploymentId): Promise<void>
 }
-
-export type { BotTarget, DeployLogEntry, DeployResult, DeploymentId, Material, Plan, TargetInspection }

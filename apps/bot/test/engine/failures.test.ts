@@ -99,7 +99,7 @@ for (const rollback of [true, false]) {
   test(`another certificate on the port: ${rollback ? 'undone' : 'the new files stay when no rollback is wanted'}`, async (t) => {
     const scene = await tinyScene(t, { proofSeconds: 1 })
     const other = await writePair(scene.folder, 'other', await selfSignedPair(['other.test']))
-    const server = await startProcess(t, [process.execPath, join(import.meta.dirname, 'tls-server.ts'), other.certPath, other.keyPath, '0', `${scene.pidFile}.other`])
+    const server = await startProcess(t, [process.execPath, join(import.meta.dirname, 'tls-server-process.ts'), other.certPath, other.keyPath, '0', `${scene.pidFile}.other`])
     scene.fields.port = Number((await server.waitFor(/listening on (\d+)/))[1])
     const result = await testEngine(scene.folder).deploy(await request(scene, { rollback }))
     assert.deepEqual([result.outcome, result.touched, result.error?.code], [rollback ? 'rolled-back' : 'failed', true, 'PROOF_MISMATCH'])

@@ -30,8 +30,8 @@ export interface Scene {
   settled?(): Promise<void>
 }
 
-/** One of the commands of server-tools.ts. */
-export const toolCommand = (...args: string[]): string[] => [process.execPath, join(import.meta.dirname, 'server-tools.ts'), ...args]
+/** One of the commands of server-tools-process.ts. */
+export const toolCommand = (...args: string[]): string[] => [process.execPath, join(import.meta.dirname, 'server-tools-process.ts'), ...args]
 
 export interface TinyScene extends Scene { fields: TinyFields; server: TestProcess; pidFile: string; configurationPath: string; startServer(): Promise<TestProcess> }
 
@@ -45,7 +45,7 @@ export async function tinyScene(t: TestContext, { pairFolder, proofSeconds = 10 
   const [old, next] = await Promise.all([selfSignedPair(['shop.test']), selfSignedPair(['shop.test'])])
   const [certPath, keyPath] = [join(places.pairFolder, 'shop.crt'), join(places.pairFolder, 'shop.key')]
   await placePair({ certPath, keyPath }, old)
-  const startServer = (port = '0') => startProcess(t, [process.execPath, join(import.meta.dirname, 'tls-server.ts'), certPath, keyPath, port, places.pidFile])
+  const startServer = (port = '0') => startProcess(t, [process.execPath, join(import.meta.dirname, 'tls-server-process.ts'), certPath, keyPath, port, places.pidFile])
   const server = await startServer()
   const port = Number((await server.waitFor(/listening on (\d+)/))[1])
   const fields: TinyFields = {

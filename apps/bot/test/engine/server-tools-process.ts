@@ -25,7 +25,7 @@ if (command === 'check') {
   if (isRunning(Number(readFileSync(first, 'utf8')))) process.kill(Number(readFileSync(first, 'utf8')), 'SIGKILL')
 } else if (command === 'start') {
   const log = openSync(`${first}.log`, 'a')
-  spawn(process.execPath, [join(import.meta.dirname, 'tls-server.ts'), second, third, fourth, first], { detached: true, stdio: ['ignore', log, log] }).unref()
+  spawn(process.execPath, [join(import.meta.dirname, 'tls-server-process.ts'), second, third, fourth, first], { detached: true, stdio: ['ignore', log, log] }).unref()
 } else {
   fail(`unknown command ${String(command)}`)
 }
