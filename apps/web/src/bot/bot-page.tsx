@@ -1,3 +1,4 @@
+import { useState } from 'react'
 import { Alert, Stack } from '@mantine/core'
 import { getRouteApi } from '@tanstack/react-router'
 import type { BotDetail } from '@certloop/api-client'
@@ -42,9 +43,16 @@ function BotView({ bot }: { bot: BotDetail }) {
       <Section title="Deployments">
         {bot.deployments.length === 0 ? <Empty title="No deployments yet">They begin at a certificate: take one under care, complete its configuration and rotate it.</Empty> : <DeploymentTable deployments={bot.deployments} />}
       </Section>
-      <Section title="Events"><EventTimeline events={bot.events} about={bot.id} /></Section>
+      <Section title="Events"><Events bot={bot} /></Section>
     </Page>
   )
+}
+
+const fewEvents = 15
+
+function Events({ bot: { id, events } }: { bot: BotDetail }) {
+  const [all, setAll] = useState(false)
+  return <EventTimeline events={all ? events : events.slice(0, fewEvents)} about={id} more={{ hasMore: !all && events.length > fewEvents, loading: false, load: () => setAll(true) }} />
 }
 
 function HostFactsList({ bot }: { bot: BotDetail }) {

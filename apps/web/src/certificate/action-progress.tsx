@@ -1,9 +1,9 @@
 import { Alert, Group, Loader, Stack, Text } from '@mantine/core'
 import { useQueries } from '@tanstack/react-query'
-import type { Action } from '@certloop/api-client'
+import type { Action, DeploymentDetail } from '@certloop/api-client'
 import { readOptions, useMay } from '../shared/api.ts'
 import { TextLink } from '../shared/link.tsx'
-import { ProblemAlert } from '../shared/problem-alert.tsx'
+import { ProblemNote } from '../shared/problem-alert.tsx'
 import { StateBadge, stateLabel } from '../shared/state-badge.tsx'
 import { requesterText } from '../shared/timeline.tsx'
 import { useMinute, When } from '../shared/when.tsx'
@@ -22,10 +22,10 @@ export function ActionProgress({ action }: { action: Action }) {
   return (
     <Alert color={color} role="status" variant="light" aria-label="Action" data-action={action.state} title={<Group gap="xs">{running && <Loader size={14} />}{label}: {stateLabel(action.state).toLowerCase()}</Group>}>
       <Stack gap="xs">
-        <Text size="sm">Asked for by {requesterText(action.requester)}, <When at={action.createdAt} form="both" inline />.{action.reason === null ? '' : ` ${action.reason}`}</Text>
+        <Text size="sm">Asked for by {requesterText(action.requester)}, <When at={action.createdAt} form="both" inline />.{action.reason === null || action.error ? '' : ` ${action.reason}`}</Text>
         <Orders ids={action.orderIds} />
-        <Deployments ids={action.deploymentIds} />
-        {action.error && <ProblemAlert error={action.error} />}
+        <Deployments ids={action.deploymentIds} said={action.error?.message} />
+        {action.error && <ProblemNote error={action.error} />}
       </Stack>
     </Alert>
   )
@@ -42,15 +42,21 @@ function Orders({ ids }: { ids: Action['orderIds'] }) {
   ))
 }
 
-function Deployments({ ids }: { ids: Action['deploymentIds'] }) {
+function Deployments({ ids, said }: { ids: Action['deploymentIds']; said: string | undefined }) {
   const enabled = useMay('deployment:read')
   const deployments = useQueries({ queries: ids.map((id) => ({ ...readOptions('getDeployment', { params: { id } }), enabled })) })
   return deployments.map(({ data }) => data && (
     <Group key={data.deployment.id} gap="sm" wrap="nowrap">
       <StateBadge state={data.deployment.state} />
       <Text size="sm">
-        <TextLink to="/deployments/$id" params={{ id: data.deployment.id }} inherit>Deployment</TextLink> onto {data.deployment.targetTitle} on {data.deployment.botName}: {data.deployment.state === 'deploying' ? data.deployment.log.at(-1)?.message ?? data.deployment.reason : data.deployment.reason}
+        <TextLink to="/deployments/$id" params={{ id: data.deployment.id }} inherit>Deployment</TextLink> onto {data.deployment.targetTitle} on {data.deployment.botName}: {wordsOf(data.deployment, said)}
       </Text>
     </Group>
   ))
+}
+
+/** The step under way, or the reason; not what the action's own error says already. */
+function wordsOf({ state, log, reason, error }: DeploymentDetail, said: string | undefined): string {
+  if (state === 'deploying') return log.at(-1)?.message ?? reason
+  return error !== null && error.message === said ? stateLabel(state).toLowerCase() : reason
 }

@@ -18,11 +18,14 @@ type Search = ReturnType<typeof route.useSearch>
 const columns: Column<CertificateSummary>[] = [
   { id: 'status', header: 'Status', width: 190, cell: ({ status, statusReason }) => <StateBadge state={status} reason={statusReason} /> },
   { id: 'name', header: 'Name', sort: { ascending: 'name' }, cell: (certificate) => <NameCell certificate={certificate} /> },
-  { id: 'issuer', header: 'Issuer', cell: ({ issuer }) => <Text size="sm" lineClamp={2}>{issuer ?? '–'}</Text> },
+  { id: 'issuer', header: 'Issuer', cell: ({ issuer }) => <Text size="sm" lineClamp={2} title={issuer ?? ''}>{issuer === null ? '–' : commonNameOf(issuer)}</Text> },
   { id: 'expiry', header: 'Expires', sort: { ascending: 'notAfter', descending: '-notAfter' }, width: 190, cell: ({ notAfter }) => (notAfter === null ? '–' : <When at={notAfter} form="both" />) },
   { id: 'renewal', header: 'Next renewal', width: 190, cell: ({ nextRenewalAt, management }) => (nextRenewalAt === null ? <Text size="sm" c="dimmed">{management === 'managed' ? 'None planned' : `Only ${management}`}</Text> : <When at={nextRenewalAt} form="both" />) },
   { id: 'places', header: 'Places', width: 70, cell: ({ installationCount }) => installationCount },
 ]
+
+/** "CN=R11, O=Let's Encrypt" as "R11"; without a common name the whole. */
+const commonNameOf = (distinguishedName: string) => /(?:^|,\s*)CN=([^,]+)/.exec(distinguishedName)?.[1] ?? distinguishedName
 
 function NameCell({ certificate: { id, name, names } }: { certificate: CertificateSummary }) {
   const others = names.filter((other) => other !== name)

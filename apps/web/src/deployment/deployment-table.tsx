@@ -17,7 +17,7 @@ const columns: Column<DeploymentSummary>[] = [
       {error && <Text size="xs" c="red" lineClamp={2}>{error.message}</Text>}
     </>
   ) },
-  { id: 'bot', header: 'Bot', cell: ({ botId, botName }) => <TextLink to="/bots/$id" params={{ id: botId }}>{botName}</TextLink> },
+  { id: 'bot', header: 'Bot', cell: ({ botId, botName }) => <TextLink style={{ whiteSpace: 'nowrap' }} to="/bots/$id" params={{ id: botId }}>{botName}</TextLink> },
   { id: 'version', header: 'Version', width: 150, cell: ({ fingerprint }) => <Fingerprint value={fingerprint} digits={10} /> },
   { id: 'requester', header: 'Asked for by', cell: ({ requester }) => requesterText(requester) },
   { id: 'at', header: 'Begun', width: 190, cell: ({ createdAt }) => <When at={createdAt} form="both" /> },

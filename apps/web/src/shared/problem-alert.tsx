@@ -10,11 +10,11 @@ interface Props {
 }
 
 /** The same within a list: what happened and what to do, without a box. */
-export function ProblemNote({ error }: Pick<Props, 'error'>) {
+export function ProblemNote({ error, said = '' }: Pick<Props, 'error'> & { /** What the list says already. */ said?: string }) {
   const { message, remedy, where, code } = shownProblem(error)
   return (
     <Text size="xs" data-code={code} style={{ overflowWrap: 'anywhere' }}>
-      <Text span inherit c="red">{message}</Text> <b>What to do:</b> {remedy} <b>Where:</b> {where}
+      {!said.includes(message) && <>{message} </>}<b>What to do:</b> {remedy} <b>Where:</b> {where}
     </Text>
   )
 }

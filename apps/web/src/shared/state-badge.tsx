@@ -7,7 +7,7 @@ const good = { color: 'teal' }
 const busy = { color: 'blue' }
 const quiet = { color: 'gray' }
 const warning = { color: 'orange' }
-const bad = { color: 'red', loud: true }
+const bad = { color: 'red.9', loud: true }
 
 /** Colour of every state; its words are its own name. */
 const looks: Record<State, { color: string; loud?: boolean; label?: string }> = {
@@ -30,6 +30,6 @@ export function stateLabel(state: State): string {
 /** A state with its reason on hover. */
 export function StateBadge({ state, reason, size = 'md' }: { state: State; reason?: string | null | undefined; size?: 'md' | 'lg' }) {
   const { color, loud } = looks[state]
-  const badge = <Badge variant={loud ? 'light' : 'dot'} color={color} size={size} data-state={state} style={{ flexShrink: 0 }}>{stateLabel(state)}{reason && <VisuallyHidden>: {reason}</VisuallyHidden>}</Badge>
+  const badge = <Badge variant={loud ? 'filled' : 'dot'} color={color} size={size} data-state={state} style={{ flexShrink: 0 }}>{stateLabel(state)}{reason && <VisuallyHidden>: {reason}</VisuallyHidden>}</Badge>
   return reason ? <Tooltip label={reason} multiline maw={360}>{badge}</Tooltip> : badge
 }

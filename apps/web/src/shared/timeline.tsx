@@ -33,7 +33,7 @@ export function EventTimeline({ events, about, more }: Props) {
                 {event.requester !== null && <span>by {requesterText(event.requester)}</span>}
                 <EventLinks event={event} about={about} />
               </Group>
-              {event.error && <ProblemNote error={event.error} />}
+              {event.error && <ProblemNote error={event.error} said={event.message} />}
             </Stack>
           </Timeline.Item>
         ))}
