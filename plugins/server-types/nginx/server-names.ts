@@ -35,18 +35,36 @@ export function certificateNames(names: readonly ServerName[]): string[] {
 
 export interface NamedServer { names: readonly ServerName[] }
 
+/** The names that count on one socket, each with its server, in order of the configuration. */
+export interface NameTable<S> { entries: { server: S; name: ServerName }[]; defaultServer: S | undefined }
+
 /**
- * The server that nginx picks for a name on one socket; "unknown" where a regular expression may decide.
- * @param servers those of the socket in order of the configuration
+ * Enters names as nginx does. One that is taken already is ignored with all it stands for: ".example.com" as a whole
+ * when somebody has "example.com" or "*.example.com", and "example.com" when somebody has ".example.com".
  */
-export function serverFor<S extends NamedServer>(name: string, servers: readonly S[], defaultServer: S | undefined): S | 'unknown' | undefined {
+export function nameTable<S extends NamedServer>(servers: readonly S[], defaultServer: S | undefined): NameTable<S> {
+  const taken = new Set<string>()
+  const take = (key: string) => !taken.has(key) && taken.add(key) !== undefined
+  const isFree = (name: ServerName): boolean => {
+    switch (name.kind) {
+      case 'exact': return take(name.name)
+      case 'front': return (!name.withBase || take(name.suffix)) && take(`*.${name.suffix}`)
+      case 'end': return take(`${name.prefix}.*`)
+      case 'regex': case 'never': return true
+    }
+  }
+  return { defaultServer, entries: servers.flatMap((server) => server.names.filter(isFree).map((name) => ({ server, name }))) }
+}
+
+/** The server that nginx picks for a name; "unknown" where a regular expression may decide. */
+export function serverFor<S>(name: string, { entries, defaultServer }: NameTable<S>): S | 'unknown' | undefined {
   let best: { server: S; rank: number } | undefined
-  for (const server of servers) {
-    const rank = Math.max(0, ...server.names.map((candidate) => matchRank(candidate, name)))
-    if (rank > (best?.rank ?? 0)) best = { server, rank }
+  for (const entry of entries) {
+    const rank = matchRank(entry.name, name)
+    if (rank > (best?.rank ?? 0)) best = { server: entry.server, rank }
   }
   if (best) return best.server
-  return servers.some((server) => server.names.some(({ kind }) => kind === 'regex')) ? 'unknown' : defaultServer
+  return entries.some((entry) => entry.name.kind === 'regex') ? 'unknown' : defaultServer
 }
 
 /** 0: no match. Exact over front over end; among these the longest. */
@@ -59,17 +77,23 @@ function matchRank(candidate: ServerName, name: string): number {
   }
 }
 
+const labels = ['certloop-proof', 'certloop-proof-2', 'certloop-proof-3']
+
 /**
  * Names to send so that nginx picks `server`: one for each of its names that has such a one.
  * A wildcard gets a label that no other server of the socket claims.
  */
-export function proofNames<S extends NamedServer>(server: S, servers: readonly S[], defaultServer: S | undefined): string[] {
-  const labels = ['certloop-proof', 'certloop-proof-2', 'certloop-proof-3']
-  return [...new Set(server.names.flatMap((name) => {
-    const candidates: string[][] = name.kind === 'exact' ? [[name.name]]
-      : name.kind === 'front' ? [...(name.withBase ? [[name.suffix]] : []), labels.map((label) => `${label}.${name.suffix}`)]
-        : name.kind === 'end' ? [['invalid', 'test', 'example'].map((label) => `${name.prefix}.${label}`)]
-          : []
-    return candidates.flatMap((choices) => choices.find((choice) => serverFor(choice, servers, defaultServer) === server) ?? [])
-  }))]
+export function proofNames<S>(server: S, table: NameTable<S>): string[] {
+  const own = table.entries.filter((entry) => entry.server === server)
+  return [...new Set(own.flatMap(({ name }) => candidatesFor(name).flatMap((choices) => choices.find((choice) => serverFor(choice, table) === server) ?? [])))]
+}
+
+/** Lists of names of which the first that fits is taken. */
+function candidatesFor(name: ServerName): string[][] {
+  switch (name.kind) {
+    case 'exact': return [[name.name]]
+    case 'front': return [...(name.withBase ? [[name.suffix]] : []), labels.map((label) => `${label}.${name.suffix}`)]
+    case 'end': return [['invalid', 'test', 'example'].map((label) => `${name.prefix}.${label}`)]
+    case 'regex': case 'never': return []
+  }
 }

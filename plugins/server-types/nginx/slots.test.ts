@@ -137,14 +137,17 @@ describe('names', () => {
     ['a longer wildcard of another server', '*.example.com', ['certloop-proof.example.com'], '*.sub.example.com'],
     ['of two wildcards the longer wins', '*.sub.example.com', ['certloop-proof.sub.example.com'], '*.example.com'],
     ['the same name again goes to the first server', 'other.test b.test', ['b.test']],
-    ['the base is the other\'s', '.example.com', ['certloop-proof.example.com'], 'example.com'],
+    ['nginx ignores all of .x when somebody has x', '.example.com', [], 'example.com'],
+    ['or *.x', '.example.com', [], '*.example.com'],
+    ['and x when somebody has .x', 'example.com', [], '.example.com'],
+    ['*.x beside x', '*.example.com', ['certloop-proof.example.com'], 'example.com'],
     ['wildcard at the end', 'www.example.*', ['www.example.invalid']],
     ['the host\'s name', '$hostname', ['host.example']],
     ['no names that clients send', '_ "" 192.0.2.1 a..b *.', []],
     ['regular expressions alone', '~^(?<x>.+)\\.test$', []],
     ['regular expressions of others do not matter for exact names', 'b.test', ['b.test'], '~^b'],
   ]
-  for (const [title, names, expected, other] of cases) test(title, () => assert.deepEqual(second(names, other), expected.map((name) => `127.0.0.1 443 ${name}`)))
+  for (const [title, names, expected, other] of cases) test(title, () => assert.deepEqual(second(names, other) ?? [], expected.map((name) => `127.0.0.1 443 ${name}`)))
 
   test('the default server answers without a name, be it marked or first', () => {
     const text = http(server('a', 'listen 443 ssl; server_name a.test;'), server('b', 'listen 443 ssl default_server; server_name ~b;'))

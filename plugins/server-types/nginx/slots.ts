@@ -1,6 +1,6 @@
 import type { Endpoint } from '@certloop/contract'
-import { type Listen, proofAddress, socketKey } from './listen.ts'
-import { type NamedServer, certificateNames, proofNames } from './server-names.ts'
+import { proofAddress, socketKey } from './listen.ts'
+import { certificateNames, type NameTable, nameTable, proofNames } from './server-names.ts'
 import type { PairSource, TlsServer } from './servers.ts'
 
 /** A pair of files with all that use it. Paths are absolute and as the configuration names them. */
@@ -58,7 +58,7 @@ function addUse(pairs: Map<string, ConfiguredPair>, { certificate, key }: PairSo
   pair.left = [...new Set([...pair.left, ...reach.left])]
 }
 
-interface Group { servers: TlsServer[]; defaultServer: TlsServer | undefined; socket: Listen }
+interface Group { servers: TlsServer[]; marked: TlsServer | undefined; table: NameTable<TlsServer> }
 interface Reach { endpoints: PairEndpoint[]; left: string[] }
 
 /** The servers of each socket; the default one is the marked one, or else the first. */
@@ -66,13 +66,13 @@ function groupBySocket(servers: readonly TlsServer[]): Map<string, Group> {
   const groups = new Map<string, Group>()
   for (const server of servers) {
     for (const socket of server.sockets) {
-      const group = groups.get(socketKey(socket)) ?? { servers: [], defaultServer: undefined, socket }
+      const group = groups.get(socketKey(socket)) ?? { servers: [], marked: undefined, table: nameTable<TlsServer>([], undefined) }
       groups.set(socketKey(socket), group)
       if (!group.servers.includes(server)) group.servers.push(server)
-      if (socket.isDefault) group.defaultServer = server
+      if (socket.isDefault) group.marked = server
     }
   }
-  for (const group of groups.values()) group.defaultServer ??= group.servers[0]
+  for (const group of groups.values()) group.table = nameTable(group.servers, group.marked ?? group.servers[0])
   return groups
 }
 
@@ -96,10 +96,9 @@ function endpointsOf(server: TlsServer, groups: ReadonlyMap<string, Group>, take
 }
 
 /** SNI names that lead to a server on one socket; null, no SNI at all, leads to the default server. */
-function namesOn(server: TlsServer, { servers, defaultServer }: Group): (string | null)[] {
-  const named: readonly (TlsServer & NamedServer)[] = servers
-  const names: (string | null)[] = server.section === 'mail' ? [] : proofNames(server, named, defaultServer)
-  return server === defaultServer ? [null, ...names] : names
+function namesOn(server: TlsServer, { table }: Group): (string | null)[] {
+  const names: (string | null)[] = server.section === 'mail' ? [] : proofNames(server, table)
+  return server === table.defaultServer ? [null, ...names] : names
 }
 
 /**

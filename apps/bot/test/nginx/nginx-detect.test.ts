@@ -1,9 +1,10 @@
 import { leftOut, type NginxPlace, nginxTempPaths, selfSignedPair, startNginx, tempFolder, writePair } from '@certloop/test-kit'
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
-import { appendFile, mkdir, writeFile } from 'node:fs/promises'
+import { appendFile, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
+import { seeded, seedOfRun } from '../engine/crash-harness.ts'
 import { detect, nginxContext, nginxDriver, servedBy, slotOf } from './nginx-kit.ts'
 
 const options = { timeout: 120_000, skip: leftOut('nginx') }
@@ -40,6 +41,32 @@ test('several servers and listeners are told apart by name and port', options, a
   assert.deepEqual(servedBy(nginx, await slotOf(nginx, 'one.crt')), { '127.0.0.1:0 -': one.fingerprint, '127.0.0.1:0 one.test': one.fingerprint })
   assert.deepEqual(servedBy(nginx, await slotOf(nginx, 'two.crt')), Object.fromEntries(['0 two.test', '0 also.test', '1 one.test'].map((at) => [`127.0.0.1:${at}`, two.fingerprint])))
   assert.deepEqual(servedBy(nginx, await slotOf(nginx, 'wild.crt')), Object.fromEntries(['0 wild.test', '0 certloop-proof.wild.test', '1 -'].map((at) => [`127.0.0.1:${at}`, wild.fingerprint])))
+})
+
+test('for random names and sockets, nginx sends each proof to the server it is meant for', options, async (t) => {
+  const seed = seedOfRun()
+  t.diagnostic(`CERTLOOP_SEED=${seed}`)
+  const random = seeded(seed)
+  const pick = <T>(values: readonly T[]): T => values[Math.floor(random() * values.length)] as T
+  const labels = ['a', 'b', 'certloop-proof']
+  const name = (): string => pick([
+    () => `${pick(labels)}.${pick(labels)}.test`, () => `*.${pick(labels)}.test`, () => `.${pick(labels)}.test`, () => '*.test',
+    () => `${pick(labels)}.*`, () => `${pick(labels)}.${pick(labels)}.*`, () => `~^${pick(labels)}`, () => '_', () => '""',
+  ])()
+  const certificates = Object.values(await pairs(t, 's0', 's1', 's2', 's3', 's4', 's5', 's6', 's7')).filter((pair) => typeof pair !== 'string')
+  for (let round = 0; round < 6; round++) {
+    const nginx = await startNginx(t, { portCount: 2, configuration: (place) => httpOf(place, certificates.map((pair) => {
+      const listens = place.ports.filter(() => random() < 0.7).map((port) => `listen ${pick(['127.0.0.1:', '', '*:', ''])}${port} ssl;`)
+      return `server { ${listens.join(' ') || `listen ${place.ports[0]} ssl;`} server_name ${name()} ${name()}; ${pairLines(pair)} }`
+    }).join('\n')) })
+    for (const slot of (await detect(nginx)).slots) {
+      const own = certificates.find(({ certPem }) => certPem === slot.installedPem)
+      for (const { endpoint, fingerprint, error } of slot.served) {
+        assert.equal(fingerprint, own?.fingerprint, `${JSON.stringify(endpoint)} ${error ?? ''} of ${slot.title}\n${await readFile(nginx.configPath, 'utf8')}`)
+      }
+    }
+    await nginx.stop()
+  }
 })
 
 test('an RSA and an ECDSA certificate of one server are both seen', options, async (t) => {

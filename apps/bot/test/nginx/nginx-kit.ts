@@ -61,10 +61,10 @@ export async function deployer(t: TestContext, limits: Partial<LimitSettings> = 
   const engine = testEngine(folder, { hostFor: () => host })
   const target = (fields: DetectedSlot['fields']): BotTarget => ({ serverType: 'nginx', reach: 'local', fields })
   return {
-    plan: async (fields, pair) => engine.plan({ deploymentId: newId('dep'), target: target(fields), material: await materialOf(folder, pair) }),
+    plan: async (fields, pair) => engine.plan({ deploymentId: newId('dep', new Date()), target: target(fields), material: await materialOf(folder, pair) }),
     async deploy(fields, pair, approved) {
       const material = await materialOf(folder, pair)
-      const request = { deploymentId: newId('dep'), target: target(fields), material }
+      const request = { deploymentId: newId('dep', new Date()), target: target(fields), material }
       return engine.deploy({ ...request, plan: approved ?? await engine.plan(request), rollback: true })
     },
   }
