@@ -7,7 +7,7 @@ import { startBot } from './bot.ts'
 
 const now = () => new Date()
 const parts = () => ({ environment: {}, now, random: () => 0, backoff: { firstMs: 10, capMs: 50 }, logger: listeningLogger() })
-const order = () => ({ orderId: newId('ord'), commonName: null, names: ['shop.example'], keyAlgorithm: 'ec-256', reuseKeyId: null })
+const order = () => ({ orderId: newId('ord', new Date()), commonName: null, names: ['shop.example'], keyAlgorithm: 'ec-256', reuseKeyId: null })
 
 async function started(t: TestContext, more: { deliveryGraceMs?: number } = {}) {
   const { server, dataFolder } = await joinedBot(t, { now })

@@ -7,7 +7,7 @@ import { newId } from '@certloop/contract'
 import { tempFolder } from '@certloop/test-kit'
 import { keyForJoining, loadIdentity, storeIdentity } from './identity.ts'
 
-const answer = () => ({ botId: newId('bot'), name: 'web-1', purpose: 'both' as const, identityPem: 'pem' })
+const answer = () => ({ botId: newId('bot', new Date()), name: 'web-1', purpose: 'both' as const, identityPem: 'pem' })
 const place = { url: 'https://certloop.example', anchorPem: null }
 
 test('a folder that never joined has no identity', async (t) => {

@@ -105,7 +105,7 @@ test('a used, unknown or malformed token is told apart, and the next one gets a 
 })
 
 test('http is refused for another host before anything is sent, and works on loopback', async (t) => {
-  const insecure = encodeJoinToken({ url: 'http://certloop.example', pin: '', id: newId('jtk'), secret: 'x'.repeat(32) })
+  const insecure = encodeJoinToken({ url: 'http://certloop.example', pin: '', id: newId('jtk', new Date()), secret: 'x'.repeat(32) })
   await assert.rejects((await attempt(t, insecure)).joining, { code: 'ADDRESS_INSECURE' })
   const server = await startContractServer(t, { now })
   assert.equal((await (await attempt(t, server.token())).joining).anchorPem, null)

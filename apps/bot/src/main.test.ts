@@ -13,7 +13,7 @@ const main = new URL('./main.ts', import.meta.url).pathname
 const env = { CERTLOOP_BOT_DATA: undefined, HTTPS_PROXY: undefined, https_proxy: undefined }
 const bot = (...words: string[]) => [process.execPath, main, ...words] as [string, ...string[]]
 const launch = (t: TestContext, dataFolder: string) => startProcess(t, bot('run', '--data', dataFolder), { env })
-const order = () => ({ orderId: newId('ord'), commonName: 'shop.example', names: ['shop.example'], keyAlgorithm: 'ec-256', reuseKeyId: null })
+const order = () => ({ orderId: newId('ord', new Date()), commonName: 'shop.example', names: ['shop.example'], keyAlgorithm: 'ec-256', reuseKeyId: null })
 const limits = { timeout: 120_000 }
 
 async function resultOf<T>(server: ContractServer, id: ReturnType<ContractServer['give']>): Promise<T> {
@@ -97,7 +97,7 @@ test('a deployment\'s result survives kill -9 and is dropped once it is taken', 
   const target = { serverType: 'nginx', reach: 'local', fields: {} }
   const plan = { serverType: 'nginx', observed: [], steps: [], digest: 'a'.repeat(64) }
   server.state.mischief = (path) => path.endsWith('/result') ? 'cut-before' : undefined
-  const id = server.give('deploy', { deploymentId: newId('dep'), target, material: { keyId, chainPem: [certPem], fingerprint }, plan, rollback: true })
+  const id = server.give('deploy', { deploymentId: newId('dep', new Date()), target, material: { keyId, chainPem: [certPem], fingerprint }, plan, rollback: true })
   const first = await launch(t, dataFolder)
   await eventually(() => server.seen.filter((s) => s.path.endsWith(`${id}/result`)).length > 0, { timeoutMs: 60_000 })
   first.kill('SIGKILL')

@@ -44,7 +44,7 @@ function createGate({ now, tls, purpose = 'both' }: ServerOptions) {
   return {
     refuse: undefined as ErrorCode | undefined,
     newToken() {
-      const [id, secret] = [newId('jtk'), randomBytes(24).toString('base64url')]
+      const [id, secret] = [newId('jtk', new Date()), randomBytes(24).toString('base64url')]
       tokens.set(id, secret)
       return { id, secret }
     },
@@ -53,7 +53,7 @@ function createGate({ now, tls, purpose = 'both' }: ServerOptions) {
       const secret = tokens.get(request.tokenId)
       if (secret !== request.secret) throw new CertloopError(secret === 'used' ? 'JOIN_TOKEN_USED' : 'JOIN_TOKEN_UNKNOWN', 'No.')
       tokens.set(request.tokenId, 'used')
-      const botId = newId('bot')
+      const botId = newId('bot', new Date())
       bots.set(botId, request.publicKeyPem)
       return { botId, name: request.name, purpose, identityPem: tls?.cert ?? 'identity' }
     },

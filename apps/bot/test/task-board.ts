@@ -17,7 +17,7 @@ export function createTaskBoard({ now, leaseMs }: { now: () => Date; leaseMs: nu
   return {
     held, results, progress,
     add(kind: string, payload: unknown): TaskId {
-      const id = newId('tsk')
+      const id = newId('tsk', new Date())
       const deadline = new Date(now().getTime() + 3_600_000).toISOString()
       held.push({ task: { id, kind: kind as BotTaskKind, fence: 0, leaseUntil: deadline, deadline, payload }, bootId: null, leaseUntil: 0, done: false })
       return id

@@ -3,18 +3,36 @@ import type { Id, IdKind } from './ids.ts'
 
 const alphabet = '0123456789abcdefghjkmnpqrstvwxyz' // Crockford's base 32, lower case
 
+let last = { head: '', tail: '' }
+
 /**
- * A new id: prefix, 48 bits of UTC milliseconds and 80 random bits, in base 32. Sorts by time of making.
- * @param now UTC; passed in by tests, otherwise the wall clock.
+ * A new id: prefix, 50 bits of UTC milliseconds and 80 random bits, in base 32. Sorts by time of making; within one
+ * millisecond the ids of one process go on counting.
+ * @param now UTC
  */
-export function newId<K extends IdKind>(kind: K, now: Date = new Date()): Id<K> {
+export function newId<K extends IdKind>(kind: K, now: Date): Id<K> {
   let time = now.getTime()
   let head = ''
   for (let i = 0; i < 10; i++) {
     head = alphabet[time % 32] + head
     time = Math.floor(time / 32)
   }
+  last = { head, tail: head === last.head ? increment(last.tail) : randomTail() }
+  return `${kind}_${head}${last.tail}`
+}
+
+function randomTail(): string {
   let tail = ''
   for (const byte of randomBytes(16)) tail += alphabet[byte % 32]
-  return `${kind}_${head}${tail}`
+  return tail
+}
+
+function increment(tail: string): string {
+  const digits = [...tail]
+  for (let i = digits.length - 1; i >= 0; i--) {
+    const next = alphabet.indexOf(digits[i] ?? '0') + 1
+    digits[i] = alphabet[next % 32] ?? '0'
+    if (next < 32) break
+  }
+  return digits.join('')
 }

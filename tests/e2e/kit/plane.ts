@@ -1,5 +1,4 @@
 import { fileURLToPath } from 'node:url'
-import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { createClient, type Client } from '@certloop/api-client'
 import type { Action, ActionKind, CertificateDetail, CertificateId, ConfigurationInput, TargetInput } from '@certloop/contract'
@@ -98,7 +97,7 @@ export async function configurationFor(plane: Plane, targets: TargetInput[], cha
 
 /** Accepts the suggested targets of a discovered certificate. */
 export async function configureFromScan(plane: Plane, certificate: CertificateDetail, changes: Partial<ConfigurationInput> = {}): Promise<CertificateDetail> {
-  const targets = certificate.suggestions.map(({ botId, serverType, fields }) => ({ botId: botId as TargetInput['botId'], serverType, fields }))
+  const targets = certificate.suggestions.map(({ botId, serverType, fields }) => ({ botId, serverType, fields }))
   return plane.client.call('setConfiguration', { params: { id: certificate.id }, body: await configurationFor(plane, targets, changes) })
 }
 
@@ -114,5 +113,3 @@ export async function act(plane: Plane, id: CertificateId, action: ActionKind): 
   const started = await plane.client.call('startAction', { params: { id, action }, body: {} })
   return ended(plane, started.id)
 }
-
-export const keyFolder = (bot: RunningBot) => join(bot.dataFolder, 'keys')

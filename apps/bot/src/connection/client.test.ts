@@ -97,7 +97,7 @@ test('Retry-After is passed on', async (t) => {
 test('a problem document comes back as its error; being dismissed is told apart', async (t) => {
   const { server, client, dismissed } = await connected(t)
   await client.hello(hello, never)
-  await assert.rejects(client.progress(newId('tsk'), { fence: 1, log: [] }), { code: 'LEASE_LOST' })
+  await assert.rejects(client.progress(newId('tsk', new Date()), { fence: 1, log: [] }), { code: 'LEASE_LOST' })
   assert.equal(dismissed.length, 0)
   server.gate.refuse = 'BOT_REVOKED'
   await assert.rejects(client.hello(hello, never), { code: 'BOT_REVOKED' })

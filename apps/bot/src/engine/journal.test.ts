@@ -13,7 +13,7 @@ const deps = { now: () => new Date(at), point: () => undefined }
 async function newJournal(t: TestContext): Promise<string> {
   const path = join(await tempFolder(t, 'journal'), 'journal.ndjson')
   const plan = sealPlan({ serverType: 'tiny', observed: [], steps: [] })
-  await writeFirstRecord(path, { type: 'begin', version: 1, at, deploymentId: newId('dep'), attempt: 1, target: '', plan, rollback: true })
+  await writeFirstRecord(path, { type: 'begin', version: 1, at, deploymentId: newId('dep', new Date()), attempt: 1, target: '', plan, rollback: true })
   return path
 }
 

@@ -17,7 +17,7 @@ const spki = (pem: string) => createPublicKey(pem).export({ type: 'spki', format
 
 test('the key stays in a file for its owner alone; the CSR is its own', async (t) => {
   const { folder, keys } = await store(t)
-  const { keyId, csrPem } = await keys.csrFor(order(newId('ord')))
+  const { keyId, csrPem } = await keys.csrFor(order(newId('ord', new Date())))
   assert.equal((await stat(folder)).mode & 0o777, 0o700)
   assert.equal((await stat(join(folder, `${keyId}.pem`))).mode & 0o777, 0o600)
   const pem = await keys.privateKeyPem(keyId)
@@ -29,17 +29,17 @@ test('the key stays in a file for its owner alone; the CSR is its own', async (t
 
 test('the same order gets the same key: again, at once, and from another process', async (t) => {
   const { folder, keys } = await store(t)
-  const orderId = newId('ord')
+  const orderId = newId('ord', new Date())
   const both = await Promise.all([keys.csrFor(order(orderId)), keys.csrFor(order(orderId))])
   const later = await createKeyStore({ folder, now: () => new Date() }).csrFor(order(orderId))
   assert.equal(new Set([...both, later].map((r) => r.keyId)).size, 1)
   assert.equal((await readdir(folder)).filter((name) => name.endsWith('.pem')).length, 1)
-  assert.notEqual((await keys.csrFor(order(newId('ord')))).keyId, later.keyId)
+  assert.notEqual((await keys.csrFor(order(newId('ord', new Date())))).keyId, later.keyId)
 })
 
 test('another algorithm or a lost key file means a new key', async (t) => {
   const { folder, keys } = await store(t)
-  const orderId = newId('ord')
+  const orderId = newId('ord', new Date())
   const first = await keys.csrFor(order(orderId))
   const second = await keys.csrFor(order(orderId, 'ec-384'))
   assert.notEqual(second.keyId, first.keyId)
@@ -49,10 +49,10 @@ test('another algorithm or a lost key file means a new key', async (t) => {
 
 test('a key is used again only when it is there', async (t) => {
   const { folder, keys } = await store(t)
-  const { keyId } = await keys.csrFor(order(newId('ord')))
-  assert.equal((await keys.csrFor({ ...order(newId('ord')), reuseKeyId: keyId })).keyId, keyId)
-  const missing = newId('key')
-  await assert.rejects(keys.csrFor({ ...order(newId('ord')), reuseKeyId: missing }), { code: 'KEY_NOT_FOUND', message: new RegExp(missing) })
+  const { keyId } = await keys.csrFor(order(newId('ord', new Date())))
+  assert.equal((await keys.csrFor({ ...order(newId('ord', new Date())), reuseKeyId: keyId })).keyId, keyId)
+  const missing = newId('key', new Date())
+  await assert.rejects(keys.csrFor({ ...order(newId('ord', new Date())), reuseKeyId: missing }), { code: 'KEY_NOT_FOUND', message: new RegExp(missing) })
   await writeFile(join(folder, '..', 'outside.pem'), 'not a key of the store')
   await assert.rejects(keys.privateKeyPem('key_/../../outside'), { code: 'KEY_NOT_FOUND' })
 })
@@ -60,10 +60,10 @@ test('a key is used again only when it is there', async (t) => {
 test('a folder that can not be written is KEY_NOT_MADE and leaves no part of a key', async (t) => {
   const { folder, keys } = await store(t)
   await writeFile(folder, 'a file in the way')
-  await assert.rejects(keys.csrFor(order(newId('ord'))), { code: 'KEY_NOT_MADE' })
+  await assert.rejects(keys.csrFor(order(newId('ord', new Date()))), { code: 'KEY_NOT_MADE' })
   await rm(folder)
   await mkdir(folder)
   await chmod(folder, 0o755)
-  await keys.csrFor(order(newId('ord')))
+  await keys.csrFor(order(newId('ord', new Date())))
   assert.equal((await stat(folder)).mode & 0o777, 0o700)
 })

@@ -26,7 +26,7 @@ async function deploying(t: TestContext) {
     assert.ok(result.ok, JSON.stringify(result))
     return result.data as T
   }
-  const work = { deploymentId: newId('dep'), target: target(scene.serverType, scene.fields), material: scene.material }
+  const work = { deploymentId: newId('dep', new Date()), target: target(scene.serverType, scene.fields), material: scene.material }
   const plan = await data<Plan>(bot.server.give('plan-deployment', work))
   return { scene, bot, data, work, plan, deploy: () => bot.server.give('deploy', { ...work, plan, rollback: true }) }
 }
@@ -59,11 +59,11 @@ test('a deployment whose result was not taken is told again when its task comes 
   assert.equal(await outcomeAfterRestart(scene, work.deploymentId), undefined)
 })
 
-const task = (kind: BotTaskKind, payload: unknown): BotTask => ({ id: newId('tsk'), kind, fence: 1, leaseUntil: now().toISOString(), deadline: now().toISOString(), payload })
+const task = (kind: BotTaskKind, payload: unknown): BotTask => ({ id: newId('tsk', new Date()), kind, fence: 1, leaseUntil: now().toISOString(), deadline: now().toISOString(), payload })
 
 test('payloads of another form are refused before anything is done', async (t) => {
   const deps = handling(await tinyScene(t))
-  const good = { orderId: newId('ord'), commonName: null, names: ['a.example'], keyAlgorithm: 'ec-256', reuseKeyId: null }
+  const good = { orderId: newId('ord', new Date()), commonName: null, names: ['a.example'], keyAlgorithm: 'ec-256', reuseKeyId: null }
   const bad = [null, {}, { ...good, names: [] }, { ...good, orderId: '../../etc' }, { ...good, keyAlgorithm: 'dsa' }, { ...good, extra: 1 }]
   for (const payload of bad) assert.throws(() => jobFor(task('make-csr', payload), deps), { code: 'INPUT_INVALID', message: /make-csr/ }, JSON.stringify(payload))
   assert.throws(() => jobFor(task('scan-host', { deep: true }), deps), { code: 'INPUT_INVALID' })

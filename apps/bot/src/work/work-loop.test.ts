@@ -175,7 +175,7 @@ test('a control plane that is away for a while is found again, and hello is not 
 
 test('work is refused by its id even when the rest of a task can not be read', async (t) => {
   const bot = await start(t, () => job(() => Promise.resolve(scan)))
-  const id = newId('tsk')
+  const id = newId('tsk', new Date())
   let sent = false
   bot.server.state.mischief = (path) => {
     if (!path.endsWith('/lease') || sent) return undefined

@@ -31,10 +31,10 @@ export function testEngine(folder: string, more: Partial<EngineDeps> = {}): Engi
 
 /** Puts the key of a pair where testEngine finds it. */
 export async function materialOf(folder: string, pair: TestPair): Promise<Material> {
-  const keyId: KeyId = newId('key')
+  const keyId: KeyId = newId('key', new Date())
   await writeFile(join(folder, `${keyId}.pem`), pair.keyPem, { mode: 0o600 })
   return { keyId, chainPem: [pair.certPem], fingerprint: pair.fingerprint }
 }
 
 export const target = (serverType: string, fields: Record<string, unknown>): BotTarget => ({ serverType, reach: 'local', fields })
-export const newDeploymentId = (): DeploymentId => newId('dep')
+export const newDeploymentId = (): DeploymentId => newId('dep', new Date())

@@ -1,4 +1,4 @@
-import { CertloopError, newId, type AuthorityId } from '@certloop/contract'
+import { CertloopError, type AuthorityId } from '@certloop/contract'
 import type { Selectable } from 'kysely'
 import { iso, toJson } from '../database/columns.ts'
 import type { Db, Tx } from '../database/database.ts'
@@ -26,4 +26,3 @@ export async function ensureBuiltInAuthority(tx: Tx, now: Date): Promise<void> {
   const id: AuthorityId = 'ath_00000000000000000000000000'
   await tx.insertInto('authority').values({ id, name: 'Built-in CA', kind: 'local-ca', settings: toJson({}), createdAt: iso(now) }).onConflict((c) => c.column('id').doNothing()).execute()
 }
-export const newAuthorityId = (now: Date): AuthorityId => newId('ath', now)

@@ -85,15 +85,15 @@ export function lastFailedRenewal(actions: readonly ActionRow[], since: Date): D
 const wantsRedeployment = ({ current, evidence }: Known, failedAt: Date | undefined): boolean =>
   failedAt !== undefined && current?.source === 'order' && evidence.targetCount > 0 && !allInSync(evidence)
 
-function renewalAt(known: Known): Date | null {
+function renewalAt(known: Known): RenewalDue | null {
   const { certificate, configuration, current, actions } = known
   if (!configuration || !current || certificate.management !== 'managed' || !fromBit(configuration.complete)) return null
   const settings = renewalOf(configuration)
   if (!settings.enabled) return null
   const createdAt = new Date(current.createdAt)
   const failedAt = lastFailedRenewal(actions, createdAt)
-  if (failedAt && wantsRedeployment(known, failedAt)) return nextCheck(failedAt, settings)
-  return renewalTime({ createdAt, notAfter: new Date(current.notAfter) }, settings, failedAt)
+  if (failedAt && wantsRedeployment(known, failedAt)) return { at: nextCheck(failedAt, settings), kind: 'deploy' }
+  return { at: renewalTime({ createdAt, notAfter: new Date(current.notAfter) }, settings, failedAt), kind: 'rotate' }
 }
 
 /**
@@ -104,22 +104,26 @@ export async function refreshCertificate(tx: Tx, wake: Wakes, id: CertificateId,
   const certificate = await findCertificate(tx, id)
   if (!certificate) return undefined
   const known = await read(tx, certificate)
-  const { current } = known
   const { status, reason, problem } = deriveStatus(known.evidence, now)
   const due = renewalAt(known)
-  const changes = {
-    status, statusReason: reason, problem: problem ? toJson(problem) : null, currentVersionId: known.current?.id ?? null, notAfter: endOf(known.evidence)?.toISOString() ?? null, nextRenewalAt: due ? iso(due) : null, updatedAt: iso(now),
-  }
-  await updateCertificate(tx, id, changes)
-  const renew = `renew:${id}`
-  // While an action runs, nothing is fired; its end comes here again.
-  const busy = known.actions.some((a) => a.endedAt === null)
-  if (due && !busy) await addTask(tx, wake, { executor: 'control-plane', kind: 'renew', subject: id, notBefore: due, dedupe: renew, maxAttempts: 1_000_000 }, now)
-  else await removeTask(tx, renew)
+  await updateCertificate(tx, id, {
+    status, statusReason: reason, problem: problem && toJson(problem), currentVersionId: known.current?.id ?? null, notAfter: endOf(known.evidence)?.toISOString() ?? null, nextRenewalAt: due && iso(due.at), updatedAt: iso(now),
+  })
   const boundary = nextStatusChange(known.evidence, now)
   if (boundary) await addTask(tx, wake, { executor: 'control-plane', kind: 'refresh-certificate', subject: id, notBefore: boundary, dedupe: `refresh:${id}` }, now)
   announce(wake, 'certificate', id)
-  return due && !busy ? { at: due, kind: wantsRedeployment(known, current && lastFailedRenewal(known.actions, new Date(current.createdAt))) ? 'deploy' : 'rotate' } : undefined
+  return schedule(tx, wake, known, due, now)
+}
+
+/** While an action runs, nothing is fired; its end comes here again. */
+async function schedule(tx: Tx, wake: Wakes, { certificate, actions }: Known, due: RenewalDue | null, now: Date): Promise<RenewalDue | undefined> {
+  const dedupe = `renew:${certificate.id}`
+  if (due && actions.every((a) => a.endedAt !== null)) {
+    await addTask(tx, wake, { executor: 'control-plane', kind: 'renew', subject: certificate.id, notBefore: due.at, dedupe, maxAttempts: 1_000_000 }, now)
+    return due
+  }
+  await removeTask(tx, dedupe)
+  return undefined
 }
 
 /** What the schedule will do next, and when. */

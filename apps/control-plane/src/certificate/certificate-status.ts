@@ -62,15 +62,21 @@ function failedWork(e: Evidence, say: Say): DerivedStatus | undefined {
 function settled(e: Evidence, now: Date, say: Say): DerivedStatus {
   const { current, configuration } = e
   if (!current) return configuration === 'complete' ? say('configured', 'Ready to be ordered.') : say('configuration-pending', 'Choose where it is deployed and who issues it.')
-  const wrong = e.installations.filter((i) => i.state !== 'in-sync')
   const left = days(now, endOf(e) ?? current.notAfter)
-  if (current.source === 'discovery') {
-    if (configuration === 'complete') return say('configured', `Found by discovery, ends in ${plural(left, 'day', 'days')}. Order or rotate it to take over.`)
-    if (configuration === 'draft') return say('configuration-pending', 'The configuration is a draft; complete it to renew this certificate.')
-    return left < warnDays ? say('expiring', `It ends in ${plural(left, 'day', 'days')} and nothing renews it. Configure it now.`) : say('discovered', 'Found by discovery and not configured yet.')
-  }
+  return current.source === 'discovery' ? settledFound(configuration, left, say) : settledIssued(e, left, say)
+}
+
+/** Found, and nothing was ordered for it yet. */
+function settledFound(configuration: Evidence['configuration'], left: number, say: Say): DerivedStatus {
+  if (configuration === 'complete') return say('configured', `Found by discovery, ends in ${plural(left, 'day', 'days')}. Order or rotate it to take over.`)
+  if (configuration === 'draft') return say('configuration-pending', 'The configuration is a draft; complete it to renew this certificate.')
+  return left < warnDays ? say('expiring', `It ends in ${plural(left, 'day', 'days')} and nothing renews it. Configure it now.`) : say('discovered', 'Found by discovery and not configured yet.')
+}
+
+function settledIssued(e: Evidence, left: number, say: Say): DerivedStatus {
+  const wrong = e.installations.filter((i) => i.state !== 'in-sync')
   if (e.targetCount > 0 && e.installations.length === 0) return say('issued', 'Issued and not deployed. Deploy it.')
-  if (wrong.length > 0) return say('issued', `Issued, but ${wrong.map((i) => `${i.title} is ${i.state}`).join(', ')}. Deploy it, or look at the host.`)
+  if (wrong.length > 0) return say('issued', `Issued, but ${wrong.map((i) => `${i.title} is ${i.state}`).join(', ')}. What is served ends in ${plural(left, 'day', 'days')}: deploy the new version, or look at the host.`)
   const limit = e.renewalDaysBefore === null ? warnDays : Math.min(warnDays, e.renewalDaysBefore - 1)
   if (left < limit) return say('expiring', `It ends in ${plural(left, 'day', 'days')}${e.renewalDaysBefore === null ? ' and renewal is off' : ' and has not been renewed'}.`)
   if (e.targetCount === 0) return say('issued', 'Issued. It has no deployment target.')

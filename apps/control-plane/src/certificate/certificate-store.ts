@@ -1,4 +1,4 @@
-import { CertloopError, newId, type BotId, type CertificateId, type CertificateStatus, type CertificateVersion, type InstallationState, type KeyCustody, type KeyId, type Management, type OrderId, type ServedCertificate, type VersionId, type WireError, type InstallationId } from '@certloop/contract'
+import { CertloopError, newId, type BotId, type CertificateId, type CertificateStatus, type CertificateVersion, type InstallationState, type KeyCustody, type KeyId, type Management, type OrderId, type ServedCertificate, type VersionId, type InstallationId } from '@certloop/contract'
 import { sql, type Selectable } from 'kysely'
 import { fromJson, iso, toJson } from '../database/columns.ts'
 import type { Db, Tx } from '../database/database.ts'
@@ -192,5 +192,3 @@ export async function recordSighting(tx: Tx, s: Sighting, now: Date): Promise<vo
     .onConflict((c) => c.columns(['botId', 'serverType', 'placeKey']).doUpdateSet({ ...seen, title: s.title, fields: toJson(s.fields), ...(s.names ? { names: toJson(s.names) } : {}) }))
     .execute()
 }
-
-export const problemText = (error: WireError | null): string | null => (error ? toJson(error) : null)

@@ -19,7 +19,7 @@ export async function toSummary(db: Db, row: CertificateRow): Promise<Certificat
   const installations = await installationsOf(db, id)
   return {
     id, name, names: fromJson(current?.names ?? row.names), status, statusReason, management, issuer: current?.issuer ?? null, notAfter, fingerprint: current?.fingerprint ?? null, nextRenewalAt,
-    installationCount: installations.length, problem: fromJsonOrNull<WireError>(row.problem) as CertificateSummary['problem'], createdAt, updatedAt,
+    installationCount: installations.length, problem: fromJsonOrNull<WireError>(row.problem), createdAt, updatedAt,
   }
 }
 

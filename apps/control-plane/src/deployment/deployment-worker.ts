@@ -1,4 +1,4 @@
-import { CertloopError, fromWire, type BotTaskPayload, type BotTaskResult, type DeployLogEntry, type DeployResult, type DeploymentId, type KeyId, type Plan, type TargetId, type VersionId } from '@certloop/contract'
+import { CertloopError, fromWire, type BotTaskPayload, type BotTaskResult, type DeployLogEntry, type DeployResult, type DeploymentId, type Plan } from '@certloop/contract'
 import { refreshCertificate } from '../certificate/certificate-refresh.ts'
 import { findVersion } from '../certificate/certificate-store.ts'
 import { fromBit, fromJson } from '../database/columns.ts'
@@ -16,13 +16,13 @@ const after = (now: Date, minutes: number) => new Date(now.getTime() + minutes *
 
 /** What the bot needs to know of target and version. @throws CertloopError KEY_NOT_FOUND when the key is not on that host */
 async function briefing(tx: Tx, d: Pick<DeploymentRow, 'targetId' | 'versionId' | 'botId'>): Promise<Pick<BotTaskPayload<'plan-deployment'>, 'target' | 'material'>> {
-  const target = await findTarget(tx, d.targetId as TargetId)
-  const version = await findVersion(tx, d.versionId as VersionId)
+  const target = await findTarget(tx, d.targetId)
+  const version = await findVersion(tx, d.versionId)
   if (!target || !version) throw new CertloopError('NOT_FOUND', 'The target or the version of this deployment is gone.')
   if (version.keyBotId !== d.botId || !version.keyId) throw new CertloopError('KEY_NOT_FOUND', 'The private key of this version was made on another host.', { versionId: version.id })
   return {
     target: { serverType: target.serverType, reach: target.reach, fields: fromJson(target.fields) },
-    material: { keyId: version.keyId as KeyId, chainPem: fromJson(version.chainPem), fingerprint: version.fingerprint },
+    material: { keyId: version.keyId, chainPem: fromJson(version.chainPem), fingerprint: version.fingerprint },
   }
 }
 
@@ -110,7 +110,7 @@ export function deployHandler({ now }: { now: () => Date }): BotTaskHandler {
     async completed(tx, wake, task, data) {
       const result = data as DeployResult
       const d = await getDeployment(tx, task.subject as DeploymentId)
-      if (result.inspection) await recordInspection(tx, { certificateId: d.certificateId, targetId: d.targetId as TargetId, deploymentId: d.id, inspection: result.inspection }, now())
+      if (result.inspection) await recordInspection(tx, { certificateId: d.certificateId, targetId: d.targetId, deploymentId: d.id, inspection: result.inspection }, now())
       const ended = await changeDeployment(tx, wake, d, { ...endingOf(result), log: result.log, differences: result.differences, served: result.inspection?.served ?? [] }, now())
       await settle(tx, wake, ended, now())
     },

@@ -51,5 +51,5 @@ export async function listEvents(db: Db | Tx, filter: EventFilter, limit: number
   if (filter.botId) query = query.where('botId', '=', filter.botId)
   if (before) query = query.where('id', '<', before as Id<'evt'>)
   const rows = await query.execute()
-  return rows.map((row) => ({ ...row, error: fromJsonOrNull<WireError>(row.error) as TimelineEvent['error'] }))
+  return rows.map((row) => ({ ...row, error: fromJsonOrNull<WireError>(row.error) }))
 }

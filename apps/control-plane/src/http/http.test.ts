@@ -10,7 +10,7 @@ import { asPage, asToken, startHttp } from './http-testing.ts'
 import { implement } from './implement.ts'
 
 const bot = (name: string) => ({
-  id: newId('bot'), name, status: 'active' as const, purpose: 'both' as const, version: null, host: null, lastContactAt: null, joinedAt: null,
+  id: newId('bot', new Date()), name, status: 'active' as const, purpose: 'both' as const, version: null, host: null, lastContactAt: null, joinedAt: null,
   tokenExpiresAt: null, lastScanAt: null, serverCount: 0, createdAt: '2026-01-01T00:00:00.000Z',
 })
 
@@ -133,16 +133,16 @@ testOnDatabases('an Idempotency-Key makes a repetition harmless', async (t, data
     implement(app, 'startAction', async ({ params }) => {
       made++
       if (fail) throw new Error('down')
-      return { id: newId('act'), certificateId: params.id, kind: params.action, state: 'ordering' as const, requester: 'user:root', orderIds: [], deploymentIds: [], reason: null, error: null, createdAt: '2026-01-01T00:00:00.000Z', endedAt: null }
+      return { id: newId('act', new Date()), certificateId: params.id, kind: params.action, state: 'ordering' as const, requester: 'user:root', orderIds: [], deploymentIds: [], reason: null, error: null, createdAt: '2026-01-01T00:00:00.000Z', endedAt: null }
     })
   })
-  const url = `/api/v1/certificates/${newId('crt')}/actions/rotate`
+  const url = `/api/v1/certificates/${newId('crt', new Date())}/actions/rotate`
   const as = asPage(root.cookie)
   const start = (key: string, body: object = {}, headers: Record<string, string> = as, to = url) => call('POST', to, { ...headers, 'idempotency-key': key }, body)
   const first = await start('k1')
   const second = await start('k1')
   assert.deepEqual([first.statusCode, second.statusCode, second.body, made], [202, 202, first.body, 1])
-  for (const other of [await start('k1', { versionId: newId('ver') }), await start('k1', {}, as, url.replace('rotate', 'rekey'))]) assert.equal(other.json().code, 'CONFLICT')
+  for (const other of [await start('k1', { versionId: newId('ver', new Date()) }), await start('k1', {}, as, url.replace('rotate', 'rekey'))]) assert.equal(other.json().code, 'CONFLICT')
   assert.equal(made, 1)
   assert.equal((await start('k1', {}, asToken(await tokenFor(['certificate:write'])))).statusCode, 202)
   assert.equal(made, 2, 'another caller has keys of its own')

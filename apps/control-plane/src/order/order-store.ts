@@ -49,7 +49,6 @@ export async function insertOrder(tx: Tx, wake: Wakes, order: NewOrder, now: Dat
 export interface OrderChange {
   event: OrderEvent
   message: string
-  reason?: string
   nextAction?: string | null
   deadline?: Date | null
   error?: WireError | null
@@ -57,6 +56,12 @@ export interface OrderChange {
   keyId?: KeyId
   csrPem?: string
   versionId?: VersionId
+}
+
+/** What is not named stays, but reason, next action, deadline and error belong to the state and change with it. */
+function columnsOf(state: OrderState, { message, error, deadline, nextAction, keyId, csrPem, versionId }: OrderChange, now: Date): Partial<OrderRow> {
+  const given = Object.fromEntries(Object.entries({ keyId, csrPem, versionId }).filter(([, value]) => value !== undefined)) as Partial<OrderRow>
+  return { ...given, state, reason: message, nextAction: nextAction ?? null, deadline: deadline ? iso(deadline) : null, error: error ? toJson(error) : null, updatedAt: iso(now) }
 }
 
 /**
@@ -67,13 +72,10 @@ export async function changeOrder(tx: Tx, wake: Wakes, order: OrderRow, change: 
   const state = nextOrderState(order.state, change.event)
   const conflict = () => new CertloopError('CONFLICT', `Order ${order.id} is ${order.state}; "${change.event}" does not apply.`, { orderId: order.id })
   if (!state) throw conflict()
-  const { event, message, error = null, deadline = null, requester = null, keyId, csrPem, versionId } = change
-  const columns: Partial<OrderRow> = {
-    state, reason: change.reason ?? message, nextAction: change.nextAction ?? null, deadline: deadline ? iso(deadline) : null, error: error ? toJson(error) : null, updatedAt: iso(now),
-    ...(keyId === undefined ? {} : { keyId }), ...(csrPem === undefined ? {} : { csrPem }), ...(versionId === undefined ? {} : { versionId }),
-  }
+  const columns = columnsOf(state, change, now)
   const { numUpdatedRows } = await tx.updateTable('certificateOrder').set(columns).where('id', '=', order.id).where('state', '=', order.state).executeTakeFirst()
   if (numUpdatedRows === 0n) throw conflict()
+  const { event, message, error = null, requester = null } = change
   await addEvent(tx, { kind: `order.${event}`, message, error, certificateId: order.certificateId, orderId: order.id, requester, botId: order.botId }, now)
   announce(wake, 'order', order.id, order.certificateId)
   return { ...order, ...columns }

@@ -1,4 +1,4 @@
-import { CertloopError, type BotTaskPayload, type BotTaskResult, type KeyId, type OrderId } from '@certloop/contract'
+import { CertloopError, type BotTaskPayload, type BotTaskResult, type OrderId } from '@certloop/contract'
 import { orderChain, readCertificate, readCsr, type CertificateFacts } from '@certloop/pki'
 import type { AuthorityOf } from '../authority/authority.ts'
 import { refreshCertificate } from '../certificate/certificate-refresh.ts'
@@ -72,7 +72,7 @@ export function makeCsrHandler({ now }: OrderDeps): BotTaskHandler {
         await failOrder(tx, wake, order, error, now())
         return
       }
-      await changeOrder(tx, wake, order, { event: 'csrReady', message: 'The key was made on the host; the request goes to the authority.', nextAction: 'The authority issues.', keyId: keyId as KeyId, csrPem, deadline: order.deadline ? new Date(order.deadline) : null }, now())
+      await changeOrder(tx, wake, order, { event: 'csrReady', message: 'The key was made on the host; the request goes to the authority.', nextAction: 'The authority issues.', keyId, csrPem, deadline: order.deadline ? new Date(order.deadline) : null }, now())
       await addTask(tx, wake, { ...submitTask(order), ...(order.deadline ? { deadline: new Date(order.deadline) } : {}) }, now())
       await refreshCertificate(tx, wake, order.certificateId, now())
     },

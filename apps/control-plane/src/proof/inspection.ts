@@ -17,6 +17,9 @@ export function syncState(wanted: string | null, installed: string | null, serve
   return installed === wanted && served.length > 0 && served.every((s) => s.fingerprint === wanted) ? 'in-sync' : 'out-of-sync'
 }
 
+/** The first certificate of the file, as servers read it. */
+const leafOf = (pem: string | null) => (pem ? readCertificates(pem)[0] : undefined)
+
 export interface InspectionOf { certificateId: CertificateId; targetId: TargetId; deploymentId: DeploymentId | null; inspection: TargetInspection }
 
 /** Writes what a bot saw at one target: installation, sync state and proofs. @returns the sync state */
@@ -24,11 +27,12 @@ export async function recordInspection(tx: Tx, { certificateId, targetId, deploy
   const target = await findTarget(tx, targetId)
   if (!target) return 'missing'
   const { botId, serverType, placeKey, title } = target
-  const [leaf] = inspection.installedPem ? readCertificates(inspection.installedPem) : []
+  const leaf = leafOf(inspection.installedPem)
   const wanted = wantedVersion(await versionsOf(tx, certificateId), target)
   const installed = leaf ? await versionByFingerprint(tx, leaf.fingerprint) : undefined
-  const state = syncState(wanted?.fingerprint ?? null, leaf?.fingerprint ?? null, inspection.served)
-  await recordSighting(tx, { certificateId, botId, serverType, placeKey, title, fields: fromJson(target.fields), names: null, versionId: installed?.id ?? null, fingerprint: leaf?.fingerprint ?? null, state, served: inspection.served }, now)
-  await insertProofs(tx, { certificateId, deploymentId, botId, expected: wanted?.fingerprint ?? null }, inspection.served, now)
+  const [expected, fingerprint] = [wanted?.fingerprint ?? null, leaf?.fingerprint ?? null]
+  const state = syncState(expected, fingerprint, inspection.served)
+  await recordSighting(tx, { certificateId, botId, serverType, placeKey, title, fields: fromJson(target.fields), names: null, versionId: installed?.id ?? null, fingerprint, state, served: inspection.served }, now)
+  await insertProofs(tx, { certificateId, deploymentId, botId, expected }, inspection.served, now)
   return state
 }

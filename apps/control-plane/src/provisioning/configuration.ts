@@ -32,18 +32,27 @@ async function readTargets(tx: Tx, input: ConfigurationInput, problems: string[]
   return targets
 }
 
-async function readCsrSettings(tx: Tx, { authorityOf }: ConfigurationDeps, id: CertificateId, input: ConfigurationInput, problems: string[]): Promise<ConfigurationInput['csr']> {
-  const { csr, complete, authorityId } = input
+async function readCsrSettings(tx: Tx, id: CertificateId, { csr, complete }: ConfigurationInput, problems: string[]): Promise<ConfigurationInput['csr']> {
   const known = fromJson<string[]>((await versionsOf(tx, id))[0]?.names ?? (await getCertificate(tx, id)).names)
-  if (complete && csr.names.length === 0 && known.length === 0) problems.push('body.csr/names: at least one name is needed')
   const names = csr.names.length > 0 ? checkNames(csr.names) : []
   const effective = names.length > 0 ? names : known
-  if (csr.commonName !== null && !effective.includes(csr.commonName.toLowerCase())) problems.push('body.csr/commonName: must be one of the names')
-  if (authorityId && await findAuthority(tx, authorityId)) {
-    const { keyAlgorithms } = await authorityOf(tx, authorityId)
-    if (!keyAlgorithms.includes(csr.keyAlgorithm)) problems.push(`body.csr/keyAlgorithm: the authority takes ${keyAlgorithms.join(', ')}`)
-  } else if (authorityId) problems.push('body.authorityId: there is no such authority')
-  return { ...csr, names, commonName: csr.commonName?.toLowerCase() ?? null }
+  if (complete && effective.length === 0) problems.push('body.csr/names: at least one name is needed')
+  const commonName = csr.commonName?.toLowerCase() ?? null
+  if (commonName !== null && !effective.includes(commonName)) problems.push('body.csr/commonName: must be one of the names')
+  return { ...csr, names, commonName }
+}
+
+async function checkAuthority(tx: Tx, authorityOf: AuthorityOf, { authorityId, complete, csr }: ConfigurationInput, problems: string[]): Promise<void> {
+  if (!authorityId) {
+    if (complete) problems.push('body.authorityId: choose who issues')
+    return
+  }
+  if (!await findAuthority(tx, authorityId)) {
+    problems.push('body.authorityId: there is no such authority')
+    return
+  }
+  const { keyAlgorithms } = await authorityOf(tx, authorityId)
+  if (!keyAlgorithms.includes(csr.keyAlgorithm)) problems.push(`body.csr/keyAlgorithm: the authority takes ${keyAlgorithms.join(', ')}`)
 }
 
 /**
@@ -57,9 +66,9 @@ export async function configure(tx: Tx, wake: Wakes, deps: ConfigurationDeps, id
   if (running) throw new CertloopError('ACTION_NOT_POSSIBLE', `"${running.kind}" is running on this certificate; wait for its end before changing the configuration.`)
   const problems: string[] = []
   const targets = await readTargets(tx, input, problems)
-  const csr = await readCsrSettings(tx, deps, id, input, problems)
+  const csr = await readCsrSettings(tx, id, input, problems)
+  await checkAuthority(tx, deps.authorityOf, input, problems)
   if (!isTimeZone(input.renewal.zone)) problems.push(`body.renewal/zone: "${input.renewal.zone}" is not an IANA time zone such as Europe/Berlin`)
-  if (input.complete && !input.authorityId) problems.push('body.authorityId: choose who issues')
   if (problems.length > 0) throw new CertloopError('INPUT_INVALID', `The configuration does not fit: ${problems.join('; ')}.`, { fields: problems })
   await saveConfiguration(tx, id, { ...input, csr }, targets, now)
   if (input.complete) await updateCertificate(tx, id, { management: 'managed' })

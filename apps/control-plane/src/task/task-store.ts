@@ -137,10 +137,6 @@ export async function cancelReadyTasks(tx: Tx, subject: string): Promise<number>
   return Number(numDeletedRows)
 }
 
-export async function cancelTasksOf(tx: Tx, executor: Executor): Promise<Task[]> {
-  return tx.updateTable('task').set({ state: 'failed', ...heldBy }).where('executor', '=', executor).where('state', 'in', ['ready', 'leased']).returningAll().execute()
-}
-
 export async function findTask(db: Db | Tx, id: TaskId): Promise<Task | undefined> {
   return db.selectFrom('task').selectAll().where('id', '=', id).executeTakeFirst()
 }

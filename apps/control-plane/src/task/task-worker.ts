@@ -27,7 +27,7 @@ export function retrySeconds(attempt: number, random: number): number {
 /** Works off the tasks of the control plane. Any number may run on one database. */
 export function startWorker(deps: WorkerDeps): Worker {
   const { database, now } = deps
-  const owner = newId('req')
+  const owner = newId('req', now())
   const running = new Set<Promise<void>>()
   let stopped = false
   let signal = () => {}
