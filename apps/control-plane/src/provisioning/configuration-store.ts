@@ -34,13 +34,23 @@ export type TargetRow = Selectable<TargetTable>
 
 export interface NewTarget { botId: BotId; serverType: string; fields: Record<string, unknown>; placeKey: string; title: string }
 
+type Place = Pick<NewTarget, 'botId' | 'serverType' | 'placeKey'>
+export const samePlace = (a: Place, b: Place): boolean => a.botId === b.botId && a.serverType === b.serverType && a.placeKey === b.placeKey
+
+/** Name of another certificate whose configuration has this place as a target. */
+export async function otherOwnerOf(tx: Tx, certificateId: CertificateId, { botId, serverType, placeKey }: Place): Promise<string | undefined> {
+  const row = await tx.selectFrom('target as t').innerJoin('certificate as c', 'c.id', 't.certificateId').select('c.name')
+    .where('t.botId', '=', botId).where('t.serverType', '=', serverType).where('t.placeKey', '=', placeKey).where('t.removedAt', 'is', null).where('t.certificateId', '!=', certificateId).executeTakeFirst()
+  return row?.name
+}
+
 export async function saveConfiguration(tx: Tx, certificateId: CertificateId, c: Omit<Configuration, 'targets' | 'updatedAt'>, targets: readonly NewTarget[], now: Date): Promise<void> {
   const row = { complete: toBit(c.complete), authorityId: c.authorityId, csr: toJson(c.csr), renewal: toJson(c.renewal), deployAfterRenewal: toBit(c.deployAfterRenewal), rollback: toBit(c.rollback), approval: c.approval, updatedAt: iso(now) }
   await tx.insertInto('configuration').values({ certificateId, ...row }).onConflict((o) => o.column('certificateId').doUpdateSet(row)).execute()
   const present = await targetsOf(tx, certificateId)
   const kept = new Set<TargetId>()
   for (const [position, target] of targets.entries()) {
-    const known = present.find((p) => p.botId === target.botId && p.serverType === target.serverType && p.placeKey === target.placeKey && !kept.has(p.id))
+    const known = present.find((p) => samePlace(p, target) && !kept.has(p.id))
     const changes = { position, fields: toJson(target.fields), title: target.title }
     if (known) {
       kept.add(known.id)

@@ -1,5 +1,6 @@
-import { CertloopError, type CertificateId, type ConfigurationInput } from '@certloop/contract'
+import { CertloopError, type BotId, type CertificateId, type ConfigurationInput } from '@certloop/contract'
 import { checkNames } from '@certloop/pki'
+import { serverTypes } from '@certloop/server-types'
 import type { AuthorityOf } from '../authority/authority.ts'
 import { findAuthority } from '../authority/authority-store.ts'
 import { findBot } from '../bot/bot-store.ts'
@@ -11,23 +12,40 @@ import { addEvent } from '../event/event-store.ts'
 import { isTimeZone } from '../renewal/renewal-time.ts'
 import type { Wakes } from '../task/task-kinds.ts'
 import { openAction } from './action-store.ts'
-import { saveConfiguration, type NewTarget } from './configuration-store.ts'
-import { fieldProblems, manifestOf, placeKeyOf, placeTitle } from './place.ts'
+import { otherOwnerOf, samePlace, saveConfiguration, type NewTarget } from './configuration-store.ts'
+import { fieldProblems, placeKeyOf, placeTitle } from './place.ts'
 
 export interface ConfigurationDeps { authorityOf: AuthorityOf; now: () => Date }
 
+async function checkBot(tx: Tx, botId: BotId, field: string, problems: string[]): Promise<void> {
+  const bot = await findBot(tx, botId)
+  if (!bot) problems.push(`${field}: there is no such bot`)
+  else if (bot.revokedAt) problems.push(`${field}: this bot was revoked`)
+  else if (bot.purpose === 'discovery') problems.push(`${field}: this bot is for discovery only`)
+}
+
+/** Two identities on one place would replace each other for ever. */
+async function checkPlace(tx: Tx, id: CertificateId, target: NewTarget, others: readonly NewTarget[], field: string, problems: string[]): Promise<void> {
+  if (others.some((t) => samePlace(t, target))) problems.push(`${field}: the same place is named twice`)
+  const owner = await otherOwnerOf(tx, id, target)
+  if (owner !== undefined) problems.push(`${field}: this place belongs to the configuration of "${owner}" already`)
+}
+
 /** Targets with their place; problems of every field of every target are collected into `problems`. */
-async function readTargets(tx: Tx, input: ConfigurationInput, problems: string[]): Promise<NewTarget[]> {
+async function readTargets(tx: Tx, id: CertificateId, input: ConfigurationInput, problems: string[]): Promise<NewTarget[]> {
   const targets: NewTarget[] = []
   for (const [i, { botId, serverType, fields }] of input.targets.entries()) {
-    const manifest = manifestOf(serverType, `body.targets/${i}/serverType`)
-    problems.push(...fieldProblems(manifest, fields, `body.targets/${i}/fields`))
-    const bot = await findBot(tx, botId)
-    if (!bot || bot.revokedAt) problems.push(`body.targets/${i}/botId: ${bot ? 'this bot was revoked' : 'there is no such bot'}`)
-    else if (bot.purpose === 'discovery') problems.push(`body.targets/${i}/botId: this bot is for discovery only`)
-    const placeKey = placeKeyOf(manifest, fields)
-    if (targets.some((t) => t.botId === botId && t.serverType === serverType && t.placeKey === placeKey)) problems.push(`body.targets/${i}: the same place is named twice`)
-    targets.push({ botId, serverType, fields, placeKey, title: placeTitle(manifest, fields) })
+    const field = `body.targets/${i}`
+    await checkBot(tx, botId, `${field}/botId`, problems)
+    const manifest = serverTypes.find(serverType)?.manifest
+    if (!manifest) {
+      problems.push(`${field}/serverType: there is no server type "${serverType}"`)
+      continue
+    }
+    problems.push(...fieldProblems(manifest, fields, `${field}/fields`))
+    const target = { botId, serverType, fields, placeKey: placeKeyOf(manifest, fields), title: placeTitle(manifest, fields) }
+    await checkPlace(tx, id, target, targets, field, problems)
+    targets.push(target)
   }
   return targets
 }
@@ -39,6 +57,7 @@ async function readCsrSettings(tx: Tx, id: CertificateId, { csr, complete }: Con
   if (complete && effective.length === 0) problems.push('body.csr/names: at least one name is needed')
   const commonName = csr.commonName?.toLowerCase() ?? null
   if (commonName !== null && !effective.includes(commonName)) problems.push('body.csr/commonName: must be one of the names')
+  if (commonName !== null && commonName.length > 64) problems.push('body.csr/commonName: has more than the 64 characters a common name can have; leave it empty')
   return { ...csr, names, commonName }
 }
 
@@ -65,7 +84,7 @@ export async function configure(tx: Tx, wake: Wakes, deps: ConfigurationDeps, id
   const running = await openAction(tx, id)
   if (running) throw new CertloopError('ACTION_NOT_POSSIBLE', `"${running.kind}" is running on this certificate; wait for its end before changing the configuration.`)
   const problems: string[] = []
-  const targets = await readTargets(tx, input, problems)
+  const targets = await readTargets(tx, id, input, problems)
   const csr = await readCsrSettings(tx, id, input, problems)
   await checkAuthority(tx, deps.authorityOf, input, problems)
   if (!isTimeZone(input.renewal.zone)) problems.push(`body.renewal/zone: "${input.renewal.zone}" is not an IANA time zone such as Europe/Berlin`)

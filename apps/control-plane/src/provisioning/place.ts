@@ -1,4 +1,4 @@
-import { CertloopError, canonicalJson, secretFields, sha256Hex } from '@certloop/contract'
+import { CertloopError, canonicalJson, secretFields, sha256Hex, type FieldNotes } from '@certloop/contract'
 import type { ServerTypeManifest } from '@certloop/plugin-kit'
 import { serverTypes } from '@certloop/server-types'
 import { Errors } from 'typebox/value'
@@ -21,9 +21,22 @@ export function placeTitle(manifest: ServerTypeManifest, fields: Record<string, 
   return typeof path === 'string' ? `${manifest.title}: ${path}` : manifest.title
 }
 
+type FieldError = ReturnType<typeof Errors>[number]
+
+const kindOf = (manifest: ServerTypeManifest, name: string) => (manifest.fields.properties[name] as { 'x-field'?: FieldNotes } | undefined)?.['x-field']?.kind
+
+function fieldLines(manifest: ServerTypeManifest, { keyword, instancePath, message, params, schemaPath }: FieldError, prefix: string): string[] {
+  const { requiredProperties, additionalProperties } = params as { requiredProperties?: string[]; additionalProperties?: string[] }
+  if (keyword === 'required') return (requiredProperties ?? []).map((name) => `${prefix}${instancePath}/${name}: is missing`)
+  if (keyword === 'additionalProperties') return (additionalProperties ?? []).map((name) => `${prefix}${instancePath}/${name}: there is no such field`)
+  if (schemaPath.endsWith('/additionalProperties')) return [] // said once, above
+  if (keyword === 'pattern' && kindOf(manifest, instancePath.slice(1)) === 'path') return [`${prefix}${instancePath}: must be an absolute path on the host`]
+  return [`${prefix}${instancePath}: ${message}`]
+}
+
 /** Every problem of a target's fields as "name: problem"; empty when they fit. */
 export function fieldProblems(manifest: ServerTypeManifest, fields: Record<string, unknown>, prefix: string): string[] {
-  return [...Errors(manifest.fields, fields)].map((e) => `${prefix}${e.instancePath}: ${e.message}`)
+  return [...Errors(manifest.fields, fields)].flatMap((e) => fieldLines(manifest, e, prefix))
 }
 
 /** Secret fields are write-only. */
