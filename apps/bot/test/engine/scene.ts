@@ -57,7 +57,12 @@ export async function tinyScene(t: TestContext, { pairFolder, proofSeconds = 10 
     ...places, certPath, keyPath, old, next, fields, server, serverType: 'tiny',
     material: await materialOf(places.folder, next),
     served: async () => (await probe({ address: '127.0.0.1', port, serverName: 'shop.test', keyType: null })).fingerprint,
-    tellServer: async () => { process.kill(Number(await readFile(places.pidFile, 'utf8')), 'SIGHUP') },
+    async tellServer() {
+      const reloads = () => server.output().split('reloaded').length
+      const before = reloads()
+      process.kill(Number(await readFile(places.pidFile, 'utf8')), 'SIGHUP')
+      await eventually(() => reloads() > before, { what: 'the server reading its files again' })
+    },
     startServer: () => startServer(String(port)),
   }
 }
@@ -72,16 +77,20 @@ export async function nginxScene(t: TestContext, { proofSeconds = 10 }: { proofS
   await placePair({ certPath, keyPath }, old)
   const nginx = await startNginx(t, { servers: [{ names: ['shop.test'], certPath, keyPath }] })
   const probe = createProber({ now: () => new Date() })
+  const workers = async () => (await readFile(`/proc/${nginx.pid}/task/${nginx.pid}/children`, 'utf8')).trim().split(' ')
   const endpoint = { address: '127.0.0.1', port: nginx.ports[0] ?? 0, serverName: 'shop.test', keyType: null }
   return {
     folder, pairFolder, certPath, keyPath, old, next, nginx, serverType: 'nginx',
     fields: { certificatePath: certPath, keyPath, configurationPath: nginx.configPath, prefix: nginx.prefix, proofSeconds },
     material: await materialOf(folder, next),
     served: async () => (await probe(endpoint)).fingerprint,
-    tellServer: () => nginx.reload(),
+    async tellServer() {
+      const before = await workers()
+      await nginx.reload()
+      await eventually(async () => (await workers()).every((pid) => !before.includes(pid)), { what: 'new workers of nginx in place of the old' })
+    },
     async settled() {
       // While a reload is under way, workers of both sides take connections.
-      const workers = async () => (await readFile(`/proc/${nginx.pid}/task/${nginx.pid}/children`, 'utf8')).trim().split(' ')
       await eventually(async () => (await workers()).length === 1, { what: 'the old worker of nginx ending' })
       const { code, stderr } = await nginx.testConfiguration()
       assert.equal(code, 0, `nginx -t: ${stderr}`)
