@@ -57,7 +57,7 @@ export interface ControlPlane {
 const tlsCheckMs = 3_600_000
 
 /** Everything that works on the database, put together. */
-function makeParts({ now }: ControlPlaneOptions, database: Database, localCa: LocalCa) {
+function makeParts(now: () => Date, database: Database, localCa: LocalCa) {
   const authorityOf: AuthorityOf = async (db, id) => {
     const { kind } = await getAuthority(db, id)
     if (kind !== 'local-ca') throw new CertloopError('CONFIGURATION_INCOMPLETE', `There is no connector of kind "${kind}".`)
@@ -100,6 +100,22 @@ async function open({ settings, dataFolder, now, crashPoint }: ControlPlaneOptio
   }
 }
 
+const hostOfUrl = (host: string) => {
+  if (['0.0.0.0', '::'].includes(host)) return 'localhost'
+  return host.includes(':') ? `[${host}]` : host
+}
+
+/** The whole HTTP side with every domain's routes, not yet ready. */
+export async function composeApp(options: Omit<ControlPlaneOptions, 'settings' | 'dataFolder'>, { database, localCa }: Opened, publicUrl: () => string, closing: AbortSignal) {
+  const { now, logger, version, webFolder } = options
+  const parts = makeParts(now, database, localCa)
+  const joinDeps: JoinDeps = { database, now, publicUrl, trustPin: () => localCa.trustAnchorPin(), issueIdentity: identityIssuer(localCa) }
+  const users = createUsers({ database, now })
+  const app = await buildHttp({ database, users, audit: createAudit({ database, now }), botAuth: createBotAuth({ database, now }), publicUrl, version, webFolder, now, logger })
+  registerDomains(app, parts, { ...joinDeps, handlers: parts.botKinds, closing, trustAnchorPem: () => localCa.trustAnchorPem() })
+  return { app, parts, users, joinDeps }
+}
+
 /** Starts the control plane; everything is released again when it can't. */
 export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
   const { settings, now, random, logger } = options
@@ -111,13 +127,9 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     for (const step of stops.toReversed()) await step()
   }
   try {
-    const parts = makeParts(options, database, localCa)
     let port = settings.port
-    const publicUrl = () => settings.publicUrl ?? `https://${['0.0.0.0', '::'].includes(settings.host) ? 'localhost' : settings.host}:${port}`
-    const joinDeps: JoinDeps = { database, now, publicUrl, trustPin: () => localCa.trustAnchorPin(), issueIdentity: identityIssuer(localCa) }
-    const users = createUsers({ database, now })
-    const app = await buildHttp({ database, users, audit: createAudit({ database, now }), botAuth: createBotAuth({ database, now }), publicUrl, version: options.version, webFolder: options.webFolder, now, logger })
-    registerDomains(app, parts, { ...joinDeps, handlers: parts.botKinds, closing: closing.signal, trustAnchorPem: () => localCa.trustAnchorPem() })
+    const publicUrl = () => settings.publicUrl ?? `https://${hostOfUrl(settings.host)}:${port}`
+    const { app, parts, users, joinDeps } = await composeApp(options, { database, localCa }, publicUrl, closing.signal)
     await app.ready()
     const listener = await listenWithOwnTls(app, options, localCa, stops)
     port = listener.port
