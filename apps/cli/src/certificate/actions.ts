@@ -5,6 +5,7 @@ import type { Context } from '../context.ts'
 import { exitCodes, usage } from '../failure.ts'
 import { findCertificate } from '../find.ts'
 import { readTimeout, waitOptions } from '../follow.ts'
+import { clean } from '../format/clean.ts'
 import { paintState } from '../format/paint.ts'
 import { facts } from '../format/table.ts'
 import { dateAndDistance } from '../format/time.ts'
@@ -32,15 +33,14 @@ async function readCsr(context: Context, file: unknown): Promise<{ csrPem?: stri
 /** "version" is an id; anything else the API will name as a wrong field. */
 const readVersion = (id: unknown): { versionId?: `ver_${string}` } => (typeof id === 'string' ? { versionId: id as `ver_${string}` } : {})
 
-const actionLines = (context: Context, name: string, { id, kind, state, reason, orderIds, deploymentIds }: Action): string[] => facts([
-  ['Action', `${kind} of ${name}`], ['Id', id], ['State', paintState(context.paint, state)], ['Result', reason], ['Orders', orderIds.join(', ')], ['Deployments', deploymentIds.join(', ')],
-])
+const actionFacts = ({ paint }: Context, name: string, { id, kind, state, reason, orderIds, deploymentIds }: Action) => [
+  ['Action', `${kind} of ${name}`], ['Id', id], ['State', paintState(paint, state)], ['Result', state === 'failed' ? null : reason], ['Orders', orderIds.join(', ')], ['Deployments', deploymentIds.join(', ')],
+] as const
 
-function endLines(context: Context, action: Action, { name, status, statusReason, fingerprint, notAfter }: CertificateDetail): string[] {
-  return [...actionLines(context, name, action), ...facts([
-    ['Certificate', `${paintState(context.paint, status)}. ${statusReason}`], ['Fingerprint', fingerprint], ['Ends', dateAndDistance(notAfter, context.world)],
-  ])]
-}
+/** After a failure the reason follows in full, so it is not told here as well. */
+const certificateFacts = ({ paint, world }: Context, { state }: Action, { status, statusReason, fingerprint, notAfter }: CertificateDetail) => [
+  ['Certificate', `${paintState(paint, status)}${state === 'failed' ? '' : `. ${statusReason}`}`], ['Fingerprint', fingerprint], ['Ends', dateAndDistance(notAfter, world)],
+] as const
 
 function actionCommand({ kind, summary, options = {}, examples = [] }: ActionText): Command {
   const all: OptionSpecs & typeof waitOptions = { ...options, ...waitOptions }
@@ -57,12 +57,12 @@ function actionCommand({ kind, summary, options = {}, examples = [] }: ActionTex
       const client = await context.client()
       const started = await client.call('startAction', { params: { id, action: kind }, body })
       if (!given.wait) {
-        context.show(started, (safe) => [...actionLines(context, args.certificate, safe), `Follow it: certloop certificate timeline ${args.certificate}`])
+        context.show(started, (safe) => [...facts(actionFacts(context, args.certificate, safe)), `Follow it: certloop certificate timeline ${args.certificate}`])
         return exitCodes.done
       }
       const ended = await followAction(context, started, timeout)
       const certificate = await client.call('getCertificate', { params: { id } })
-      context.show(ended, (safe) => endLines(context, safe, certificate))
+      context.show(ended, (safe) => facts([...actionFacts(context, certificate.name, safe), ...certificateFacts(context, safe, clean(certificate))]))
       if (ended.state === 'done') return exitCodes.done
       context.fail(await storedFailure(context, ended.reason ?? `"${kind}" failed.`, ended.error))
       return exitCodes.failed

@@ -7,7 +7,10 @@ import { timeOfDay } from '../format/time.ts'
 
 interface Line { key: string; at: string; text: string }
 
-const eventLine = (context: Context, event: TimelineEvent): Line => ({ key: event.id, at: event.at, text: `${timeOfDay(event.at, context.world)}  ${event.message}` })
+const eventLine = (context: Context, event: TimelineEvent): Line => ({ key: event.id, at: event.at, text: `${timeOfDay(event.at, context.world)}  ${event.message.replaceAll('\n', '\n          ')}` })
+
+/** The end of the action is told once, by what follows. */
+const isEnd = ({ kind }: TimelineEvent) => kind === 'action.done' || kind === 'action.failed'
 
 /** What the bot wrote down while it deployed, below the events. */
 export function logLines(context: Context, { id, log }: Pick<DeploymentDetail, 'id' | 'log'>): Line[] {
@@ -29,7 +32,7 @@ async function lookAt(context: Context, started: Action): Promise<Look<Action>> 
   const { items } = await client.call('getTimeline', { params: { id: action.certificateId }, query: { limit: 100 } })
   const deployments = await Promise.all(action.deploymentIds.map(async (id) => (await client.call('getDeployment', { params: { id } })).deployment))
   const lines = [
-    ...items.toReversed().filter(({ at }) => at >= started.createdAt).map((event) => eventLine(context, event)),
+    ...items.toReversed().filter((event) => event.at >= started.createdAt && !isEnd(event)).map((event) => eventLine(context, event)),
     ...deployments.flatMap((deployment) => [...logLines(context, deployment), ...waitingLine(context, deployment)]),
   ]
   return { value: action, ended: action.endedAt !== null, lines: lines.toSorted((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0)) }

@@ -1,4 +1,4 @@
-import type { CertificateDetail, Configuration } from '@certloop/api-client'
+import type { CertificateDetail, Configuration, Installation } from '@certloop/api-client'
 import { defineCommand } from '../command.ts'
 import type { Context } from '../context.ts'
 import { findCertificate } from '../find.ts'
@@ -23,6 +23,10 @@ function configurationLines(configuration: Configuration | null, authority: stri
   ])
 }
 
+/** Where it is served; what is served only where that is something else than what is installed. */
+const servedText = ({ served, fingerprint: installed }: Installation) => served.map(({ endpoint: e, fingerprint }) =>
+  `${e.address}:${e.port}${e.serverName ? ` (${e.serverName})` : ''}${fingerprint === installed ? '' : ` serves ${short(fingerprint) ?? 'nothing'}`}`).join(', ')
+
 /** What `certificate show`, `add`, `configure` and `manage` print. */
 export function certificateLines(context: Context, c: CertificateDetail, authority?: string): string[] {
   const { paint, world } = context
@@ -34,7 +38,7 @@ export function certificateLines(context: Context, c: CertificateDetail, authori
     ]),
     ...headed('Configuration', configurationLines(c.configuration, authority)),
     ...headed('Places', c.installations.length === 0 ? [] : table(['PLACE', 'BOT', 'STATE', 'SERVED ON', 'FINGERPRINT'], c.installations.map((i) => [
-      i.title, i.botName, paintState(paint, i.state), i.served.map(({ endpoint: e, fingerprint }) => `${e.address}:${e.port}${e.serverName ? ` (${e.serverName})` : ''} ${short(fingerprint) ?? 'no answer'}`).join(', '), short(i.fingerprint)]))),
+      i.title, i.botName, paintState(paint, i.state), servedText(i), short(i.fingerprint)]))),
     ...headed('Versions', c.versions.length === 0 ? [] : table(['', 'FINGERPRINT', 'FROM', 'UNTIL', 'KEY', 'KEPT BY', 'SOURCE', 'ID'], c.versions.map((v) => [
       v.id === c.currentVersionId ? '*' : ' ', short(v.fingerprint), moment(v.notBefore, world), moment(v.notAfter, world), v.keyAlgorithm, v.custody, v.source, v.id]))),
     ...headed('Suggested targets', c.configuration === null ? c.suggestions.map(({ title, botName, why }) => `${title} on ${botName}. ${why}`) : []),
