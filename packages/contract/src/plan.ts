@@ -63,6 +63,7 @@ export const ProveStep = Type.Object({
   expect: fingerprint,
   endpoints: Type.Array(Type.Object({ endpoint: Endpoint, before: Type.Union([fingerprint, Type.Null()], { description: 'What was served when the plan was made; null: nothing answered' }) }, { additionalProperties: false })),
   timeoutSeconds: Type.Integer({ minimum: 1, maximum: 600 }),
+  steadyMilliseconds: Type.Optional(Type.Integer({ minimum: 1, maximum: 60_000, description: 'How long nothing else may be seen, where a server lets old and new workers answer side by side for a moment; absent: one look is enough' })),
 }, { additionalProperties: false })
 export type ProveStep = Static<typeof ProveStep>
 

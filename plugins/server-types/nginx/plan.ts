@@ -8,6 +8,9 @@ import type { TlsServer } from './servers.ts'
 
 const commandSeconds = 60
 
+// A reloading master lets old and new workers accept side by side for 100 ms before it ends the old ones.
+const steadyMilliseconds = 250
+
 /** A slot whose files could be read. */
 export type ReadableSlot = Slot & { files: NonNullable<Slot['files']> }
 
@@ -37,7 +40,7 @@ export async function planSteps(input: PlanInput): Promise<PlanDraft> {
     ...writes,
     ...(writes.length === 0 && isServed ? [] : activation(instance, configuration)),
     {
-      kind: 'prove', expect: material.fingerprint, timeoutSeconds: proofSeconds,
+      kind: 'prove', expect: material.fingerprint, timeoutSeconds: proofSeconds, steadyMilliseconds,
       endpoints: slot.endpoints.map((endpoint, i) => ({ endpoint, before: served[i]?.fingerprint ?? null })),
     },
   ]

@@ -8,20 +8,31 @@ const firstPauseMs = 15
 const longestPauseMs = 500
 const short = (fingerprint: string) => `${fingerprint.slice(0, 16)}…`
 
+interface Patience { timeoutSeconds: number; steadyMilliseconds?: number | undefined }
+
 /**
- * Handshakes until every endpoint shows what is expected or the time is over; the first at once, then with pauses
- * that grow. Half-way, when something else is still served, the service is told once more.
+ * Handshakes until every endpoint shows what is expected, and nothing else for as long as the step asks, or the time
+ * is over; the first at once, then with pauses that grow. Half-way, when something else is still served, the service
+ * is told once more.
  */
-async function watch(context: StepContext, expected: readonly Expected[], timeoutSeconds: number): Promise<ServedCertificate[]> {
+async function watch(context: StepContext, expected: readonly Expected[], { timeoutSeconds, steadyMilliseconds = 0 }: Patience): Promise<ServedCertificate[]> {
   const start = performance.now()
   const limitMs = timeoutSeconds * 1000
   let pauseMs = firstPauseMs
   let toldAgain = false
+  let rightSince: number | undefined
   for (;;) {
     const served = await Promise.all(expected.map(({ endpoint }) => context.probe(endpoint)))
     const wrong = expected.filter((e, i) => served[i]?.fingerprint !== e.expect)
-    if (wrong.length === 0) return served
-    const spentMs = performance.now() - start
+    const nowMs = performance.now()
+    const spentMs = nowMs - start
+    if (wrong.length === 0) {
+      rightSince ??= nowMs
+      if (nowMs - rightSince >= steadyMilliseconds) return served
+      await pause(firstPauseMs)
+      continue
+    }
+    rightSince = undefined
     if (spentMs >= limitMs) throw notShown(expected, served, timeoutSeconds)
     if (!toldAgain && spentMs >= limitMs / 2 && served.some((s) => s.fingerprint !== null)) {
       toldAgain = true
@@ -47,14 +58,14 @@ const listed = (endpoints: ProveStep['endpoints']) => endpoints.map((e) => descr
 export const prove: StepExecutor<ProveStep> = {
   role: () => 'prove',
   async do(context, step): Promise<StepReport> {
-    const served = await watch(context, step.endpoints.map((e) => ({ ...e, expect: step.expect })), step.timeoutSeconds)
+    const served = await watch(context, step.endpoints.map((e) => ({ ...e, expect: step.expect })), step)
     return { message: `${short(step.expect)} is served on ${listed(step.endpoints)}.`, served }
   },
   /** What was served before is served again. Where nothing answered before there is nothing to compare. */
   async again(context, step): Promise<StepReport> {
     const comparable = step.endpoints.flatMap((e) => (e.before === null ? [] : [{ ...e, expect: e.before }]))
     if (comparable.length === 0) return { message: 'Nothing answered before, so there is nothing to prove.', served: [] }
-    const served = await watch(context, comparable, context.quick ? 0 : step.timeoutSeconds)
+    const served = await watch(context, comparable, context.quick ? { timeoutSeconds: 0 } : step)
     return { message: `What was served before is served again on ${listed(comparable)}.`, served }
   },
 }
