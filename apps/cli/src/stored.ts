@@ -1,4 +1,4 @@
-import { chmod, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { exitCodes, Failure } from './failure.ts'
 
@@ -47,7 +47,6 @@ export async function writeStored(path: string, stored: StoredSignIn, unique: st
   try {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 })
     await writeFile(next, `${JSON.stringify(stored, null, 2)}\n`, { mode: 0o600, flag: 'wx' })
-    await chmod(next, 0o600)
     await rename(next, path)
   } catch (error) {
     await rm(next, { force: true })

@@ -89,9 +89,12 @@ export const deploymentApprove = defineCommand({
     const id = await findDeployment(context, args.deployment, ['planned'])
     const client = await context.client()
     const { deployment } = await client.call('getDeployment', { params: { id } })
-    for (const [i, step] of deployment.planSteps.entries()) context.note(`${i + 1}. ${step}`)
+    const { planSteps, botName, state } = deployment
+    const steps = planSteps.map((step, i) => `${i + 1}. ${step}`).join('\n')
     const digest = options.digest ?? deployment.plan?.digest
-    if (deployment.state === 'planned' && options.digest === undefined) await confirm(context, `Approve these ${plural(deployment.planSteps.length, 'step')} on ${deployment.botName}?`, options.yes)
+    context.note(steps)
+    const question = `${context.json ? `${steps}\n` : ''}Approve these ${plural(planSteps.length, 'step')} on ${botName}?`
+    if (state === 'planned' && options.digest === undefined) await confirm(context, question, options.yes)
     // Without a plan the API says what is in the way.
     const approved = await client.call('approveDeployment', { params: { id }, body: { digest: digest ?? '0'.repeat(64) } })
     const ended = options.wait ? await followDeployment(context, id, timeout) : approved
