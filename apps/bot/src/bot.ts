@@ -38,6 +38,8 @@ export interface BotOptions {
   limit?: number
   /** How long stop() waits for results to be taken, after the work itself has ended. */
   deliveryGraceMs?: number
+  /** Called at the engine's named moments; tests end the process there. */
+  crashPoint?: (name: string) => void
 }
 
 export interface RunningBot {
@@ -81,7 +83,7 @@ function run(identity: Identity, configuration: BotConfiguration, lock: FolderLo
     transport, clock: createServerClock({ now, logger }), botId, key: identity.key,
     onDismissed: (error) => { taking.abort(error); delivery.abort(error) },
   })
-  const { host, ...parts } = localParts(dataFolder, configuration, now)
+  const { host, ...parts } = localParts(dataFolder, configuration, options)
   const handling: HandlerDeps = { ...parts, purpose, turns: createTurns() }
   const runner = createTaskRunner({ controlPlane, logger, random, backoff, limit, deliverySignal: delivery.signal, jobFor: (task) => jobFor(task, handling) })
 
@@ -113,12 +115,12 @@ function run(identity: Identity, configuration: BotConfiguration, lock: FolderLo
 interface LocalParts { host: Host; engine: Engine; keys: KeyStore; scan: () => Promise<HostScan> }
 
 /** Everything that needs no network. */
-function localParts(dataFolder: string, { limits }: BotConfiguration, now: () => Date): LocalParts {
+function localParts(dataFolder: string, { limits }: BotConfiguration, { now, crashPoint }: BotOptions): LocalParts {
   const host = createLocalHost({ limits: createLimits(limits) })
   const probe = createProber({ now })
   const keys = createKeyStore({ folder: join(dataFolder, 'keys'), now })
   const engine = createEngine({
-    folder: join(dataFolder, 'engine'), now, keys, probe, hostFor: () => host,
+    folder: join(dataFolder, 'engine'), now, keys, probe, hostFor: () => host, ...(crashPoint ? { crashPoint } : {}),
     driverFor(serverType) {
       const entry = serverTypes.find(serverType)
       if (entry) return entry.driver()

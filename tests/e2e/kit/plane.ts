@@ -62,13 +62,13 @@ export async function makeToken(url: string, oneTimePassword: string): Promise<s
 export interface RunningBot { readonly id: `bot_${string}`; readonly dataFolder: string; process(): TestProcess; kill(signal?: NodeJS.Signals): Promise<void>; restart(env?: Record<string, string>): Promise<void> }
 
 /** A real bot as a process of its own, joined with a real token. */
-export async function startBot(t: T, plane: Plane, options: { env?: Record<string, string>; dataFolder?: string } = {}): Promise<RunningBot> {
+export async function startBot(t: T, plane: Plane, options: { env?: Record<string, string>; program?: string; dataFolder?: string } = {}): Promise<RunningBot> {
   const dataFolder = options.dataFolder ?? await tempFolder(t, 'bot')
   const { bot, joinToken } = await plane.client.call('createBot', { body: { name: 'test bot' } })
   const joining = await startProcess(t, [process.execPath, botMain, 'join', joinToken, '--data', dataFolder])
   const { code } = await joining.ended
   if (code !== 0) throw new Error(`the bot could not join: ${joining.output()}`)
-  const start = (env: Record<string, string> = {}) => startProcess(t, [process.execPath, botMain, 'run', '--data', dataFolder], { env: { ...options.env, ...env } })
+  const start = (env: Record<string, string> = {}) => startProcess(t, [process.execPath, options.program ?? botMain, 'run', '--data', dataFolder], { env: { ...options.env, ...env } })
   let current = await start()
   return {
     id: bot.id, dataFolder, process: () => current,
