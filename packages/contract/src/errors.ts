@@ -59,7 +59,7 @@ export const errorSpecs = {
   BOT_REVOKED: api(401, 'authentication', 'This bot was revoked.', 'Join the bot again with a new token if that was not meant.', 'Bots page'),
   BOT_SIGNATURE_INVALID: api(401, 'authentication', 'The request was not signed by this bot, was altered on its way, is too old or was sent twice.', 'Check the clock of the host and any proxy between.', 'The host of the bot'),
   BOT_UNREACHABLE: work('network-timeout', 'later', 'The bot has not been heard of in time.', 'Check that the bot runs on its host and can reach the control plane.', 'Bots page'),
-  CONTROL_PLANE_UNREACHABLE: work('network-timeout', 'later', 'The control plane can not be reached.', 'Check address, proxy and firewall; the bot keeps trying.', 'bot.toml: [control-plane]'),
+  CONTROL_PLANE_UNREACHABLE: work('network-timeout', 'later', 'The control plane can not be reached.', 'Check that it runs, then address, proxy and firewall between here and there. Bots keep trying by themselves.', 'The network; on the host of a bot also bot.toml: [control-plane]'),
   BOT_NOT_JOINED: work('configuration', 'after-change', 'This data folder belongs to no bot yet.', 'Make a join token on the Bots page and run "certloop-bot join TOKEN".', 'The host of the bot'),
   BOT_ALREADY_JOINED: work('conflict', 'after-change', 'This data folder belongs to a bot already.', 'Choose another folder with --data, or add --replace to give up the present identity.', 'The host of the bot'),
   ADDRESS_INSECURE: work('policy', 'after-change', 'The control plane would be called without TLS over a network.', 'Set an https address for the control plane and make a new join token. http is for loopback only.', 'Settings: public address'),

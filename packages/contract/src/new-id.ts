@@ -7,7 +7,7 @@ let last = { head: '', tail: '' }
 
 /**
  * A new id: prefix, 50 bits of UTC milliseconds and 80 random bits, in base 32. Sorts by time of making; within one
- * millisecond the ids of one process go on counting.
+ * millisecond, or when the clock goes back, the ids of one process go on counting.
  * @param now UTC
  */
 export function newId<K extends IdKind>(kind: K, now: Date): Id<K> {
@@ -17,8 +17,9 @@ export function newId<K extends IdKind>(kind: K, now: Date): Id<K> {
     head = alphabet[time % 32] + head
     time = Math.floor(time / 32)
   }
-  last = { head, tail: head === last.head ? increment(last.tail) : randomTail() }
-  return `${kind}_${head}${last.tail}`
+  // A clock that went back must not put later ids before earlier ones.
+  last = head > last.head ? { head, tail: randomTail() } : { head: last.head, tail: increment(last.tail) }
+  return `${kind}_${last.head}${last.tail}`
 }
 
 function randomTail(): string {
