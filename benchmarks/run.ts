@@ -1,0 +1,106 @@
+// npm run bench: how long a rotation takes on loopback nginx and where the time goes; memory, cold start, issue rate.
+import { mkdtemp, rm } from 'node:fs/promises'
+import { loadavg, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { nginxPath, tools } from '@certloop/test-kit'
+import { measureAuthority } from './authority.ts'
+import { followActions, rotate, setUp, type Cleanup, type Stand } from './loop.ts'
+import { split, type Recording } from './parts.ts'
+import { measureColdStart, measureIdle, measureNginx } from './processes.ts'
+import { describe, limitMs, type Figures } from './report.ts'
+import { median } from './statistics.ts'
+
+const help = `Usage: npm run bench [-- --rotations N] [--json] [--enforce]
+  --rotations N   how many are measured, 1 to 200; default 30
+  --json          the figures as JSON, with every rotation
+  --enforce       exit code 1 when our own share is above ${limitMs} ms
+Needs nginx. Takes a minute, at most two.
+`
+const warmUps = 3
+const idleSeconds = 10
+/** After this time no further rotation is begun. */
+const rotationsMs = 60_000
+/** After this time the run is given up. */
+const wholeMs = 115_000
+
+interface Options { rotations: number; json: boolean; enforce: boolean }
+
+function readOptions(argv: string[]): Options | string {
+  try {
+    const { values } = parseArgs({ args: argv, options: { rotations: { type: 'string', default: '30' }, json: { type: 'boolean', default: false }, enforce: { type: 'boolean', default: false } } })
+    const rotations = Number(values.rotations)
+    if (!Number.isInteger(rotations) || rotations < 1 || rotations > 200) return `--rotations takes a whole number from 1 to 200, not "${values.rotations}"`
+    return { rotations, json: values.json, enforce: values.enforce }
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error)
+  }
+}
+
+async function rotateManyTimes(stand: Stand, count: number): Promise<Recording[]> {
+  const actions = followActions(stand.plane)
+  try {
+    for (let i = 0; i < warmUps; i++) await rotate(stand, actions.ended)
+    const end = performance.now() + rotationsMs
+    const recordings: Recording[] = []
+    while (recordings.length < count && performance.now() < end) recordings.push(await rotate(stand, actions.ended))
+    return recordings
+  } finally {
+    actions.close()
+  }
+}
+
+async function measure(cleanup: Cleanup, folder: string, { rotations }: Options): Promise<Figures> {
+  const load = loadavg()[0] ?? Number.NaN
+  const stand = await setUp(cleanup, folder)
+  const idle = await measureIdle(stand, idleSeconds)
+  const recordings = await rotateManyTimes(stand, rotations)
+  const authority = await measureAuthority(folder)
+  const splits = recordings.map((recording) => split(recording, authority.issueMs))
+  const nginx = await measureNginx(cleanup, stand)
+  const coldStart = await measureColdStart(cleanup, stand)
+  return { load, asked: rotations, splits, ownMs: median(splits.map(({ own }) => own)), idleSeconds, idle, authority, nginx, coldStart }
+}
+
+/** Runs it with everything stopped and removed afterwards, also at a signal. */
+async function withCleanup(options: Options): Promise<Figures> {
+  const folder = await mkdtemp(join(tmpdir(), 'certloop-bench-'))
+  const works: (() => unknown)[] = []
+  const cleanUp = async () => {
+    for (let work = works.shift(); work; work = works.shift()) await work()
+    await rm(folder, { recursive: true, force: true, maxRetries: 5 })
+  }
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => { void cleanUp().finally(() => process.exit(1)) })
+  let timer: NodeJS.Timeout | undefined
+  const tooLong = new Promise<never>((_, reject) => { timer = setTimeout(() => reject(new Error(`it did not end within ${wholeMs / 1000} s`)), wholeMs) })
+  try {
+    return await Promise.race([measure({ after: (work) => { works.push(work) } }, folder, options), tooLong])
+  } finally {
+    clearTimeout(timer)
+    await cleanUp()
+  }
+}
+
+async function main(argv: string[]): Promise<number> {
+  if (argv.includes('--help') || argv.includes('-h')) {
+    process.stdout.write(help)
+    return 0
+  }
+  const options = readOptions(argv)
+  if (typeof options === 'string') {
+    process.stderr.write(`certloop: ${options}\n${help}`)
+    return 1
+  }
+  if (nginxPath() === undefined) {
+    process.stderr.write(`certloop: the benchmark needs nginx (Debian package ${tools.nginx.package}).\n`)
+    return 1
+  }
+  const figures = await withCleanup(options)
+  process.stdout.write(options.json ? `${JSON.stringify({ ...figures, limitMs, pass: figures.ownMs <= limitMs }, null, 2)}\n` : describe(figures))
+  return options.enforce && figures.ownMs > limitMs ? 1 : 0
+}
+
+process.exit(await main(process.argv.slice(2)).catch((error: unknown) => {
+  process.stderr.write(`certloop: the benchmark broke off: ${error instanceof Error ? error.stack ?? error.message : String(error)}\n`)
+  return 1
+}))
