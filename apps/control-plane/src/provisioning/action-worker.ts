@@ -92,7 +92,7 @@ async function afterChecks(tx: Tx, wake: Wakes, action: ActionRow, now: Date): P
   const installations = await installationsOf(tx, action.certificateId)
   const wrong = installations.filter((i) => i.state !== 'in-sync')
   const mismatch = wrong.length > 0 ? new CertloopError('PROOF_MISMATCH', `${wrong.map((i) => `${i.title} is ${i.state}`).join('; ')}.`).toWire() : null
-  const reason = mismatch ? mismatch.message : `All ${installations.length} places serve the expected certificate.`
+  const reason = mismatch ? mismatch.message : `${installations.length === 1 ? 'The one place serves' : `All ${installations.length} places serve`} the expected certificate.`
   await changeAction(tx, wake, action, mismatch ? 'failed' : 'done', { reason, error: mismatch }, now)
 }
 
