@@ -57,7 +57,7 @@ export interface ControlPlane {
 const tlsCheckMs = 3_600_000
 
 /** Everything that works on the database, put together. */
-function makeParts(now: () => Date, database: Database, localCa: LocalCa) {
+export function makeParts(now: () => Date, database: Database, localCa: LocalCa) {
   const authorityOf: AuthorityOf = async (db, id) => {
     const { kind } = await getAuthority(db, id)
     if (kind !== 'local-ca') throw new CertloopError('CONFIGURATION_INCOMPLETE', `There is no connector of kind "${kind}".`)

@@ -1,6 +1,6 @@
 import { CertloopError, newId, type Bot, type BotId, type BotStatus, type HostFacts, type HostScan, type Id } from '@certloop/contract'
 import type { Selectable } from 'kysely'
-import { fromJson, fromJsonOrNull, iso, toJson } from '../database/columns.ts'
+import { contains, fromJson, fromJsonOrNull, iso, toJson } from '../database/columns.ts'
 import type { Db, Tx } from '../database/database.ts'
 
 export type BotPurpose = Bot['purpose']
@@ -20,7 +20,7 @@ export interface BotTable {
 }
 export interface JoinTokenTable { id: Id<'jtk'>; botId: BotId; secretHash: string; activeFrom: string; expiresAt: string; usedAt: string | null; createdAt: string }
 /** The newest scan of each bot. */
-export interface HostScanTable { botId: BotId; at: string; scan: string }
+export interface HostScanTable { botId: BotId; at: string; serverCount: number; scan: string }
 export interface BotTables { bot: BotTable; joinToken: JoinTokenTable; hostScan: HostScanTable }
 export type BotRow = Selectable<BotTable>
 export type JoinTokenRow = Selectable<JoinTokenTable>
@@ -77,11 +77,29 @@ export async function openTokenExpiry(db: Db | Tx, botId: BotId): Promise<string
 }
 
 export async function saveScan(tx: Tx, botId: BotId, scan: HostScan): Promise<void> {
-  const row = { at: scan.at, scan: toJson(scan) }
+  const row = { at: scan.at, serverCount: scan.servers.length, scan: toJson(scan) }
   await tx.insertInto('hostScan').values({ botId, ...row }).onConflict((c) => c.column('botId').doUpdateSet(row)).execute()
 }
 export async function latestScan(db: Db | Tx, botId: BotId): Promise<HostScan | undefined> {
   const row = await db.selectFrom('hostScan').select('scan').where('botId', '=', botId).executeTakeFirst()
   return row && fromJson<HostScan>(row.scan)
 }
+/** When each bot last scanned its host and how many servers it found, without the scans themselves. */
+export async function scanFigures(db: Db | Tx, botId?: BotId): Promise<Map<BotId, { at: string; serverCount: number }>> {
+  let query = db.selectFrom('hostScan').select(['botId', 'at', 'serverCount'])
+  if (botId) query = query.where('botId', '=', botId)
+  return new Map((await query.execute()).map((row) => [row.botId, row]))
+}
+/** Newest scans, of bots that may provision, in which one of these texts occurs. */
+export async function scansNaming(db: Db, names: readonly string[]): Promise<{ botId: BotId; botName: string; scan: HostScan }[]> {
+  if (names.length === 0) return []
+  const asked = names.slice(0, mostNames)
+  const rows = await db.selectFrom('hostScan as s').innerJoin('bot as b', 'b.id', 's.botId').select(['b.id as botId', 'b.name as botName', 's.scan'])
+    .where('b.revokedAt', 'is', null).where('b.purpose', '!=', 'discovery')
+    .where((eb) => eb.or(asked.map((name) => contains('s.scan', toJson(name)))))
+    .orderBy('b.id').limit(mostScans).execute()
+  return rows.map((row) => ({ ...row, scan: fromJson<HostScan>(row.scan) }))
+}
+const mostScans = 50
+const mostNames = 30
 export const hostOf = (bot: BotRow): HostFacts | null => fromJsonOrNull<HostFacts>(bot.host)

@@ -29,8 +29,8 @@ export async function leaseWork(deps: LeaseDeps, botId: BotId, request: LeaseReq
   const { database, now, closing } = deps
   const until = now().getTime() + request.waitSeconds * 1000
   for (;;) {
-    const due = await nextDue(database.db, botId)
-    const wait = waitForWork(deps, botId, due && due > now() ? due : undefined, Math.max(0, until - now().getTime()), gone)
+    const due = await nextDue(database.db, botId, now())
+    const wait = waitForWork(deps, botId, due, Math.max(0, until - now().getTime()), gone)
     const tasks = gone.aborted || closing.aborted ? [] : await leaseTasks(database, botId, { owner: request.bootId, max: request.max, seconds: leaseSeconds }, now())
     if (tasks.length > 0 || now().getTime() >= until || gone.aborted || closing.aborted) {
       wait.cancel()

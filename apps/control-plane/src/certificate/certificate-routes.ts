@@ -10,7 +10,7 @@ import { configure, type ConfigurationDeps } from '../provisioning/configuration
 import { removeTask } from '../task/task-store.ts'
 import { refreshCertificate } from './certificate-refresh.ts'
 import { deleteCertificate, getCertificate, insertCertificate, listCertificates, updateCertificate } from './certificate-store.ts'
-import { readCertificateDetail, toSummary } from './certificate-view.ts'
+import { readCertificateDetail, toSummaries } from './certificate-view.ts'
 
 export interface CertificateRouteDeps extends ConfigurationDeps { database: Database }
 
@@ -22,7 +22,7 @@ export function registerCertificateRoutes(app: App, deps: CertificateRouteDeps):
 
   implement(app, 'listCertificates', async ({ query }) => {
     const { rows, nextCursor } = await listCertificates(db, { ...query, limit: query.limit ?? 50 })
-    return { items: await Promise.all(rows.map((row) => toSummary(db, row))), nextCursor }
+    return { items: await toSummaries(db, rows), nextCursor }
   })
   implement(app, 'getCertificate', async ({ params }) => readCertificateDetail(db, params.id, now()))
   implement(app, 'createCertificate', async ({ body, who }) => {

@@ -1,6 +1,6 @@
 import { CertloopError, newId, type BotId, type CertificateId, type CertificateStatus, type CertificateVersion, type InstallationState, type KeyCustody, type KeyId, type Management, type OrderId, type ServedCertificate, type VersionId, type InstallationId } from '@certloop/contract'
 import { sql, type Selectable } from 'kysely'
-import { fromJson, iso, toJson } from '../database/columns.ts'
+import { contains, fromJson, iso, toJson } from '../database/columns.ts'
 import type { Db, Tx } from '../database/database.ts'
 
 /** An identity under care. `status`, `statusReason`, `problem`, `notAfter` and `nextRenewalAt` are derived; see certificate-status.ts. */
@@ -64,8 +64,8 @@ export type CertificateRow = Selectable<CertificateTable>
 export type VersionRow = Selectable<VersionTable>
 export type InstallationRow = Selectable<InstallationTable>
 
-export async function insertCertificate(tx: Tx, certificate: { name: string; names: readonly string[]; management: Management; status: CertificateStatus }, now: Date): Promise<CertificateId> {
-  const id = newId('crt', now)
+export async function insertCertificate(tx: Tx, certificate: { id?: CertificateId; name: string; names: readonly string[]; management: Management; status: CertificateStatus }, now: Date): Promise<CertificateId> {
+  const id = certificate.id ?? newId('crt', now)
   const { name, names, management, status } = certificate
   await tx.insertInto('certificate').values({
     id, name, names: toJson(names), searchText: [name, ...names].join(' ').toLowerCase(), management, status, statusReason: '', problem: null, currentVersionId: null, notAfter: null, nextRenewalAt: null, createdAt: iso(now), updatedAt: iso(now),
@@ -75,6 +75,14 @@ export async function insertCertificate(tx: Tx, certificate: { name: string; nam
 
 export async function findCertificate(db: Db | Tx, id: CertificateId): Promise<CertificateRow | undefined> {
   return db.selectFrom('certificate').selectAll().where('id', '=', id).executeTakeFirst()
+}
+
+/**
+ * The row, held until the end of the transaction: two changes to what one certificate's status follows from would
+ * otherwise each miss the other's.
+ */
+export async function lockCertificate(tx: Tx, id: CertificateId): Promise<CertificateRow | undefined> {
+  return tx.updateTable('certificate').set((eb) => ({ updatedAt: eb.ref('updatedAt') })).where('id', '=', id).returningAll().executeTakeFirst()
 }
 
 /** @throws CertloopError NOT_FOUND */
@@ -104,13 +112,13 @@ const never = '9999'
 export async function listCertificates(db: Db, q: CertificateQuery): Promise<{ rows: CertificateRow[]; nextCursor: string | null }> {
   const [column, direction] = sorts[q.sort ?? 'name']
   let query = db.selectFrom('certificate').selectAll()
-  if (q.search) query = query.where('searchText', 'like', `%${q.search.toLowerCase().replaceAll(/[%_\\]/g, (c) => `\\${c}`)}%`)
+  if (q.search) query = query.where(contains('searchText', q.search.toLowerCase()))
   if (q.status) query = query.where('status', '=', q.status)
   if (q.management) query = query.where('management', '=', q.management)
-  const value = sql<string>`coalesce(${sql.ref(column)}, ${sql.lit(never)})`
+  // As in the index, so that a page costs the same at any depth.
+  const value = column === 'notAfter' ? sql<string>`coalesce("notAfter", ${sql.lit(never)})` : sql<string>`${sql.ref(column)}`
   const after = readCursor(q.cursor)
-  const op = direction === 'asc' ? '>' : '<'
-  if (after) query = query.where((eb) => eb.or([eb(value, op, after.value), eb.and([eb(value, '=', after.value), eb('id', op, after.id)])]))
+  if (after) query = query.where(sql<boolean>`(${value}, "id") ${direction === 'asc' ? sql`>` : sql`<`} (${after.value}, ${after.id})`)
   const rows = await query.orderBy(value, direction).orderBy('id', direction).limit(q.limit + 1).execute()
   const page = rows.slice(0, q.limit)
   const last = page.at(-1)
@@ -136,9 +144,16 @@ export async function deleteCertificate(tx: Tx, id: CertificateId): Promise<void
 export type NewVersion = Omit<VersionTable, 'id' | 'names' | 'chainPem' | 'createdAt'> & { names: readonly string[]; chainPem: readonly string[] }
 
 export async function insertVersion(tx: Tx, version: NewVersion, now: Date): Promise<VersionId> {
-  const id = newId('ver', now)
-  await tx.insertInto('certificateVersion').values({ ...version, id, names: toJson(version.names), chainPem: toJson(version.chainPem), createdAt: iso(now) }).execute()
+  const id = await insertVersionOnce(tx, version, now)
+  if (!id) throw new CertloopError('CONFLICT', `The certificate ${version.fingerprint} is known already.`, { fingerprint: version.fingerprint })
   return id
+}
+/** Undefined when the fingerprint is known, also from a transaction that has just committed. */
+export async function insertVersionOnce(tx: Tx, version: NewVersion, now: Date): Promise<VersionId | undefined> {
+  const id = newId('ver', now)
+  const { numInsertedOrUpdatedRows } = await tx.insertInto('certificateVersion').values({ ...version, id, names: toJson(version.names), chainPem: toJson(version.chainPem), createdAt: iso(now) })
+    .onConflict((c) => c.column('fingerprint').doNothing()).executeTakeFirst()
+  return numInsertedOrUpdatedRows ? id : undefined
 }
 export async function findVersion(db: Db | Tx, id: VersionId): Promise<VersionRow | undefined> {
   return db.selectFrom('certificateVersion').selectAll().where('id', '=', id).executeTakeFirst()
@@ -146,9 +161,29 @@ export async function findVersion(db: Db | Tx, id: VersionId): Promise<VersionRo
 export async function versionByFingerprint(db: Db | Tx, fingerprint: string): Promise<VersionRow | undefined> {
   return db.selectFrom('certificateVersion').selectAll().where('fingerprint', '=', fingerprint).executeTakeFirst()
 }
-/** Newest first. */
+/** Newest first. A certificate of long standing has many: those before the newest hundred are not given. */
 export async function versionsOf(db: Db | Tx, id: CertificateId): Promise<VersionRow[]> {
-  return db.selectFrom('certificateVersion').selectAll().where('certificateId', '=', id).orderBy('id', 'desc').execute()
+  return db.selectFrom('certificateVersion').selectAll().where('certificateId', '=', id).orderBy('id', 'desc').limit(mostVersions).execute()
+}
+const mostVersions = 100
+
+/** What decides about a version, without its PEM. */
+const decisive = ['id', 'certificateId', 'fingerprint', 'names', 'notBefore', 'notAfter', 'keyAlgorithm', 'keyBotId', 'keyId', 'orderId', 'source', 'createdAt'] as const
+export type VersionFacts = Pick<VersionRow, (typeof decisive)[number]>
+
+/**
+ * Newest first: the newest version of each kind, which is to say by key host, source and key algorithm. Enough to tell
+ * what belongs where, and no more however old the certificate is.
+ */
+export async function newestVersions(db: Db | Tx, id: CertificateId): Promise<VersionFacts[]> {
+  return db.selectFrom('certificateVersion').select(decisive)
+    .where('id', 'in', (eb) => eb.selectFrom('certificateVersion').select((of) => of.fn.max('id').as('id')).where('certificateId', '=', id).groupBy(['keyBotId', 'source', 'keyAlgorithm']))
+    .orderBy('id', 'desc').execute()
+}
+export async function versionFacts(db: Db | Tx, ids: readonly VersionId[]): Promise<Map<VersionId, Pick<VersionRow, 'id' | 'names' | 'issuer' | 'fingerprint' | 'notAfter'>>> {
+  if (ids.length === 0) return new Map()
+  const rows = await db.selectFrom('certificateVersion').select(['id', 'names', 'issuer', 'fingerprint', 'notAfter']).where('id', 'in', ids).execute()
+  return new Map(rows.map((row) => [row.id, row]))
 }
 export const toVersion = (row: VersionRow): CertificateVersion => {
   const { spkiDigest: _spki, keyId: _key, ...rest } = row
@@ -157,6 +192,11 @@ export const toVersion = (row: VersionRow): CertificateVersion => {
 
 export async function installationsOf(db: Db | Tx, id: CertificateId): Promise<InstallationRow[]> {
   return db.selectFrom('installation').selectAll().where('certificateId', '=', id).orderBy('id').execute()
+}
+export async function installationCounts(db: Db | Tx, ids: readonly CertificateId[]): Promise<Map<CertificateId, number>> {
+  if (ids.length === 0) return new Map()
+  const rows = await db.selectFrom('installation').select((eb) => ['certificateId', eb.fn.countAll<number>().as('count')]).where('certificateId', 'in', ids).groupBy('certificateId').execute()
+  return new Map(rows.map((row) => [row.certificateId, Number(row.count)]))
 }
 export async function installationsOn(db: Db | Tx, botId: BotId): Promise<InstallationRow[]> {
   return db.selectFrom('installation').selectAll().where('botId', '=', botId).orderBy('id').execute()

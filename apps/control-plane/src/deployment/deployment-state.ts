@@ -20,4 +20,5 @@ export function nextDeploymentState(state: DeploymentState, event: DeploymentEve
   const { from, to } = deploymentTransitions[event]
   return (from as readonly DeploymentState[]).includes(state) ? to : undefined
 }
-export const isOpenDeployment = (state: DeploymentState): boolean => state === 'planning' || state === 'planned' || state === 'pending' || state === 'deploying'
+export const openDeploymentStates = ['planning', 'planned', 'pending', 'deploying'] as const satisfies readonly DeploymentState[]
+export const isOpenDeployment = (state: DeploymentState): boolean => (openDeploymentStates as readonly DeploymentState[]).includes(state)

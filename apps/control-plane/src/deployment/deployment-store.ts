@@ -4,7 +4,7 @@ import { fromBit, fromJson, fromJsonOrNull, iso, toBit, toJson } from '../databa
 import { isUniqueViolation, type Db, type Tx } from '../database/database.ts'
 import { addEvent, announce } from '../event/event-store.ts'
 import type { Wakes } from '../task/task-kinds.ts'
-import { nextDeploymentState, type DeploymentEvent } from './deployment-state.ts'
+import { nextDeploymentState, openDeploymentStates, type DeploymentEvent } from './deployment-state.ts'
 
 export interface DeploymentTable {
   id: DeploymentId
@@ -102,12 +102,13 @@ export async function getDeployment(db: Db | Tx, id: DeploymentId): Promise<Depl
   if (!row) throw new CertloopError('NOT_FOUND', `There is no deployment ${id}.`, { deploymentId: id })
   return row
 }
-export async function deploymentsOfAction(db: Db | Tx, actionId: ActionId): Promise<DeploymentRow[]> {
-  return db.selectFrom('deployment').selectAll().where('actionId', '=', actionId).orderBy('id').execute()
+/** Without plans and logs, which are long. */
+export async function deploymentsOfAction(db: Db | Tx, actionId: ActionId): Promise<Pick<DeploymentRow, 'id' | 'state' | 'error'>[]> {
+  return db.selectFrom('deployment').select(['id', 'state', 'error']).where('actionId', '=', actionId).orderBy('id').execute()
 }
 /** Newest first. */
-export async function deploymentsOf(db: Db | Tx, certificateId: CertificateId): Promise<DeploymentRow[]> {
-  return db.selectFrom('deployment').selectAll().where('certificateId', '=', certificateId).orderBy('id', 'desc').limit(200).execute()
+export async function openDeploymentsOf(db: Db | Tx, certificateId: CertificateId): Promise<Pick<DeploymentRow, 'state' | 'reason' | 'nextAction'>[]> {
+  return db.selectFrom('deployment').select(['state', 'reason', 'nextAction']).where('certificateId', '=', certificateId).where('state', 'in', openDeploymentStates).orderBy('id', 'desc').execute()
 }
 
 const joined = (db: Db | Tx) => db.selectFrom('deployment as d')

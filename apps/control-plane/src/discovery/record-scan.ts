@@ -1,13 +1,15 @@
-import { type BotId, type CertificateId, type DetectedServer, type DetectedSlot, type HostScan } from '@certloop/contract'
-import { orderChain, readCertificates, type CertificateFacts } from '@certloop/pki'
+import { CertloopError, newId, type BotId, type CertificateId, type DetectedServer, type DetectedSlot, type HostScan } from '@certloop/contract'
+import type { CertificateFacts } from '@certloop/pki'
+import { serverTypes } from '@certloop/server-types'
 import { refreshCertificate } from '../certificate/certificate-refresh.ts'
-import { findVersion, insertCertificate, insertVersion, installationsOn, recordSighting, removeInstallation, updateInstallation, versionByFingerprint, versionsOf, type InstallationRow } from '../certificate/certificate-store.ts'
+import { findVersion, insertCertificate, insertVersionOnce, installationsOn, recordSighting, removeInstallation, updateInstallation, newestVersions, versionByFingerprint, type InstallationRow } from '../certificate/certificate-store.ts'
+import { iso, toJson } from '../database/columns.ts'
 import type { Tx } from '../database/database.ts'
 import { addEvent } from '../event/event-store.ts'
 import { versionColumns } from '../order/order-worker.ts'
-import { syncState, wantedVersion } from '../proof/inspection.ts'
+import { readInstalled, syncState, wantedVersion } from '../proof/inspection.ts'
 import { targetsOf } from '../provisioning/configuration-store.ts'
-import { manifestOf, placeKeyOf } from '../provisioning/place.ts'
+import { placeKeyOf } from '../provisioning/place.ts'
 import type { Wakes } from '../task/task-kinds.ts'
 
 interface Place { botId: BotId; serverType: string; placeKey: string; slot: DetectedSlot }
@@ -20,13 +22,15 @@ export async function recordScan(tx: Tx, wake: Wakes, botId: BotId, scan: HostSc
   const before = await installationsOn(tx, botId)
   const touched = new Set<CertificateId>()
   const seen = new Set<string>()
-  for (const server of scan.servers) {
-    const manifest = manifestOf(server.serverType)
-    for (const slot of server.slots) {
+  for (const { serverType, slots } of scan.servers) {
+    const manifest = serverTypes.find(serverType)?.manifest
+    if (!manifest) continue // a newer bot may know more server types; what it found stays in its scan
+    for (const slot of slots) {
       const placeKey = placeKeyOf(manifest, slot.fields)
-      seen.add(`${server.serverType} ${placeKey}`)
-      const known = before.find((i) => i.serverType === server.serverType && i.placeKey === placeKey)
-      const certificateId = await recordSlot(tx, { botId, serverType: server.serverType, placeKey, slot }, known, now)
+      if (seen.has(`${serverType} ${placeKey}`)) continue
+      seen.add(`${serverType} ${placeKey}`)
+      const known = before.find((i) => i.serverType === serverType && i.placeKey === placeKey)
+      const certificateId = await recordSlot(tx, { botId, serverType, placeKey, slot }, known, now)
       if (certificateId) touched.add(certificateId)
       if (known) touched.add(known.certificateId)
     }
@@ -35,7 +39,8 @@ export async function recordScan(tx: Tx, wake: Wakes, botId: BotId, scan: HostSc
     await recordGone(tx, gone, now)
     touched.add(gone.certificateId)
   }
-  for (const id of touched) await refreshCertificate(tx, wake, id, now)
+  // In one order everywhere, so that two scans do not wait for each other.
+  for (const id of [...touched].toSorted()) await refreshCertificate(tx, wake, id, now)
 }
 
 /** A place that is configured as a target stays and is missing; another one is no longer of interest. */
@@ -53,34 +58,53 @@ const wasRead = (servers: readonly DetectedServer[], i: InstallationRow) => !ser
 
 async function recordSlot(tx: Tx, place: Place, known: InstallationRow | undefined, now: Date): Promise<CertificateId | undefined> {
   const { botId, serverType, placeKey, slot } = place
-  const chain = slot.installedPem ? orderChain(readCertificates(slot.installedPem)) : []
+  const { chain, problem } = readInstalled(slot.installedPem)
   const [leaf] = chain
   if (!leaf) {
-    if (known) await updateInstallation(tx, known.id, { state: 'missing', fingerprint: null, versionId: null })
+    if (known) await recordUnreadable(tx, known, slot, problem, now)
     return known?.certificateId
   }
   const { certificateId, versionId } = await identify(tx, place, known, leaf, chain, now)
-  const wanted = wantedVersion(await versionsOf(tx, certificateId), { botId })
+  const wanted = wantedVersion(await newestVersions(tx, certificateId), { botId })
   const state = syncState(wanted?.fingerprint ?? null, leaf.fingerprint, slot.served)
   await recordSighting(tx, { certificateId, botId, serverType, placeKey, title: slot.title, fields: slot.fields, names: slot.names, versionId, fingerprint: leaf.fingerprint, state, served: slot.served }, now)
   return certificateId
 }
 
+/** Nothing, or nothing that can be read, is installed at a place that held a certificate. What is served counts as before. */
+async function recordUnreadable(tx: Tx, known: InstallationRow, slot: DetectedSlot, problem: CertloopError | undefined, now: Date): Promise<void> {
+  await updateInstallation(tx, known.id, { state: syncState(null, null, slot.served), fingerprint: null, versionId: null, served: toJson(slot.served), lastSeenAt: iso(now) })
+  if (problem && known.fingerprint !== null) await addEvent(tx, { kind: 'installation.unreadable', message: `${known.title} holds something that is no certificate.`, error: problem, requester: 'discovery', certificateId: known.certificateId, botId: known.botId }, now)
+}
+
 async function identify(tx: Tx, { botId }: Place, known: InstallationRow | undefined, leaf: CertificateFacts, chain: readonly CertificateFacts[], now: Date) {
   const version = await versionByFingerprint(tx, leaf.fingerprint)
   if (version) return { certificateId: version.certificateId, versionId: version.id }
-  const certificateId = known?.certificateId ?? await discover(tx, leaf, botId, now)
-  const versionId = await insertVersion(tx, { ...versionColumns(leaf), certificateId, custody: 'external', keyBotId: null, keyId: null, orderId: null, source: 'discovery', chainPem: chain.map((c) => c.pem) }, now)
-  if (known) {
-    const previous = known.versionId ? await findVersion(tx, known.versionId) : undefined
-    await addEvent(tx, { kind: 'certificate.changed-outside', message: `${known.title} holds a certificate that was not installed by Certloop${previous ? `, in place of ${previous.fingerprint.slice(0, 16)}…` : ''}.`, requester: 'discovery', certificateId, botId }, now)
+  const certificateId = known?.certificateId ?? newId('crt', now)
+  const versionId = await insertVersionOnce(tx, { ...versionColumns(leaf), certificateId, custody: 'external', keyBotId: null, keyId: null, orderId: null, source: 'discovery', chainPem: chain.map((c) => c.pem) }, now)
+  // Another host with the same certificate was recorded at this very moment.
+  if (!versionId) return identifyAgain(tx, leaf)
+  if (!known) {
+    await discover(tx, certificateId, leaf, botId, now)
+    return { certificateId, versionId }
   }
+  const previous = known.versionId ? await findVersion(tx, known.versionId) : undefined
+  await addEvent(tx, { kind: 'certificate.changed-outside', message: `${known.title} holds a certificate that was not installed by Certloop${previous ? `, in place of ${previous.fingerprint.slice(0, 16)}…` : ''}.`, requester: 'discovery', certificateId, botId }, now)
   return { certificateId, versionId }
 }
 
-async function discover(tx: Tx, leaf: CertificateFacts, botId: BotId, now: Date): Promise<CertificateId> {
-  const name = leaf.names[0] ?? leaf.commonName ?? leaf.subject
-  const id = await insertCertificate(tx, { name, names: leaf.names, management: 'monitored', status: 'discovered' }, now)
-  await addEvent(tx, { kind: 'certificate.discovered', message: `Found on a host: ${name}.`, requester: 'discovery', certificateId: id, botId }, now)
-  return id
+async function identifyAgain(tx: Tx, leaf: CertificateFacts) {
+  const version = await versionByFingerprint(tx, leaf.fingerprint)
+  if (!version) throw new CertloopError('CONFLICT', 'The certificate was recorded and deleted at the same moment.')
+  return { certificateId: version.certificateId, versionId: version.id }
 }
+
+async function discover(tx: Tx, id: CertificateId, leaf: CertificateFacts, botId: BotId, now: Date): Promise<void> {
+  const name = shortName(leaf.names[0] ?? leaf.commonName ?? leaf.subject)
+  await insertCertificate(tx, { id, name, names: leaf.names, management: 'monitored', status: 'discovered' }, now)
+  await addEvent(tx, { kind: 'certificate.discovered', message: `Found on a host: ${name}.`, requester: 'discovery', certificateId: id, botId }, now)
+}
+
+/** Names come from strangers' certificates: PostgreSQL takes no NUL, and an index takes no long text. */
+// oxlint-disable-next-line no-control-regex -- control characters are what is taken out
+const shortName = (name: string) => name.replaceAll(/[\u0000-\u001f\u007f]/g, ' ').slice(0, 255)

@@ -17,4 +17,5 @@ export function nextOrderState(state: OrderState, event: OrderEvent): OrderState
   const { from, to } = orderTransitions[event]
   return (from as readonly OrderState[]).includes(state) ? to : undefined
 }
-export const isOpenOrder = (state: OrderState): boolean => state === 'pending' || state === 'processing' || state === 'uncertain'
+export const openOrderStates = ['pending', 'processing', 'uncertain'] as const satisfies readonly OrderState[]
+export const isOpenOrder = (state: OrderState): boolean => (openOrderStates as readonly OrderState[]).includes(state)

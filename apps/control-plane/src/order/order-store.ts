@@ -4,7 +4,7 @@ import { fromJson, fromJsonOrNull, iso, toJson } from '../database/columns.ts'
 import type { Db, Tx } from '../database/database.ts'
 import { addEvent, announce } from '../event/event-store.ts'
 import type { Wakes } from '../task/task-kinds.ts'
-import { nextOrderState, type OrderEvent } from './order-state.ts'
+import { nextOrderState, openOrderStates, type OrderEvent } from './order-state.ts'
 
 export interface OrderTable {
   id: OrderId
@@ -90,12 +90,12 @@ export async function getOrder(db: Db | Tx, id: OrderId): Promise<OrderRow> {
   if (!row) throw new CertloopError('NOT_FOUND', `There is no order ${id}.`, { orderId: id })
   return row
 }
-export async function ordersOfAction(db: Db | Tx, actionId: ActionId): Promise<OrderRow[]> {
-  return db.selectFrom('certificateOrder').selectAll().where('actionId', '=', actionId).orderBy('id').execute()
+export async function ordersOfAction(db: Db | Tx, actionId: ActionId): Promise<Pick<OrderRow, 'id' | 'state' | 'error'>[]> {
+  return db.selectFrom('certificateOrder').select(['id', 'state', 'error']).where('actionId', '=', actionId).orderBy('id').execute()
 }
-/** Newest first. */
-export async function ordersOf(db: Db | Tx, certificateId: CertificateId): Promise<OrderRow[]> {
-  return db.selectFrom('certificateOrder').selectAll().where('certificateId', '=', certificateId).orderBy('id', 'desc').limit(50).execute()
+/** The newest order under way. */
+export async function openOrderOf(db: Db | Tx, certificateId: CertificateId): Promise<Pick<OrderRow, 'state' | 'reason' | 'nextAction'> | undefined> {
+  return db.selectFrom('certificateOrder').select(['state', 'reason', 'nextAction']).where('certificateId', '=', certificateId).where('state', 'in', openOrderStates).orderBy('id', 'desc').limit(1).executeTakeFirst()
 }
 
 export interface OrderQuery { search?: string | undefined; state?: OrderState | undefined; certificateId?: CertificateId | undefined; limit: number; cursor?: string | undefined }

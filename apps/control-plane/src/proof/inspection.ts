@@ -1,13 +1,13 @@
-import type { CertificateId, DeploymentId, InstallationState, ServedCertificate, TargetId, TargetInspection } from '@certloop/contract'
-import { readCertificates } from '@certloop/pki'
-import { recordSighting, versionByFingerprint, versionsOf, type VersionRow } from '../certificate/certificate-store.ts'
+import { CertloopError, type CertificateId, type DeploymentId, type InstallationState, type ServedCertificate, type TargetId, type TargetInspection } from '@certloop/contract'
+import { orderChain, readCertificates, type CertificateFacts } from '@certloop/pki'
+import { recordSighting, versionByFingerprint, newestVersions, type VersionFacts } from '../certificate/certificate-store.ts'
 import { fromJson } from '../database/columns.ts'
 import type { Tx } from '../database/database.ts'
 import { findTarget, type TargetRow } from '../provisioning/configuration-store.ts'
 import { insertProofs } from './proof-store.ts'
 
 /** The version that belongs onto a target: the newest one whose key that host has; otherwise the newest of all. */
-export function wantedVersion(versions: readonly VersionRow[], target: Pick<TargetRow, 'botId'>): VersionRow | undefined {
+export function wantedVersion(versions: readonly VersionFacts[], target: Pick<TargetRow, 'botId'>): VersionFacts | undefined {
   return versions.find((v) => v.source === 'order' && v.keyBotId === target.botId) ?? versions.find((v) => v.source === 'order') ?? versions[0]
 }
 
@@ -17,8 +17,20 @@ export function syncState(wanted: string | null, installed: string | null, serve
   return installed === wanted && served.length > 0 && served.every((s) => s.fingerprint === wanted) ? 'in-sync' : 'out-of-sync'
 }
 
-/** The first certificate of the file, as servers read it. */
-const leafOf = (pem: string | null) => (pem ? readCertificates(pem)[0] : undefined)
+/**
+ * The first certificate in a file, which is the one that servers serve, and the chain in order. Files of strangers may hold anything: what can't be read is no certificate, and
+ * must not stop the rest of what a bot has to tell.
+ */
+export function readInstalled(pem: string | null): { first?: CertificateFacts | undefined; chain: CertificateFacts[]; problem?: CertloopError } {
+  if (pem === null) return { chain: [] }
+  try {
+    const certificates = readCertificates(pem)
+    return { first: certificates[0], chain: orderChain(certificates) }
+  } catch (error) {
+    if (error instanceof CertloopError) return { chain: [], problem: error }
+    throw error
+  }
+}
 
 export interface InspectionOf { certificateId: CertificateId; targetId: TargetId; deploymentId: DeploymentId | null; inspection: TargetInspection }
 
@@ -27,8 +39,8 @@ export async function recordInspection(tx: Tx, { certificateId, targetId, deploy
   const target = await findTarget(tx, targetId)
   if (!target) return 'missing'
   const { botId, serverType, placeKey, title } = target
-  const leaf = leafOf(inspection.installedPem)
-  const wanted = wantedVersion(await versionsOf(tx, certificateId), target)
+  const leaf = readInstalled(inspection.installedPem).first
+  const wanted = wantedVersion(await newestVersions(tx, certificateId), target)
   const installed = leaf ? await versionByFingerprint(tx, leaf.fingerprint) : undefined
   const [expected, fingerprint] = [wanted?.fingerprint ?? null, leaf?.fingerprint ?? null]
   const state = syncState(expected, fingerprint, inspection.served)

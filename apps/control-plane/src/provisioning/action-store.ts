@@ -44,6 +44,12 @@ export async function changeAction(tx: Tx, wake: Wakes, action: ActionRow, to: A
   announce(wake, 'action', action.id, action.certificateId)
 }
 
+/** An action that could not be started, as evidence of the attempt. */
+export async function insertFailedAction(tx: Tx, wake: Wakes, a: Pick<ActionTable, 'certificateId' | 'kind' | 'requester' | 'versionId'>, error: CertloopError, now: Date): Promise<void> {
+  const action = await insertAction(tx, wake, { ...a, state: 'ordering' }, now)
+  await changeAction(tx, wake, action, 'failed', { reason: error.message, error: error.toWire() }, now)
+}
+
 export async function findAction(db: Db | Tx, id: ActionId): Promise<ActionRow | undefined> {
   return db.selectFrom('action').selectAll().where('id', '=', id).executeTakeFirst()
 }

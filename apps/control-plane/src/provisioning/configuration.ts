@@ -5,7 +5,7 @@ import type { AuthorityOf } from '../authority/authority.ts'
 import { findAuthority } from '../authority/authority-store.ts'
 import { findBot } from '../bot/bot-store.ts'
 import { refreshCertificate } from '../certificate/certificate-refresh.ts'
-import { getCertificate, updateCertificate, versionsOf } from '../certificate/certificate-store.ts'
+import { getCertificate, lockCertificate, newestVersions, updateCertificate } from '../certificate/certificate-store.ts'
 import { fromJson } from '../database/columns.ts'
 import type { Tx } from '../database/database.ts'
 import { addEvent } from '../event/event-store.ts'
@@ -51,14 +51,18 @@ async function readTargets(tx: Tx, id: CertificateId, input: ConfigurationInput,
 }
 
 async function readCsrSettings(tx: Tx, id: CertificateId, { csr, complete }: ConfigurationInput, problems: string[]): Promise<ConfigurationInput['csr']> {
-  const known = fromJson<string[]>((await versionsOf(tx, id))[0]?.names ?? (await getCertificate(tx, id)).names)
+  const known = fromJson<string[]>((await newestVersions(tx, id))[0]?.names ?? (await getCertificate(tx, id)).names)
   const names = csr.names.length > 0 ? checkNames(csr.names) : []
   const effective = names.length > 0 ? names : known
   if (complete && effective.length === 0) problems.push('body.csr/names: at least one name is needed')
   const commonName = csr.commonName?.toLowerCase() ?? null
-  if (commonName !== null && !effective.includes(commonName)) problems.push('body.csr/commonName: must be one of the names')
-  if (commonName !== null && commonName.length > 64) problems.push('body.csr/commonName: has more than the 64 characters a common name can have; leave it empty')
+  if (commonName !== null) problems.push(...commonNameProblems(commonName, effective))
   return { ...csr, names, commonName }
+}
+
+function commonNameProblems(commonName: string, names: readonly string[]): string[] {
+  if (!names.includes(commonName)) return ['body.csr/commonName: must be one of the names']
+  return commonName.length > 64 ? ['body.csr/commonName: has more than the 64 characters a common name can have; leave it empty'] : []
 }
 
 async function checkAuthority(tx: Tx, authorityOf: AuthorityOf, { authorityId, complete, csr }: ConfigurationInput, problems: string[]): Promise<void> {
@@ -81,6 +85,7 @@ async function checkAuthority(tx: Tx, authorityOf: AuthorityOf, { authorityId, c
 export async function configure(tx: Tx, wake: Wakes, deps: ConfigurationDeps, id: CertificateId, input: ConfigurationInput, requester: string): Promise<void> {
   const now = deps.now()
   await getCertificate(tx, id)
+  await lockCertificate(tx, id)
   const running = await openAction(tx, id)
   if (running) throw new CertloopError('ACTION_NOT_POSSIBLE', `"${running.kind}" is running on this certificate; wait for its end before changing the configuration.`)
   const problems: string[] = []

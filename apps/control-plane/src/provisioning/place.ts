@@ -23,7 +23,7 @@ export function placeTitle(manifest: ServerTypeManifest, fields: Record<string, 
 
 type FieldError = ReturnType<typeof Errors>[number]
 
-const kindOf = (manifest: ServerTypeManifest, name: string) => (manifest.fields.properties[name] as { 'x-field'?: FieldNotes } | undefined)?.['x-field']?.kind
+const kindOf = (manifest: ServerTypeManifest, name: string) => (manifest.fields.properties as Record<string, { 'x-field'?: FieldNotes } | undefined>)[name]?.['x-field']?.kind
 
 function fieldLines(manifest: ServerTypeManifest, { keyword, instancePath, message, params, schemaPath }: FieldError, prefix: string): string[] {
   const { requiredProperties, additionalProperties } = params as { requiredProperties?: string[]; additionalProperties?: string[] }

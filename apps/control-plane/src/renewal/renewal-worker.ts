@@ -1,8 +1,10 @@
 import type { CertificateId } from '@certloop/contract'
 import { refreshCertificate } from '../certificate/certificate-refresh.ts'
+import { findCertificate } from '../certificate/certificate-store.ts'
 import type { Database } from '../database/database.ts'
 import { addEvent } from '../event/event-store.ts'
 import { whyNot } from '../provisioning/action-rules.ts'
+import { insertFailedAction, openAction } from '../provisioning/action-store.ts'
 import { actionFacts, startAction } from '../provisioning/actions.ts'
 import type { PlaneTaskKind } from '../task/task-kinds.ts'
 
@@ -28,9 +30,11 @@ export function renewKind({ now }: RenewalDeps): PlaneTaskKind {
       }
       await startAction(tx, wake, { certificateId: id, kind: due.kind, requester: 'schedule' }, now())
     },
+    /** It could not even be started: a failed attempt like any other, so the next check counts and not this very moment. */
     async failed(tx, wake, task, error) {
       const id = task.subject as CertificateId
-      await addEvent(tx, { kind: 'renewal.failed', message: error.message, error, requester: 'schedule', certificateId: id }, now())
+      if (!await findCertificate(tx, id)) return
+      if (!await openAction(tx, id)) await insertFailedAction(tx, wake, { certificateId: id, kind: 'rotate', requester: 'schedule', versionId: null }, error, now())
       await refreshCertificate(tx, wake, id, now())
     },
   }

@@ -131,10 +131,16 @@ export async function extendDeadline(tx: Tx, taskId: TaskId, deadline: Date): Pr
   await tx.updateTable('task').set({ deadline: iso(deadline) }).where('id', '=', taskId).execute()
 }
 
-/** Takes back work that nobody has begun. @returns how many */
+/** Takes back work that nobody has ever begun: what was leased once may have left something behind. @returns how many */
 export async function cancelReadyTasks(tx: Tx, subject: string): Promise<number> {
-  const { numDeletedRows } = await tx.deleteFrom('task').where('subject', '=', subject).where('state', '=', 'ready').executeTakeFirst()
+  const { numDeletedRows } = await tx.deleteFrom('task').where('subject', '=', subject).where('state', '=', 'ready').where('attempts', '=', 0).executeTakeFirst()
   return Number(numDeletedRows)
+}
+
+/** Ends whatever an executor still had to do, because it will not come back. Results that come all the same are refused. @returns the tasks */
+export async function endTasksOf(tx: Tx, executor: Executor, error: WireError, now: Date): Promise<Task[]> {
+  return tx.updateTable('task').set((eb) => ({ state: 'failed' as const, ...heldBy, fence: eb('fence', '+', 1), error: toJson(error), updatedAt: iso(now) }))
+    .where('executor', '=', executor).where('state', 'in', ['ready', 'leased']).returningAll().execute()
 }
 
 export async function findTask(db: Db | Tx, id: TaskId): Promise<Task | undefined> {
@@ -146,9 +152,9 @@ export async function openTaskCount(tx: Tx, subject: string, kind: string): Prom
   return Number(count)
 }
 
-/** When the next waiting task of this executor is due; undefined when none waits. */
-export async function nextDue(db: Db, executor: Executor): Promise<Date | undefined> {
-  const row = await db.selectFrom('task').select((eb) => eb.fn.min('notBefore').as('at')).where('executor', '=', executor).where('state', '=', 'ready').executeTakeFirst()
+/** When the next task that waits for its time falls due; undefined when none does. What is due already is not for waiting. */
+export async function nextDue(db: Db, executor: Executor, now: Date): Promise<Date | undefined> {
+  const row = await db.selectFrom('task').select((eb) => eb.fn.min('notBefore').as('at')).where('executor', '=', executor).where('state', '=', 'ready').where('notBefore', '>', iso(now)).executeTakeFirst()
   return row?.at ? new Date(row.at) : undefined
 }
 

@@ -35,12 +35,12 @@ export function startWorker(deps: WorkerDeps): Worker {
   const poke = () => { pending = true; signal() }
   const unlisten = database.wake.listen((topic) => { if (topic === taskTopic('control-plane')) poke() })
 
-  const wait = async () => {
-    const due = await nextDue(database.db, 'control-plane')
-    const ms = Math.max(0, Math.min(lookAgainMs, due ? due.getTime() - now().getTime() : lookAgainMs))
+  const wait = async (since: Date) => {
+    const due = await nextDue(database.db, 'control-plane', since)
+    const ms = Math.max(5, Math.min(lookAgainMs, due ? due.getTime() - now().getTime() : lookAgainMs))
     if (pending || stopped) return
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, Math.max(ms, 5))
+      const timer = setTimeout(resolve, ms)
       signal = () => { clearTimeout(timer); resolve() }
     })
   }
@@ -50,13 +50,14 @@ export function startWorker(deps: WorkerDeps): Worker {
     if (database.kind === 'sqlite') await database.transaction((tx) => releaseLeases(tx, 'control-plane', owner, now()))
     while (!stopped) {
       pending = false
+      const at = now()
       try {
-        const tasks = running.size >= concurrency ? [] : await leaseTasks(database, 'control-plane', { owner, max: concurrency - running.size, seconds: leaseSeconds }, now())
+        const tasks = running.size >= concurrency ? [] : await leaseTasks(database, 'control-plane', { owner, max: concurrency - running.size, seconds: leaseSeconds }, at)
         for (const task of tasks) {
           const work = runTask(deps, task).finally(() => { running.delete(work); poke() })
           running.add(work)
         }
-        if (tasks.length === 0) await wait()
+        if (tasks.length === 0) await wait(at)
       } catch (error) {
         deps.log('error', 'the worker could not read its tasks', { error })
         await new Promise((resolve) => setTimeout(resolve, 1000))

@@ -18,7 +18,13 @@ const waitAgainSeconds = 3600
 export async function watch(deps: WatchdogDeps): Promise<number> {
   const { database, now } = deps
   let ended = 0
-  for (const task of await overdueTasks(database.db, now())) if (await endOverdue(deps, task)) ended++
+  for (const task of await overdueTasks(database.db, now())) {
+    try {
+      if (await endOverdue(deps, task)) ended++
+    } catch (error) {
+      deps.log('error', 'an overdue task could not be ended; it is tried again', { task: task.id, kind: task.kind, error })
+    }
+  }
   await pruneTasks(database.db, new Date(now().getTime() - keepEndedDays * 86_400_000))
   return ended
 }

@@ -2,10 +2,12 @@ import type { Migration } from 'kysely/migration'
 import * as core from './0001-core.ts'
 import * as secretsAndLocalCa from './0002-secrets-and-local-ca.ts'
 import * as access from './0003-access.ts'
+import * as lists from './0004-lists.ts'
 
 /** In order. Written once for both databases; a released one is never changed. */
 export const migrations: Record<string, Migration> = {
   '0001-core': core,
   '0002-secrets-and-local-ca': secretsAndLocalCa,
   '0003-access': access,
+  '0004-lists': lists,
 }
