@@ -9,12 +9,12 @@ import { readSettings, settingsHelp, wantsHelp, type Settings } from './settings
 
 const webFolder = fileURLToPath(new URL('../../web/dist', import.meta.url))
 
-function greet(plane: ControlPlane, settings: Settings, dataFolder: string, bot: boolean): string {
+function greet(plane: ControlPlane, settings: Settings, dataFolder: string, bot: OwnBot | undefined): string {
   const first = plane.firstAdministrator
   const lines = [
     `Certloop runs at ${plane.url}`,
     `  bots reach it at ${plane.publicUrl}; ${settings.databaseUrl ? 'the database is PostgreSQL' : `everything is kept in ${dataFolder}`}`,
-    ...(bot ? ['  the bot of this machine has joined and scans it now'] : ['  no bot runs on this machine (--no-bot)']),
+    bot ? (bot.isNew ? '  the bot of this machine has joined and scans it now' : '  the bot of this machine works') : settings.bot ? '  the bot of this machine could not be started; the log says why' : '  no bot runs on this machine (--no-bot)',
     '',
     ...(first ? [`First administrator: ${first.name}`, `One-time password:   ${first.password}   (shown this once; you choose your own at the first sign-in)`, ''] : []),
     'What to do next:',
@@ -49,7 +49,8 @@ async function main(argv: readonly string[]): Promise<void> {
   }
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => { stop().catch((error: unknown) => { logger.fatal({ err: error }, 'could not stop cleanly'); process.exit(1) }) })
   if (settings.bot) ownBot = await startOwnBot(plane, join(dataFolder, 'bot'), logger).catch((error: unknown) => { logger.error({ err: error }, 'the bot of this machine could not be started'); return undefined })
-  if (!asked) process.stdout.write(greet(plane, settings, dataFolder, ownBot !== undefined))
+  if (asked) await ownBot?.stop()
+  else process.stdout.write(greet(plane, settings, dataFolder, ownBot))
 }
 
 main(process.argv.slice(2)).catch((thrown: unknown) => {

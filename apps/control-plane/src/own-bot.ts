@@ -13,7 +13,11 @@ const restartMs = 2_000
 const stopMs = 60_000
 
 /** The bot of this machine as a process of its own. The control plane only knows its program, not its code. */
-export interface OwnBot { stop(): Promise<void> }
+export interface OwnBot {
+  /** True when it joined at this start. */
+  isNew: boolean
+  stop(): Promise<void>
+}
 
 function run(args: string[], logger: Logger, input?: string): ChildProcess {
   const child = spawn(process.execPath, [botMain, ...args], { stdio: [input === undefined ? 'ignore' : 'pipe', 'ignore', 'pipe'] })
@@ -22,20 +26,22 @@ function run(args: string[], logger: Logger, input?: string): ChildProcess {
   return child
 }
 
-async function joinOnce(plane: ControlPlane, folder: string, logger: Logger): Promise<void> {
+/** @returns false when it had joined before */
+async function joinOnce(plane: ControlPlane, folder: string, logger: Logger): Promise<boolean> {
   try {
     await access(`${folder}/identity.json`)
-    return
+    return false
   } catch { /* not joined yet */ }
   const made = await announceBot(plane.joinDeps, { name: hostname(), requester: 'first start' })
   const child = run(['join', '-', '--data', folder], logger, made.joinToken)
   const [code] = await once(child, 'exit') as [number | null]
   if (code !== 0) throw new Error(`the bot of this machine could not join (exit code ${code})`)
+  return true
 }
 
 /** Joins the bot of this machine at the first start, then keeps it running. A second start finds it joined. */
 export async function startOwnBot(plane: ControlPlane, folder: string, logger: Logger): Promise<OwnBot> {
-  await joinOnce(plane, folder, logger)
+  const isNew = await joinOnce(plane, folder, logger)
   let stopped = false
   let timer: NodeJS.Timeout | undefined
   let child: ChildProcess | undefined
@@ -53,6 +59,7 @@ export async function startOwnBot(plane: ControlPlane, folder: string, logger: L
   }
   start()
   return {
+    isNew,
     async stop() {
       stopped = true
       clearTimeout(timer)
