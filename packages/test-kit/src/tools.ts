@@ -1,9 +1,11 @@
 import { accessSync, constants, globSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 
-/** Programs of the system that tests use: where else to look, the Debian package, and what is left out without it. */
+/** Programs and modules of the system that tests use: where else to look, the Debian package, and what is left out without it. */
 export const tools = {
   nginx: { package: 'nginx-light', elsewhere: [], without: 'tests against a real nginx' },
+  'ngx_stream_module.so': { package: 'libnginx-mod-stream', elsewhere: ['/usr/lib/nginx/modules/ngx_stream_module.so'], without: 'tests of nginx as a TCP proxy' },
+  'ngx_mail_module.so': { package: 'libnginx-mod-mail', elsewhere: ['/usr/lib/nginx/modules/ngx_mail_module.so'], without: 'tests of nginx as a mail proxy' },
   postgres: { package: 'postgresql', elsewhere: ['/usr/lib/postgresql/*/bin/postgres'], without: 'database tests on PostgreSQL' },
   chromium: { package: 'chromium', elsewhere: ['/usr/bin/google-chrome'], without: 'tests of the pages in a browser' },
   chattr: { package: 'e2fsprogs', elsewhere: [], without: 'tests with immutable files' },
@@ -12,9 +14,9 @@ export const tools = {
 } as const satisfies Record<string, { package: string; elsewhere: readonly string[]; without: string }>
 export type Tool = keyof typeof tools
 
-function isExecutable(path: string): boolean {
+function isUsable(path: string): boolean {
   try {
-    accessSync(path, constants.X_OK)
+    accessSync(path, path.endsWith('.so') ? constants.R_OK : constants.X_OK)
     return true
   } catch {
     return false // not there or not ours to run: the next place is tried
@@ -25,7 +27,7 @@ function isExecutable(path: string): boolean {
 export function findTool(tool: Tool): string | undefined {
   const folders = [...(process.env['PATH'] ?? '').split(delimiter).filter(Boolean), '/usr/sbin', '/sbin', '/usr/bin', '/usr/local/bin', '/usr/local/sbin']
   const hidden = tools[tool].elsewhere.flatMap((pattern) => globSync(pattern).toSorted().reverse())
-  return [...folders.map((folder) => join(folder, tool)), ...hidden].find(isExecutable)
+  return [...folders.map((folder) => join(folder, tool)), ...hidden].find(isUsable)
 }
 
 /** @throws Error that names the package when the program is not installed */

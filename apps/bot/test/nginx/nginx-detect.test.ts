@@ -1,4 +1,4 @@
-import { leftOut, type NginxPlace, nginxTempPaths, selfSignedPair, startNginx, tempFolder, writePair } from '@certloop/test-kit'
+import { leftOut, type NginxPlace, nginxTempPaths, requireTool, selfSignedPair, startNginx, tempFolder, writePair } from '@certloop/test-kit'
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { appendFile, mkdir, readFile, writeFile } from 'node:fs/promises'
@@ -124,9 +124,8 @@ test('a path with a variable is told, and the rest is there', options, async (t)
   assert.match(server.problem.message, /nginx\.conf, line \d+: ssl_certificate .*variable/)
 })
 
-test('stream and mail servers', options, async (t) => {
-  const modules = ['ngx_stream_module', 'ngx_mail_module'].map((name) => `/usr/lib/nginx/modules/${name}.so`)
-  if (!modules.every((file) => existsSync(file))) return t.skip('the stream and mail modules of nginx are not installed (Debian packages libnginx-mod-stream, libnginx-mod-mail)')
+test('stream and mail servers', { ...options, skip: options.skip || leftOut('ngx_stream_module.so') || leftOut('ngx_mail_module.so') }, async (t) => {
+  const modules = [requireTool('ngx_stream_module.so'), requireTool('ngx_mail_module.so')]
   const { stream, mail } = await pairs(t, 'stream', 'mail')
   const prefix = await tempFolder(t, 'nginx')
   await mkdir(join(prefix, 'temp'))
