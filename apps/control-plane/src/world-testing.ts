@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import type { TestContext } from 'node:test'
 import { newId, sealPlan, type ActionKind, type BotId, type BotTask, type BotTaskKind, type CertificateDetail, type CertificateId, type ConfigurationInput, type DeployResult, type DetectedSlot, type HostScan, type KeyId, type ServedCertificate, type TargetInspection, type WireError } from '@certloop/contract'
-import { createCsr, generateKey, readCertificates } from '@certloop/pki'
+import { createCsr, generateKey } from '@certloop/pki'
 import { tempFolder } from '@certloop/test-kit'
 import { ensureBuiltInAuthority, listAuthorities } from './authority/authority-store.ts'
 import { insertBot, updateBot } from './bot/bot-store.ts'
@@ -13,6 +13,7 @@ import { makeParts } from './control-plane.ts'
 import type { Database } from './database/database.ts'
 import { testClock } from './http/http-testing.ts'
 import { createLocalCa } from './local-ca/local-ca.ts'
+import { readInstalled } from './proof/inspection.ts'
 import { startAction } from './provisioning/actions.ts'
 import { findAction } from './provisioning/action-store.ts'
 import { configure } from './provisioning/configuration.ts'
@@ -24,7 +25,7 @@ import { runTask } from './task/task-worker.ts'
 export const host = { hostName: 'host', os: 'Linux', osVersion: '6', arch: 'x64', addresses: [] }
 /** Fields of a place on a host. */
 export const place = (name: string) => ({ configurationPath: '/etc/nginx/nginx.conf', certificatePath: `/etc/ssl/${name}.crt`, keyPath: `/etc/ssl/${name}.key` })
-const fingerprintOf = (pem: string) => readCertificates(pem)[0]?.fingerprint ?? null
+const fingerprintOf = (pem: string) => readInstalled(pem).first?.fingerprint ?? null
 
 /** A host as its bot sees it: what is installed at each place. Makes real keys and requests, and can be told to fail. */
 export interface TestBot {

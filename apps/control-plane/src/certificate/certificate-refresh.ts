@@ -95,7 +95,7 @@ async function latestFailure(tx: Tx, actions: readonly ActionRow[]): Promise<Evi
 /** When an automatic renewal last ended badly; undefined when the newest one did not. */
 export function lastFailedRenewal(actions: readonly ActionRow[], since: Date): Date | undefined {
   const newest = actions.find((a) => a.requester === 'schedule')
-  return newest?.state === 'failed' && newest.endedAt && new Date(newest.endedAt) > since ? new Date(newest.endedAt) : undefined
+  return newest?.state === 'failed' && newest.endedAt && new Date(newest.endedAt) >= since ? new Date(newest.endedAt) : undefined
 }
 
 /** An automatic renewal that issued and could not be deployed everywhere: it is deployed again at each check. */
