@@ -77,7 +77,7 @@ testOnDatabases('while all places are taken, the worker asks the database rarely
   await eventually(async () => (await tasks(database)).every((task) => task.state === 'done'))
 })
 
-testOnDatabases('a handler that throws: tried again when that may help, otherwise ended with its reason', async (t, database) => {
+testOnDatabases('a handler that throws: tried again when that may help, otherwise ended with its reason', async (_t, database) => {
   const clock = testClock()
   const failed: string[] = []
   const run = async (thrown: unknown) => {
@@ -101,7 +101,7 @@ testOnDatabases('a handler that throws: tried again when that may help, otherwis
   assert.deepEqual(failed, ['a AUTHORITY_UNREACHABLE', 'b AUTHORITY_REJECTED'])
 })
 
-testOnDatabases('a result whose lease was lost changes nothing, and its commit does not run', async (t, database) => {
+testOnDatabases('a result whose lease was lost changes nothing, and its commit does not run', async (_t, database) => {
   const clock = testClock()
   await add(database, {}, clock.now())
   const [task] = await leaseTasks(database, 'control-plane', { owner: 'w', max: 5, seconds: 20 }, clock.now())
@@ -119,7 +119,7 @@ testOnDatabases('a result whose lease was lost changes nothing, and its commit d
   assert.deepEqual([now?.state, now?.leaseOwner], ['leased', 'other'])
 })
 
-testOnDatabases('the watchdog: says why, waits for a deployment that began, and one failing handler does not stop it', async (t, database) => {
+testOnDatabases('the watchdog: says why, waits for a deployment that began, and one failing handler does not stop it', async (_t, database) => {
   const clock = testClock()
   const said: string[] = []
   const botId = newId('bot', clock.now())

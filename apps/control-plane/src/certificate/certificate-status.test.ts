@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { certificateStatuses, type CertificateStatus } from '@certloop/contract'
+import { deriveStatus, nextStatusChange, type Evidence } from './certificate-status.ts'
+
+const now = new Date('2026-03-01T00:00:00Z')
+const inDays = (n: number) => new Date(now.getTime() + n * 86_400_000)
+const error = { code: 'RELOAD_FAILED' as const, message: 'nginx did not reload.', facts: {} }
+const place = { title: 'nginx: /a', state: 'in-sync' as const, notAfter: inDays(60) }
+const found = { fingerprint: 'a', notAfter: inDays(60), source: 'discovery' as const }
+const issued = { ...found, source: 'order' as const }
+/** Configured, issued, proven everywhere. */
+const well: Evidence = { management: 'managed', configuration: 'complete', targetCount: 1, renewalDaysBefore: 30, current: issued, openOrder: null, openDeployments: [], failure: null, installations: [place] }
+const work = (state: string) => ({ state, reason: 'Reason.', nextAction: 'Next.' }) as never
+
+const rows: [string, Partial<Evidence>, CertificateStatus, RegExp][] = [
+  ['found, nobody has configured it', { current: found, configuration: 'none', targetCount: 0, renewalDaysBefore: null }, 'discovered', /not configured/],
+  ['found, ending soon, nothing renews it', { current: { ...found, notAfter: inDays(20) }, installations: [{ ...place, notAfter: inDays(20) }], configuration: 'none', targetCount: 0, renewalDaysBefore: null }, 'expiring', /20 days.*nothing renews/],
+  ['found, a draft', { current: found, configuration: 'draft' }, 'configuration-pending', /draft/],
+  ['found and configured', { current: found }, 'configured', /60 days/],
+  ['taken under care by name alone', { current: null, configuration: 'none', targetCount: 0, installations: [] }, 'configuration-pending', /who issues/],
+  ['configured by name alone', { current: null, installations: [] }, 'configured', /Ready/],
+  ['an order runs', { openOrder: work('pending') }, 'order-pending', /^Reason\. Next\.$/],
+  ['issued, never deployed', { installations: [] }, 'issued', /Deploy it/],
+  ['issued, without a target', { targetCount: 0, installations: [] }, 'issued', /no deployment target/],
+  ['issued, another certificate is served', { installations: [{ ...place, state: 'out-of-sync' }] }, 'issued', /out-of-sync/],
+  ['a plan waits for approval', { openDeployments: [work('planned')] }, 'deployment-pending', /Reason/],
+  ['a bot is at work', { openDeployments: [work('planned'), work('deploying')] }, 'deploying', /Reason/],
+  ['proven everywhere', {}, 'deployed', /1 place/],
+  ['the deployment failed', { failure: { kind: 'deployment', state: 'failed', error }, installations: [{ ...place, state: 'out-of-sync' }] }, 'deployment-failed', /did not reload/],
+  ['the deployment was undone', { failure: { kind: 'deployment', state: 'rolled-back', error }, installations: [{ ...place, state: 'out-of-sync' }] }, 'rolled-back', /previous certificate/],
+  ['issued, ending soon, renewal failed so far', { current: { ...issued, notAfter: inDays(28) }, installations: [{ ...place, notAfter: inDays(28) }] }, 'expiring', /has not been renewed/],
+  ['issued, ending soon, renewal off', { renewalDaysBefore: null, current: { ...issued, notAfter: inDays(28) }, installations: [{ ...place, notAfter: inDays(28) }] }, 'expiring', /renewal is off/],
+  ['what is served has expired', { installations: [{ ...place, notAfter: inDays(-1) }] }, 'expired', /Deploy the newer version now/],
+  ['everything has expired', { current: { ...issued, notAfter: inDays(-1) }, installations: [{ ...place, notAfter: inDays(-1) }] }, 'expired', /Rotate it now/],
+]
+
+test('each status follows from what is known', () => {
+  for (const [name, evidence, status, reason] of rows) {
+    const derived = deriveStatus({ ...well, ...evidence }, now)
+    assert.equal(derived.status, status, name)
+    assert.match(derived.reason, reason, name)
+  }
+  const notYet: CertificateStatus[] = ['validation-pending', 'revoked', 'suspended']
+  assert.deepEqual(certificateStatuses.filter((s) => !rows.some(([, , status]) => status === s)), notYet, 'every status that can occur has a row')
+})
+
+test('the most urgent comes first', () => {
+  const expired = { installations: [{ ...place, notAfter: inDays(-1) }] }
+  const order = { openOrder: work('pending') }
+  const deploying = { openDeployments: [work('deploying')] }
+  const failed = { failure: { kind: 'deployment', state: 'failed', error } } as const
+  const wrong = { installations: [{ ...place, state: 'out-of-sync' as const }] }
+  const ladder: [Partial<Evidence>, CertificateStatus][] = [
+    [{ ...wrong, ...failed, ...deploying, ...order, ...expired }, 'expired'],
+    [{ ...wrong, ...failed, ...deploying, ...order }, 'order-pending'],
+    [{ ...wrong, ...failed, ...deploying }, 'deploying'],
+    [{ ...wrong, ...failed }, 'deployment-failed'],
+    [wrong, 'issued'],
+    [{}, 'deployed'],
+  ]
+  for (const [evidence, status] of ladder) assert.equal(deriveStatus({ ...well, ...evidence }, now).status, status)
+})
+
+test('a failed order is a problem beside the status; a failure that the hosts disprove is none', () => {
+  const failedOrder = deriveStatus({ ...well, failure: { kind: 'order', state: 'failed', error } }, now)
+  assert.deepEqual([failedOrder.status, failedOrder.problem], ['deployed', error])
+  const disproved = deriveStatus({ ...well, failure: { kind: 'deployment', state: 'failed', error } }, now)
+  assert.deepEqual([disproved.status, disproved.problem], ['deployed', null])
+  assert.equal(deriveStatus({ ...well, installations: [{ ...place, state: 'missing' }] }, now).problem?.code, 'PROOF_MISMATCH')
+  assert.equal(deriveStatus({ ...well, installations: [], failure: { kind: 'deployment', state: 'failed', error } }, now).status, 'deployment-failed', 'no place in sync disproves nothing')
+})
+
+test('the status is as derived just after each change that time alone makes', () => {
+  for (const renewalDaysBefore of [null, 1, 20, 30, 90]) {
+    const evidence = { ...well, renewalDaysBefore }
+    let at = now
+    let status = deriveStatus(evidence, at).status
+    for (let next = nextStatusChange(evidence, at); next; next = nextStatusChange(evidence, at)) {
+      for (const between of [0.25, 0.5, 0.75]) {
+        const middle: Date = new Date(at.getTime() + (next.getTime() - 2000 - at.getTime()) * between)
+        if (middle > at) assert.equal(deriveStatus(evidence, middle).status, status, `${renewalDaysBefore} ${middle.toISOString()}`)
+      }
+      at = next
+      status = deriveStatus(evidence, at).status
+    }
+    assert.equal(status, 'expired')
+  }
+})
