@@ -134,6 +134,9 @@ export class CertloopError extends Error {
   toWire(): WireError { return { code: this.code, message: this.message, facts: this.facts } }
 }
 
+/** A message that another sentence may follow. */
+export const asSentence = (text: string): string => (/[.!?…]$/.test(text.trimEnd()) ? text.trimEnd() : `${text.trimEnd()}.`)
+
 export interface WireError { code: ErrorCode; message: string; facts: ErrorFacts }
 
 /** Any thrown value as a CertloopError; what is not one of ours becomes INTERNAL with its message kept as cause. */

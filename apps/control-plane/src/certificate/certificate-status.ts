@@ -1,4 +1,4 @@
-import type { CertificateStatus, DeploymentState, ErrorCode, InstallationState, Management, OrderState, WireError } from '@certloop/contract'
+import { asSentence, type CertificateStatus, type DeploymentState, type ErrorCode, type InstallationState, type Management, type OrderState, type WireError } from '@certloop/contract'
 
 /** What is known of a certificate. The status follows from this and nothing else. */
 export interface Evidence {
@@ -56,7 +56,7 @@ function failedWork(e: Evidence, say: Say): DerivedStatus | undefined {
   // What a later look at the hosts showed counts more than how the deployment ended.
   if (failure?.kind !== 'deployment' || failure.state === 'cancelled' || allInSync(e)) return undefined
   const rolledBack = failure.state === 'rolled-back'
-  return say(rolledBack ? 'rolled-back' : 'deployment-failed', `${failure.error.message}${rolledBack ? ' The previous certificate is served again.' : ''}`)
+  return say(rolledBack ? 'rolled-back' : 'deployment-failed', `${asSentence(failure.error.message)}${rolledBack ? ' The previous certificate is served again.' : ''}`)
 }
 
 function settled(e: Evidence, now: Date, say: Say): DerivedStatus {

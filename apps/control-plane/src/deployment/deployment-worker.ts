@@ -1,4 +1,4 @@
-import { CertloopError, fromWire, type BotTaskPayload, type BotTaskResult, type DeployLogEntry, type DeployResult, type DeploymentId, type Plan } from '@certloop/contract'
+import { asSentence, CertloopError, fromWire, type BotTaskPayload, type BotTaskResult, type DeployLogEntry, type DeployResult, type DeploymentId, type Plan } from '@certloop/contract'
 import { refreshCertificate } from '../certificate/certificate-refresh.ts'
 import { findVersion } from '../certificate/certificate-store.ts'
 import { fromBit, fromJson } from '../database/columns.ts'
@@ -129,7 +129,7 @@ function endingOf(result: DeployResult): Parameters<typeof changeDeployment>[3] 
   const { outcome, error, touched } = result
   if (outcome === 'deployed') return { event: 'proven', message: 'Installed and proven to be served.' }
   const known = error ? fromWire(error) : new CertloopError('INTERNAL', 'The bot gave no reason.')
-  if (outcome === 'rolled-back') return { event: 'undone', message: `${known.message} The previous certificate is served again.`, error: known.toWire(), nextAction: known.spec.remedy }
-  return { event: 'failed', message: touched ? known.message : `${known.message} Nothing was touched.`, error: known.toWire(), nextAction: known.spec.remedy }
+  if (outcome === 'rolled-back') return { event: 'undone', message: `${asSentence(known.message)} The previous certificate is served again.`, error: known.toWire(), nextAction: known.spec.remedy }
+  return { event: 'failed', message: touched ? known.message : `${asSentence(known.message)} Nothing was touched.`, error: known.toWire(), nextAction: known.spec.remedy }
 }
 
