@@ -71,6 +71,7 @@ export const errorSpecs = {
   // Limits the host's administrator set
   PATH_NOT_ALLOWED: work('policy', 'after-change', 'bot.toml on the host does not let the bot write this path.', 'Add the folder to limits.write_paths in bot.toml, or choose another path.', 'bot.toml: [limits]'),
   COMMAND_NOT_ALLOWED: work('policy', 'after-change', 'bot.toml on the host does not let the bot run this command.', 'Add the program to limits.commands in bot.toml.', 'bot.toml: [limits]'),
+  PROGRAM_NOT_TRUSTED: work('policy', 'after-change', 'The bot does not run a program that it can not tell to be the one of the running server.', 'Leave the field for the program empty, or let it name the program of the running server.', 'Certificate, Configuration'),
   BOT_CONFIGURATION_INVALID: work('configuration', 'after-change', 'bot.toml can not be used.', 'Correct the named line.', 'bot.toml'),
 
   // Orders

@@ -2,6 +2,7 @@ import { type Account, CertloopError } from '@certloop/contract'
 import type { Host, HostProcess } from '@certloop/plugin-kit'
 import path from 'node:path'
 import { absolute } from './config-parser.ts'
+import { programNames, programOf } from './program.ts'
 
 /** A running nginx and how to speak to it. */
 export interface Instance {
@@ -23,7 +24,6 @@ export interface Instance {
   sudo: boolean
 }
 
-const programNames = /^(nginx|openresty|angie|tengine|freenginx)(-debug)?$/
 const titleMark = /^\w+: master process (?:v\S+ #\d+ \[)?/
 
 const baseName = (file: string) => file.slice(file.lastIndexOf('/') + 1)
@@ -71,25 +71,14 @@ export function parseBuild(text: string): Build {
   return { product, version, prefix, configurationPath: absolute(argument('conf-path') ?? 'conf/nginx.conf', prefix) }
 }
 
-const usualPrograms = ['/usr/sbin/nginx', '/usr/local/sbin/nginx', '/usr/local/nginx/sbin/nginx', '/usr/local/openresty/nginx/sbin/nginx', '/usr/sbin/angie', '/usr/bin/nginx']
-
-/** The program of a master. /proc tells it only to root and to the same user. */
-async function programOf(host: Host, master: HostProcess, named: string): Promise<string> {
-  if (master.executable !== '') return master.executable
-  for (const candidate of [...(path.posix.isAbsolute(named) ? [named] : []), ...usualPrograms.filter((usual) => baseName(usual) === master.name)]) {
-    if (await host.stat(candidate) !== undefined) return candidate
-  }
-  throw new CertloopError('SERVER_CONFIGURATION_UNREADABLE', `The program of process ${master.pid} (${master.name}) can not be found out: the bot runs as another user.`, { pid: master.pid })
-}
-
 /**
  * How a master is to be spoken to.
- * @param given what the fields of a target say, instead of what is found
- * @throws CertloopError SERVER_CONFIGURATION_UNREADABLE, COMMAND_NOT_ALLOWED, COMMAND_FAILED
+ * @param given what the fields of a target say
+ * @throws CertloopError PROGRAM_NOT_TRUSTED, SERVER_CONFIGURATION_UNREADABLE, COMMAND_NOT_ALLOWED, COMMAND_FAILED
  */
 export async function readInstance(host: Host, master: HostProcess, given: { program?: string | undefined; sudo?: boolean | undefined } = {}): Promise<Instance> {
   const start = startOptions(master)
-  const program = given.program ?? await programOf(host, master, start.program)
+  const program = await programOf(host, master, given.program, start.program)
   const runAs = master.uid === 0 ? {} : { runAs: { uid: master.uid, gid: master.gid } }
   const said = await host.run([program, '-V'], { timeoutSeconds: 30, ...runAs })
   const build = parseBuild(said.stderr + said.stdout)

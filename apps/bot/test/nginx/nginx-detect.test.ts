@@ -1,7 +1,7 @@
 import { leftOut, type NginxPlace, nginxTempPaths, requireTool, selfSignedPair, startNginx, tempFolder, writePair } from '@certloop/test-kit'
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
-import { appendFile, mkdir, readFile, writeFile } from 'node:fs/promises'
+import { appendFile, mkdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { seeded, seedOfRun } from '../engine/crash-harness.ts'
@@ -165,4 +165,27 @@ test('a stopped server and a place that is gone have their own codes', options, 
   await assert.rejects(driver.inspect(nginxContext({ commands: ['true'] }), fields), { code: 'COMMAND_NOT_ALLOWED', message: /sbin\/nginx/ })
   await nginx.stop()
   await assert.rejects(driver.inspect(nginxContext(), fields), { code: 'SERVER_NOT_RUNNING' })
+})
+
+test('no program is run but that of the running master', options, async (t) => {
+  const { one, folder } = await pairs(t, 'one')
+  const nginx = await startNginx(t, { servers: [one] })
+  const { fields } = await slotOf(nginx, 'one.crt')
+  const driver = await nginxDriver()
+  const [program, mark, link] = [join(folder, 'nginx'), join(folder, 'was-run'), join(folder, 'link')]
+  await writeFile(program, `#!/bin/sh\ntouch ${mark}\nexec ${nginx.program} "$@"\n`, { mode: 0o755 })
+  await symlink(nginx.program, link)
+  const seen = nginxContext()
+  // As for a bot that is not root.
+  const unseen = { ...seen, host: { ...seen.host, processes: async () => (await seen.host.processes()).map((entry) => ({ ...entry, executable: '' })) } }
+  for (const context of [seen, unseen]) {
+    for (const binaryPath of [program, '/bin/sh', join(folder, 'none')]) {
+      await assert.rejects(driver.inspect(context, { ...fields, binaryPath }), { code: 'PROGRAM_NOT_TRUSTED' }, binaryPath)
+    }
+    assert.equal(existsSync(mark), false, 'the program was run')
+    for (const binaryPath of [nginx.program, link]) assert.equal((await driver.inspect(context, { ...fields, binaryPath })).problem, null)
+  }
+  await assert.rejects(driver.inspect(unseen, { ...fields, binaryPath: program }), { message: /can be written by others|does not belong to root/ })
+  await assert.rejects(driver.inspect(seen, { ...fields, configurationPath: join(folder, 'other.conf') }), { code: 'SERVER_NOT_RUNNING' })
+  await assert.rejects(driver.inspect(seen, { ...fields, prefix: folder }), { code: 'SERVER_NOT_RUNNING' })
 })
