@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { CertloopError, newId } from '@certloop/contract'
+import { sql } from 'kysely'
 import { testOnDatabases } from '../database/database-testing.ts'
+import { wideReads } from '../database/plan-testing.ts'
 import type { Database } from '../database/database.ts'
 import { testClock } from '../http/http-testing.ts'
 import { addTask, cancelReadyTasks, endTasksOf, expireTask, failTask, findTask, finishTask, leaseTasks, nextDue, overdueTasks, pruneTasks, releaseLeases, removeTask, renewLease, returnTask, type NewTask, type Task } from './task-store.ts'
@@ -157,4 +159,29 @@ testOnDatabases('taking back, ending and forgetting', async (_t, database) => {
   q.clock.pass(1)
   await pruneTasks(database.db, q.now())
   assert.equal(await findTask(database.db, begun), undefined)
+})
+
+/** Tasks of a large inventory: nearly all wait for a day far off. */
+async function fillQueue({ db, kind }: Database): Promise<void> {
+  const rows = 20_000
+  const numbers = kind === 'sqlite' ? sql`(with recursive n(i) as (select 1 union all select i + 1 from n where i < ${rows}) select i from n)` : sql`(select i from generate_series(1, ${rows}::int) as i)`
+  const columns = sql.raw('"id", "executor", "kind", "subject", "payload", "state", "notBefore", "leaseUntil", "leaseOwner", "fence", "attempts", "maxAttempts", "deadline", "dedupe", "createdAt", "updatedAt"')
+  await sql`insert into "task" (${columns})
+    select 'tsk_' || i, 'control-plane', 'renew', 'crt_' || i, '{}', 'ready', '2027-01-01T00:00:00.000Z', null, null, 0, 0, 10, case when i % 2 = 0 then '2027-02-01T00:00:00.000Z' end, 'renew:' || i, '2026-01-01', '2026-01-01' from ${numbers} as numbers`.execute(db)
+  await sql`insert into "task" (${columns})
+    select 'tsk_leased_' || i, 'control-plane', 'renew', 'crt_' || i, '{}', 'leased', '2026-01-01T00:00:00.000Z', '2026-03-01T00:00:20.000Z', 'other', 1, 10, 10, null, null, '2026-01-01', '2026-01-01' from ${numbers} as numbers where i <= 10`.execute(db)
+  if (kind === 'postgresql') await sql`analyze`.execute(db) // as it does by itself; SQLite plans without figures
+}
+
+testOnDatabases('idle looks at a large inventory read no more than what is due', async (_t, database) => {
+  const q = makeQueue(database)
+  await fillQueue(database)
+  const looks: Record<string, (db: Database) => Promise<unknown>> = {
+    leaseTasks: (db) => leaseTasks(db, 'control-plane', { owner: 'me', max: 8, seconds: 20 }, q.now()),
+    'leaseTasks of a bot': (db) => leaseTasks(db, q.botId, { owner: 'me', max: 8, seconds: 20 }, q.now()),
+    nextDue: ({ db }) => nextDue(db, 'control-plane', q.now()),
+    overdueTasks: ({ db }) => overdueTasks(db, q.now()),
+    pruneTasks: ({ db }) => pruneTasks(db, q.now()),
+  }
+  for (const [name, look] of Object.entries(looks)) assert.deepEqual(await wideReads(database, look, { tooWide: /^SEARCH .*\((executor=\?|state=\?|executor=\? AND state=\?)\)$/, narrow: /^SCAN (ready|held|both|due)$/ }), [], name)
 })

@@ -3,6 +3,7 @@ import * as core from './0001-core.ts'
 import * as secretsAndLocalCa from './0002-secrets-and-local-ca.ts'
 import * as access from './0003-access.ts'
 import * as lists from './0004-lists.ts'
+import * as idleLooks from './0005-idle-looks.ts'
 
 /** In order. Written once for both databases; a released one is never changed. */
 export const migrations: Record<string, Migration> = {
@@ -10,4 +11,5 @@ export const migrations: Record<string, Migration> = {
   '0002-secrets-and-local-ca': secretsAndLocalCa,
   '0003-access': access,
   '0004-lists': lists,
+  '0005-idle-looks': idleLooks,
 }
