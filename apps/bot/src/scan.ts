@@ -9,12 +9,12 @@ export interface NamedDriver { id: string; driver: () => Promise<ServerTypeDrive
  */
 export async function scanHost({ host, probe }: DriverContext, drivers: readonly NamedDriver[], now: () => Date): Promise<HostScan> {
   const problems: WireError[] = []
-  const orElse = async <T>(what: string, instead: T, look: () => Promise<T>): Promise<T> => {
+  const orElse = async <T>(what: string, instead: T, look: () => Promise<T>, about: Record<string, string> = {}): Promise<T> => {
     try {
       return await look()
     } catch (thrown) {
       const { code, message, facts } = toCertloopError(thrown)
-      problems.push({ code, message: `${what}: ${message}`, facts })
+      problems.push({ code, message: `${what}: ${message}`, facts: { ...facts, ...about } })
       return instead
     }
   }
@@ -22,7 +22,7 @@ export async function scanHost({ host, probe }: DriverContext, drivers: readonly
     host.facts(),
     orElse<HostListener[]>('Listening sockets', [], () => host.listeners()),
     orElse<HostProcess[]>('Processes', [], () => host.processes()),
-    ...drivers.map(({ id, driver }) => orElse<DetectedServer[]>(`Servers of type ${id}`, [], async () => (await driver()).detect({ host, probe }))),
+    ...drivers.map(({ id, driver }) => orElse<DetectedServer[]>(`Servers of type ${id}`, [], async () => (await driver()).detect({ host, probe }), { serverType: id })),
   ])
   const names = new Map(processes.map((p) => [p.pid, p.name]))
   return {

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { hostname } from 'node:os'
 import { CertloopError, type BotTaskKind } from '@certloop/contract'
 import type { Logger } from 'pino'
 import { createAudit } from './audit/audit.ts'
@@ -46,6 +47,8 @@ export interface ControlPlaneOptions {
 export interface ControlPlane {
   /** For people on this machine. */
   url: string
+  /** For the bot of this machine. */
+  loopbackUrl: string
   /** For bots; goes into join tokens. */
   publicUrl: string
   /** Set when this start made the first administrator. */
@@ -55,6 +58,7 @@ export interface ControlPlane {
 }
 
 const tlsCheckMs = 3_600_000
+const isEverywhere = (host: string) => host === '0.0.0.0' || host === '::'
 
 /** Everything that works on the database, put together. */
 export function makeParts(now: () => Date, database: Database, localCa: LocalCa) {
@@ -101,7 +105,8 @@ async function open({ settings, dataFolder, now, crashPoint }: ControlPlaneOptio
 }
 
 const hostOfUrl = (host: string) => {
-  if (['0.0.0.0', '::'].includes(host)) return 'localhost'
+  // Bots on other hosts need a name that means this one.
+  if (isEverywhere(host)) return hostname().toLowerCase()
   return host.includes(':') ? `[${host}]` : host
 }
 
@@ -139,8 +144,8 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     stops.push(() => worker.stop())
     const watchdog = startWatchdog({ database, planeKinds: parts.planeKinds, botKinds: parts.botKinds, now, log })
     stops.push(() => watchdog.stop())
-    const localHost = ['0.0.0.0', '::', '127.0.0.1', '::1'].includes(settings.host) ? 'localhost' : settings.host
-    return { url: `http://${localHost}:${port}`, publicUrl: publicUrl(), firstAdministrator, joinDeps, stop }
+    const localHost = isEverywhere(settings.host) || ['127.0.0.1', '::1'].includes(settings.host) ? 'localhost' : hostOfUrl(settings.host)
+    return { url: `http://${localHost}:${port}`, loopbackUrl: `https://${localHost}:${port}`, publicUrl: publicUrl(), firstAdministrator, joinDeps, stop }
   } catch (error) {
     await stop()
     throw error

@@ -10,13 +10,11 @@ import { readSettings, settingsHelp, wantsHelp, type Settings } from './settings
 const webFolder = fileURLToPath(new URL('../../web/dist', import.meta.url))
 
 function greet(plane: ControlPlane, settings: Settings, dataFolder: string, bot: OwnBot | undefined): string {
-  const first = plane.firstAdministrator
   const lines = [
     `Certloop runs at ${plane.url}`,
     `  bots reach it at ${plane.publicUrl}; ${settings.databaseUrl ? 'the database is PostgreSQL' : `everything is kept in ${dataFolder}`}`,
     bot ? (bot.isNew ? '  the bot of this machine has joined and scans it now' : '  the bot of this machine works') : settings.bot ? '  the bot of this machine could not be started; the log says why' : '  no bot runs on this machine (--no-bot)',
     '',
-    ...(first ? [`First administrator: ${first.name}`, `One-time password:   ${first.password}   (shown this once; you choose your own at the first sign-in)`, ''] : []),
     'What to do next:',
     `  1. Open ${plane.url} and sign in.`,
     '  2. Look at Certificates: what was found running on this machine is listed there.',
@@ -25,6 +23,11 @@ function greet(plane: ControlPlane, settings: Settings, dataFolder: string, bot:
     '  Ctrl-C stops Certloop; the next start keeps everything.',
   ]
   return `${lines.join('\n')}\n`
+}
+
+/** Said as soon as it exists: whatever happens next, nobody is locked out. */
+function tellPassword({ firstAdministrator: first }: ControlPlane): void {
+  if (first) process.stdout.write(`First administrator: ${first.name}\nOne-time password:   ${first.password}   (shown this once; you choose your own at the first sign-in)\n\n`)
 }
 
 async function main(argv: readonly string[]): Promise<void> {
@@ -37,6 +40,7 @@ async function main(argv: readonly string[]): Promise<void> {
   const dataFolder = await prepareDataFolder(settings.data)
   const unlock = lockDataFolder(dataFolder)
   const plane = await startControlPlane({ settings, dataFolder, webFolder, version: await readVersion(), logger, now: () => new Date(), random: Math.random })
+  tellPassword(plane)
   let ownBot: OwnBot | undefined
   let asked = false
   const stop = async () => {

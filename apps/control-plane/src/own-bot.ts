@@ -20,7 +20,9 @@ export interface OwnBot {
 }
 
 function run(args: string[], logger: Logger, input?: string): ChildProcess {
-  const child = spawn(process.execPath, [botMain, ...args], { stdio: [input === undefined ? 'ignore' : 'pipe', 'ignore', 'pipe'] })
+  // The bot has no business with the secrets of the control plane.
+  const { CERTLOOP_MASTER_KEY: _key, DATABASE_URL: _url, ...env } = process.env
+  const child = spawn(process.execPath, [botMain, ...args], { env, stdio: [input === undefined ? 'ignore' : 'pipe', 'ignore', 'pipe'] })
   child.stderr?.setEncoding('utf8').on('data', (text: string) => { for (const line of text.split('\n')) if (line) logger[/"level":"(warn|error)"/.test(line) ? 'warn' : 'debug']({ bot: line }, 'own bot') })
   if (input !== undefined) child.stdin?.end(input)
   return child
@@ -32,7 +34,7 @@ async function joinOnce(plane: ControlPlane, folder: string, logger: Logger): Pr
     await access(`${folder}/identity.json`)
     return false
   } catch { /* not joined yet */ }
-  const made = await announceBot(plane.joinDeps, { name: hostname(), requester: 'first start' })
+  const made = await announceBot({ ...plane.joinDeps, publicUrl: () => plane.loopbackUrl }, { name: hostname(), requester: 'first start' })
   const child = run(['join', '-', '--data', folder], logger, made.joinToken)
   const [code] = await once(child, 'exit') as [number | null]
   if (code !== 0) throw new Error(`the bot of this machine could not join (exit code ${code})`)

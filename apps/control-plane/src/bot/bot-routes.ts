@@ -33,7 +33,8 @@ async function endItsWork(tx: Tx, wake: Wakes, { handlers, now }: BotRouteDeps, 
   for (const task of await endTasksOf(tx, bot.id, error.toWire(), now())) await handlers[task.kind as BotTaskKind]?.failed(tx, wake, task, error)
 }
 
-const joinCommand = (token: string) => `npm run bot -- join ${token} && npm run bot -- run`
+/** The token goes through a pipe of the shell: command lines can be read by every user of a host. */
+const joinCommand = (token: string) => `printf %s ${token} | npm run bot -- join - && npm run bot -- run`
 
 export type BotRouteDeps = JoinDeps & Pick<LeaseDeps, 'handlers'>
 

@@ -45,7 +45,7 @@ const configurationState = (configuration: ConfigurationRow | undefined): Eviden
 async function read(tx: Tx, certificate: CertificateRow): Promise<Known> {
   const { id, management } = certificate
   const [configuration, targets, versions, actions] = [await findConfiguration(tx, id), await targetsOf(tx, id), await newestVersions(tx, id), await latestActions(tx, id, 20)]
-  const installations = await compareInstallations(tx, id, versions)
+  const installations = await compareInstallations(tx, id, versions, targets)
   const installed = await versionFacts(tx, installations.map((i) => i.versionId).filter((v) => v !== null))
   const current = versions.find((v) => v.source === 'order') ?? versions[0]
   const renewal = automaticRenewal(certificate, configuration, targets)
@@ -58,7 +58,7 @@ async function read(tx: Tx, certificate: CertificateRow): Promise<Known> {
     openOrder: await openOrderOf(tx, id) ?? null,
     openDeployments: await openDeploymentsOf(tx, id),
     failure: await latestFailure(tx, actions),
-    installations: installations.map((i) => ({ title: i.title, state: i.state, notAfter: endOfInstalled(i, installed) })),
+    installations: installations.filter((i) => i.state !== 'unexpected').map((i) => ({ title: i.title, state: i.state, notAfter: endOfInstalled(i, installed) })),
   }
   return { renewal, renewing: renewingVersion(versions, targets), actions, evidence, currentVersionId: current?.id ?? null }
 }
@@ -68,11 +68,15 @@ const endOfInstalled = ({ versionId }: InstallationRow, installed: Awaited<Retur
   return version ? new Date(version.notAfter) : null
 }
 
+/** Once targets are configured, another place that holds the certificate is worth a look, but says nothing of how the targets are. */
+const isExpected = (i: InstallationRow, targets: readonly TargetRow[]): boolean =>
+  targets.length === 0 || targets.some((t) => t.botId === i.botId && t.serverType === i.serverType && t.placeKey === i.placeKey)
+
 /** What is installed stays as it was seen; whether that is in sync depends on the versions there are now. */
-async function compareInstallations(tx: Tx, id: CertificateId, versions: readonly VersionFacts[]): Promise<InstallationRow[]> {
+async function compareInstallations(tx: Tx, id: CertificateId, versions: readonly VersionFacts[], targets: readonly TargetRow[]): Promise<InstallationRow[]> {
   const installations = await installationsOf(tx, id)
   for (const [index, i] of installations.entries()) {
-    const state = syncState(wantedVersion(versions, i)?.fingerprint ?? null, i.fingerprint, fromJson<ServedCertificate[]>(i.served))
+    const state = isExpected(i, targets) ? syncState(wantedVersion(versions, i)?.fingerprint ?? null, i.fingerprint, fromJson<ServedCertificate[]>(i.served)) : 'unexpected'
     if (state === i.state) continue
     await updateInstallation(tx, i.id, { state })
     installations[index] = { ...i, state }
@@ -92,22 +96,26 @@ async function latestFailure(tx: Tx, actions: readonly ActionRow[]): Promise<Evi
   return error ? { kind: 'order', state: 'failed', error: fromJson<WireError>(error) } : null
 }
 
-/** When an automatic renewal last ended badly; undefined when the newest one did not. */
-export function lastFailedRenewal(actions: readonly ActionRow[], since: Date): Date | undefined {
+/** When an automatic renewal last ended badly; undefined when the newest one did not. What a clock once ahead wrote does not count. */
+export function lastFailedRenewal(actions: readonly ActionRow[], since: Date, now: Date): Date | undefined {
   const newest = actions.find((a) => a.requester === 'schedule')
-  return newest?.state === 'failed' && newest.endedAt && new Date(newest.endedAt) >= since ? new Date(newest.endedAt) : undefined
+  if (newest?.state !== 'failed' || !newest.endedAt) return undefined
+  const endedAt = new Date(newest.endedAt)
+  return endedAt >= since && endedAt <= now ? endedAt : undefined
 }
 
 /** An automatic renewal that issued and could not be deployed everywhere: it is deployed again at each check. */
 const wantsRedeployment = (evidence: Evidence): boolean =>
   evidence.current?.source === 'order' && evidence.targetCount > 0 && !allInSync(evidence)
 
-function renewalAt({ renewal, renewing, actions, evidence }: Known): RenewalDue | null {
+function renewalAt({ renewal, renewing, actions, evidence }: Known, now: Date): RenewalDue | null {
   if (!renewal || !renewing) return null
   const createdAt = new Date(renewing.createdAt)
-  const failedAt = lastFailedRenewal(actions, createdAt)
-  if (failedAt && wantsRedeployment(evidence)) return { at: nextCheck(new Date(failedAt.getTime() + 1), renewal), kind: 'deploy' }
-  return { at: renewalTime({ createdAt, notAfter: new Date(renewing.notAfter) }, renewal, failedAt), kind: 'rotate' }
+  const failedAt = lastFailedRenewal(actions, createdAt, now)
+  const rotateAt = renewalTime({ createdAt, notAfter: new Date(renewing.notAfter) }, renewal, failedAt)
+  const deployAt = failedAt && wantsRedeployment(evidence) ? nextCheck(new Date(failedAt.getTime() + 1), renewal) : undefined
+  // A host that can not be deployed to must not keep the others from being renewed.
+  return deployAt && deployAt < rotateAt ? { at: deployAt, kind: 'deploy' } : { at: rotateAt, kind: 'rotate' }
 }
 
 /**
@@ -119,7 +127,7 @@ export async function refreshCertificate(tx: Tx, wake: Wakes, id: CertificateId,
   if (!certificate) return undefined
   const known = await read(tx, certificate)
   const { status, reason, problem } = deriveStatus(known.evidence, now)
-  const due = renewalAt(known)
+  const due = renewalAt(known, now)
   await updateCertificate(tx, id, {
     status, statusReason: reason, problem: problem && toJson(problem), currentVersionId: known.currentVersionId, notAfter: endOf(known.evidence)?.toISOString() ?? null, nextRenewalAt: due && iso(due.at), updatedAt: iso(now),
   })

@@ -7,9 +7,10 @@ import { findAction, toAction } from '../provisioning/action-store.ts'
 import { actionFacts, startAction } from '../provisioning/actions.ts'
 import { whyNot } from '../provisioning/action-rules.ts'
 import { configure, type ConfigurationDeps } from '../provisioning/configuration.ts'
+import { findConfiguration } from '../provisioning/configuration-store.ts'
 import { removeTask } from '../task/task-store.ts'
 import { refreshCertificate } from './certificate-refresh.ts'
-import { deleteCertificate, getCertificate, insertCertificate, listCertificates, updateCertificate } from './certificate-store.ts'
+import { deleteCertificate, getCertificate, insertCertificate, listCertificates, lockCertificate, updateCertificate } from './certificate-store.ts'
 import { readCertificateDetail, toSummaries } from './certificate-view.ts'
 
 export interface CertificateRouteDeps extends ConfigurationDeps { database: Database }
@@ -46,12 +47,18 @@ export function registerCertificateRoutes(app: App, deps: CertificateRouteDeps):
     return readCertificateDetail(db, params.id, now())
   })
   implement(app, 'setConfiguration', async ({ params, body, who }) => {
-    await database.transaction((tx, wake) => configure(tx, wake, deps, params.id, body, who.text))
+    await database.transaction(async (tx, wake) => {
+      const before = await findConfiguration(tx, params.id)
+      // Who may not approve plans may not do away with their approval either.
+      if (before?.approval === 'manual' && body.approval === 'automatic') requirePermission(who, 'deployment:approve')
+      await configure(tx, wake, deps, params.id, body, who.text)
+    })
     return readCertificateDetail(db, params.id, now())
   })
   implement(app, 'deleteCertificate', async ({ params, who }) => {
     await database.transaction(async (tx, wake) => {
       const { name } = await getCertificate(tx, params.id)
+      await lockCertificate(tx, params.id)
       const why = whyNot('delete', await actionFacts(tx, params.id))
       if (why) throw new CertloopError('ACTION_NOT_POSSIBLE', `"delete" is not possible now. ${why}`)
       for (const dedupe of ['renew', 'refresh']) await removeTask(tx, `${dedupe}:${params.id}`)
@@ -67,7 +74,7 @@ export function registerCertificateRoutes(app: App, deps: CertificateRouteDeps):
     return pageOf<TimelineEvent>(await listEvents(db, { certificateId: params.id }, limit + 1, query.cursor), limit)
   })
   implement(app, 'startAction', async ({ params, body, who }) => {
-    requirePermission(who, actionPermissions[params.action])
+    for (const permission of actionPermissions[params.action]) requirePermission(who, permission)
     const action = await database.transaction((tx, wake) => startAction(tx, wake, { certificateId: params.id, kind: params.action, requester: who.text, ...body }, now()))
     return toAction(db, action)
   })

@@ -61,7 +61,7 @@ testOnDatabases('a certificate with hundreds of versions: the newest of each kin
   await w.act(id, 'rotate')
   const [sample] = await versionsOf(database.db, id)
   assert.ok(sample)
-  for (let i = 0; i < 300; i++) await database.db.insertInto('certificateVersion').values({ ...sample, id: `ver_${String(i).padStart(26, '0')}`, fingerprint: String(i).padStart(64, '0'), source: 'order' }).execute()
+  for (let i = 0; i < 300; i++) await database.db.insertInto('certificateVersion').values({ ...sample, id: `ver_${String(i).padStart(26, '0')}`, ordinal: -1 - i, fingerprint: String(i).padStart(64, '0'), source: 'order' }).execute()
   const newest = await newestVersions(database.db, id)
   assert.deepEqual(newest.map((v) => v.keyBotId).toSorted(), bots.map((b) => b.id).toSorted())
   assert.ok(newest.some((v) => v.id === sample.id))

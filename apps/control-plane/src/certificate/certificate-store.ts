@@ -23,6 +23,8 @@ export interface CertificateTable {
 export interface VersionTable {
   id: VersionId
   certificateId: CertificateId
+  /** 1, 2, 3 … within the certificate. What is newest must not depend on anybody's clock. */
+  ordinal: number
   fingerprint: string
   serialNumber: string
   subject: string
@@ -141,7 +143,7 @@ export async function deleteCertificate(tx: Tx, id: CertificateId): Promise<void
   await tx.deleteFrom('certificate').where('id', '=', id).execute()
 }
 
-export type NewVersion = Omit<VersionTable, 'id' | 'names' | 'chainPem' | 'createdAt'> & { names: readonly string[]; chainPem: readonly string[] }
+export type NewVersion = Omit<VersionTable, 'id' | 'ordinal' | 'names' | 'chainPem' | 'createdAt'> & { names: readonly string[]; chainPem: readonly string[] }
 
 export async function insertVersion(tx: Tx, version: NewVersion, now: Date): Promise<VersionId> {
   const id = await insertVersionOnce(tx, version, now)
@@ -151,7 +153,9 @@ export async function insertVersion(tx: Tx, version: NewVersion, now: Date): Pro
 /** Undefined when the fingerprint is known, also from a transaction that has just committed. */
 export async function insertVersionOnce(tx: Tx, version: NewVersion, now: Date): Promise<VersionId | undefined> {
   const id = newId('ver', now)
-  const { numInsertedOrUpdatedRows } = await tx.insertInto('certificateVersion').values({ ...version, id, names: toJson(version.names), chainPem: toJson(version.chainPem), createdAt: iso(now) })
+  await lockCertificate(tx, version.certificateId)
+  const { newest } = await tx.selectFrom('certificateVersion').select((eb) => eb.fn.max('ordinal').as('newest')).where('certificateId', '=', version.certificateId).executeTakeFirstOrThrow()
+  const { numInsertedOrUpdatedRows } = await tx.insertInto('certificateVersion').values({ ...version, id, ordinal: Number(newest ?? 0) + 1, names: toJson(version.names), chainPem: toJson(version.chainPem), createdAt: iso(now) })
     .onConflict((c) => c.column('fingerprint').doNothing()).executeTakeFirst()
   return numInsertedOrUpdatedRows ? id : undefined
 }
@@ -163,7 +167,7 @@ export async function versionByFingerprint(db: Db | Tx, fingerprint: string): Pr
 }
 /** Newest first. A certificate of long standing has many: those before the newest hundred are not given. */
 export async function versionsOf(db: Db | Tx, id: CertificateId): Promise<VersionRow[]> {
-  return db.selectFrom('certificateVersion').selectAll().where('certificateId', '=', id).orderBy('id', 'desc').limit(mostVersions).execute()
+  return db.selectFrom('certificateVersion').selectAll().where('certificateId', '=', id).orderBy('ordinal', 'desc').limit(mostVersions).execute()
 }
 const mostVersions = 100
 
@@ -177,8 +181,14 @@ export type VersionFacts = Pick<VersionRow, (typeof decisive)[number]>
  */
 export async function newestVersions(db: Db | Tx, id: CertificateId): Promise<VersionFacts[]> {
   return db.selectFrom('certificateVersion').select(decisive)
-    .where('id', 'in', (eb) => eb.selectFrom('certificateVersion').select((of) => of.fn.max('id').as('id')).where('certificateId', '=', id).groupBy(['keyBotId', 'source', 'keyAlgorithm']))
-    .orderBy('id', 'desc').execute()
+    .where('certificateId', '=', id)
+    .where('ordinal', 'in', (eb) => eb.selectFrom('certificateVersion').select((of) => of.fn.max('ordinal').as('ordinal')).where('certificateId', '=', id).groupBy(['keyBotId', 'source', 'keyAlgorithm']))
+    .orderBy('ordinal', 'desc').execute()
+}
+/** What the certificate is to be for when nobody says otherwise: what was last ordered, else what it was taken under care with. Never what a scan claims. */
+export async function ownNames(db: Db | Tx, id: CertificateId): Promise<string[]> {
+  const ordered = await db.selectFrom('certificateVersion').select('names').where('certificateId', '=', id).where('source', '=', 'order').orderBy('ordinal', 'desc').limit(1).executeTakeFirst()
+  return fromJson(ordered?.names ?? (await getCertificate(db, id)).names)
 }
 export async function versionFacts(db: Db | Tx, ids: readonly VersionId[]): Promise<Map<VersionId, Pick<VersionRow, 'id' | 'names' | 'issuer' | 'fingerprint' | 'notAfter'>>> {
   if (ids.length === 0) return new Map()
@@ -186,7 +196,7 @@ export async function versionFacts(db: Db | Tx, ids: readonly VersionId[]): Prom
   return new Map(rows.map((row) => [row.id, row]))
 }
 export const toVersion = (row: VersionRow): CertificateVersion => {
-  const { spkiDigest: _spki, keyId: _key, ...rest } = row
+  const { spkiDigest: _spki, keyId: _key, ordinal: _ordinal, ...rest } = row
   return { ...rest, names: fromJson(row.names), chainPem: fromJson(row.chainPem) }
 }
 

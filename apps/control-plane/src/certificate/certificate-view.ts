@@ -51,7 +51,7 @@ async function suggestions(db: Db, names: readonly string[], installations: read
 function comingRenewals(settings: RenewalSettings | null, version: VersionFacts | undefined, actions: readonly ActionRow[], now: Date): string[] {
   if (!settings || !version) return []
   const [createdAt, notBefore, notAfter] = [new Date(version.createdAt), new Date(version.notBefore), new Date(version.notAfter)]
-  return nextRenewals({ createdAt, notBefore, notAfter }, settings, now, 5, lastFailedRenewal(actions, createdAt)).map((d) => d.toISOString())
+  return nextRenewals({ createdAt, notBefore, notAfter }, settings, now, 5, lastFailedRenewal(actions, createdAt, now)).map((d) => d.toISOString())
 }
 
 /** @throws CertloopError NOT_FOUND */

@@ -1,9 +1,9 @@
-import { CertloopError, newId, type BotId, type CertificateId, type DetectedServer, type DetectedSlot, type HostScan } from '@certloop/contract'
+import { CertloopError, newId, type BotId, type CertificateId, type DetectedSlot, type HostScan } from '@certloop/contract'
 import type { CertificateFacts } from '@certloop/pki'
 import { serverTypes } from '@certloop/server-types'
 import { refreshCertificate } from '../certificate/certificate-refresh.ts'
-import { findVersion, insertCertificate, insertVersionOnce, installationsOn, recordSighting, removeInstallation, updateInstallation, newestVersions, versionByFingerprint, type InstallationRow } from '../certificate/certificate-store.ts'
-import { iso, toJson } from '../database/columns.ts'
+import { findVersion, insertCertificate, insertVersionOnce, installationsOn, ownNames, recordSighting, removeInstallation, updateInstallation, newestVersions, versionByFingerprint, type InstallationRow } from '../certificate/certificate-store.ts'
+import { fromJson, iso, toJson } from '../database/columns.ts'
 import type { Tx } from '../database/database.ts'
 import { addEvent } from '../event/event-store.ts'
 import { versionColumns } from '../order/order-worker.ts'
@@ -35,7 +35,7 @@ export async function recordScan(tx: Tx, wake: Wakes, botId: BotId, scan: HostSc
       if (known) touched.add(known.certificateId)
     }
   }
-  for (const gone of before.filter((i) => !seen.has(`${i.serverType} ${i.placeKey}`) && wasRead(scan.servers, i))) {
+  for (const gone of before.filter((i) => !seen.has(`${i.serverType} ${i.placeKey}`) && wasRead(scan, i))) {
     await recordGone(tx, gone, now)
     touched.add(gone.certificateId)
   }
@@ -43,18 +43,25 @@ export async function recordScan(tx: Tx, wake: Wakes, botId: BotId, scan: HostSc
   for (const id of [...touched].toSorted()) await refreshCertificate(tx, wake, id, now)
 }
 
+async function isTarget(tx: Tx, i: InstallationRow): Promise<boolean> {
+  return (await targetsOf(tx, i.certificateId)).some((t) => t.botId === i.botId && t.serverType === i.serverType && t.placeKey === i.placeKey)
+}
+
 /** A place that is configured as a target stays and is missing; another one is no longer of interest. */
 async function recordGone(tx: Tx, gone: InstallationRow, now: Date): Promise<void> {
-  const targets = await targetsOf(tx, gone.certificateId)
-  const isTarget = targets.some((t) => t.botId === gone.botId && t.serverType === gone.serverType && t.placeKey === gone.placeKey)
-  if (isTarget && gone.fingerprint === null && gone.served === '[]') return
-  if (isTarget) await updateInstallation(tx, gone.id, { state: 'missing', served: '[]', fingerprint: null, versionId: null })
+  const wanted = await isTarget(tx, gone)
+  if (wanted && gone.fingerprint === null && gone.served === '[]') return
+  if (wanted) await updateInstallation(tx, gone.id, { state: 'missing', served: '[]', fingerprint: null, versionId: null })
   else await removeInstallation(tx, gone.id)
   await addEvent(tx, { kind: 'installation.gone', message: `${gone.title} was not found running any more.`, requester: 'discovery', certificateId: gone.certificateId, botId: gone.botId }, now)
 }
 
-/** A server that could not be read says nothing of what is missing. */
-const wasRead = (servers: readonly DetectedServer[], i: InstallationRow) => !servers.some((s) => s.serverType === i.serverType && s.problem !== null)
+/** A server, or a whole type of servers, that could not be read says nothing of what is missing. */
+function wasRead({ servers, problems }: HostScan, i: InstallationRow): boolean {
+  const places = Object.values(fromJson<Record<string, unknown>>(i.fields))
+  const unread = servers.some((s) => s.serverType === i.serverType && s.problem !== null && places.includes(s.key))
+  return !unread && !problems.some((p) => p.facts['serverType'] === i.serverType)
+}
 
 async function recordSlot(tx: Tx, place: Place, known: InstallationRow | undefined, now: Date): Promise<CertificateId | undefined> {
   const { botId, serverType, placeKey, slot } = place
@@ -77,9 +84,17 @@ async function recordUnreadable(tx: Tx, known: InstallationRow, slot: DetectedSl
   if (problem && known.fingerprint !== null) await addEvent(tx, { kind: 'installation.unreadable', message: `${known.title} holds something that is no certificate.`, error: problem, requester: 'discovery', certificateId: known.certificateId, botId: known.botId }, now)
 }
 
-async function identify(tx: Tx, { botId }: Place, known: InstallationRow | undefined, leaf: CertificateFacts, chain: readonly CertificateFacts[], now: Date) {
+/** A certificate that came into a known place is the same identity where the place is a target of it, or they share a name; else it is another one. */
+async function isSameIdentity(tx: Tx, known: InstallationRow, leaf: CertificateFacts): Promise<boolean> {
+  if (await isTarget(tx, known)) return true
+  const names = await ownNames(tx, known.certificateId)
+  return leaf.names.some((name) => names.includes(name))
+}
+
+async function identify(tx: Tx, { botId }: Place, before: InstallationRow | undefined, leaf: CertificateFacts, chain: readonly CertificateFacts[], now: Date) {
   const version = await versionByFingerprint(tx, leaf.fingerprint)
   if (version) return { certificateId: version.certificateId, versionId: version.id }
+  const known = before && await isSameIdentity(tx, before, leaf) ? before : undefined
   const certificateId = known?.certificateId ?? newId('crt', now)
   const versionId = await insertVersionOnce(tx, { ...versionColumns(leaf), certificateId, custody: 'external', keyBotId: null, keyId: null, orderId: null, source: 'discovery', chainPem: chain.map((c) => c.pem) }, now)
   // Another host with the same certificate was recorded at this very moment.

@@ -1,4 +1,4 @@
-import { CertloopError, type BotTaskPayload, type BotTaskResult, type OrderId } from '@certloop/contract'
+import { CertloopError, type BotTaskPayload, type BotTaskResult, type ErrorCode, type OrderId } from '@certloop/contract'
 import { orderChain, readCertificate, readCsr, type CertificateFacts } from '@certloop/pki'
 import type { AuthorityOf } from '../authority/authority.ts'
 import { refreshCertificate } from '../certificate/certificate-refresh.ts'
@@ -95,6 +95,16 @@ function checkIssued(order: OrderRow, chainPem: readonly string[]): CertificateF
   return chain
 }
 
+/** After these it is not known whether the authority took the request. */
+const unknownOutcome: ReadonlySet<ErrorCode> = new Set(['TASK_DEADLINE_PASSED', 'TASK_ATTEMPTS_EXHAUSTED', 'AUTHORITY_UNREACHABLE'])
+
+/** A person has to look at the authority: ordering again by itself could issue, and cost, twice. */
+async function doubtOrder(tx: Tx, wake: Wakes, order: OrderRow, cause: CertloopError, now: Date): Promise<void> {
+  const error = new CertloopError('ORDER_UNCERTAIN', `It is unknown whether the authority issued: ${cause.message}`, { orderId: order.id })
+  await changeOrder(tx, wake, order, { event: 'outcomeUnknown', message: error.message, error: error.toWire(), nextAction: error.spec.remedy }, now)
+  await refreshCertificate(tx, wake, order.certificateId, now)
+}
+
 /** Submits an order to its authority. The order's id is the reference: a repeat finds what was issued before. */
 export function submitOrderKind({ database, authorityOf, now }: OrderDeps): PlaneTaskKind {
   return {
@@ -110,7 +120,9 @@ export function submitOrderKind({ database, authorityOf, now }: OrderDeps): Plan
     },
     async failed(tx, wake, task, error) {
       const order = await findOrder(tx, task.subject as OrderId)
-      if (order) await failOrder(tx, wake, order, error, now())
+      if (!order) return
+      if (order.state === 'processing' && task.attempts > 0 && unknownOutcome.has(error.code)) await doubtOrder(tx, wake, order, error, now())
+      else await failOrder(tx, wake, order, error, now())
     },
   }
 }

@@ -2,7 +2,7 @@ import { CertloopError, type ActionKind, type BotId, type BotTaskPayload, type C
 import { checkNames, readCsr } from '@certloop/pki'
 import { findBot } from '../bot/bot-store.ts'
 import { refreshCertificate } from '../certificate/certificate-refresh.ts'
-import { findVersion, getCertificate, lockCertificate, newestVersions, updateCertificate, type VersionFacts } from '../certificate/certificate-store.ts'
+import { findVersion, getCertificate, lockCertificate, newestVersions, ownNames, updateCertificate, type VersionFacts } from '../certificate/certificate-store.ts'
 import { fromBit, fromJson } from '../database/columns.ts'
 import type { Db, Tx } from '../database/database.ts'
 import { openDeploymentsOf } from '../deployment/deployment-store.ts'
@@ -60,13 +60,6 @@ export async function startAction(tx: Tx, wake: Wakes, start: StartAction, now: 
   return action
 }
 
-/** Names to order: those of the configuration, else those of the version at hand, else those of the identity. */
-async function namesToOrder(tx: Tx, certificateId: CertificateId, configured: readonly string[]): Promise<string[]> {
-  if (configured.length > 0) return checkNames(configured)
-  const [newest] = await newestVersions(tx, certificateId)
-  return checkNames(fromJson<string[]>(newest?.names ?? (await getCertificate(tx, certificateId)).names))
-}
-
 type Common = Pick<NewOrder, 'certificateId' | 'actionId' | 'authorityId' | 'validityDays' | 'requester' | 'deadline'>
 
 /** One order for each host, so that no key leaves its host; or one with the uploaded CSR. */
@@ -86,7 +79,7 @@ async function orderUploaded(tx: Tx, wake: Wakes, csrPem: string, common: Common
 
 async function orderPerHost(tx: Tx, wake: Wakes, action: ActionRow, configuration: ConfigurationRow, common: Common, now: Date): Promise<void> {
   const csr = csrOf(configuration)
-  const names = await namesToOrder(tx, action.certificateId, csr.names)
+  const names = checkNames(csr.names.length > 0 ? csr.names : await ownNames(tx, action.certificateId))
   const versions = await newestVersions(tx, action.certificateId)
   const bots = [...new Set((await usableTargets(tx, action, now)).map((t) => t.botId))]
   if (bots.length === 0) throw new CertloopError('CONFIGURATION_INCOMPLETE', 'The configuration names no target whose bot could make the key. Add one, or upload a CSR.')

@@ -5,8 +5,7 @@ import type { AuthorityOf } from '../authority/authority.ts'
 import { findAuthority } from '../authority/authority-store.ts'
 import { findBot } from '../bot/bot-store.ts'
 import { refreshCertificate } from '../certificate/certificate-refresh.ts'
-import { getCertificate, lockCertificate, newestVersions, updateCertificate } from '../certificate/certificate-store.ts'
-import { fromJson } from '../database/columns.ts'
+import { getCertificate, lockCertificate, ownNames, updateCertificate } from '../certificate/certificate-store.ts'
 import type { Tx } from '../database/database.ts'
 import { addEvent } from '../event/event-store.ts'
 import { isTimeZone } from '../renewal/renewal-time.ts'
@@ -51,9 +50,8 @@ async function readTargets(tx: Tx, id: CertificateId, input: ConfigurationInput,
 }
 
 async function readCsrSettings(tx: Tx, id: CertificateId, { csr, complete }: ConfigurationInput, problems: string[]): Promise<ConfigurationInput['csr']> {
-  const known = fromJson<string[]>((await newestVersions(tx, id))[0]?.names ?? (await getCertificate(tx, id)).names)
   const names = csr.names.length > 0 ? checkNames(csr.names) : []
-  const effective = names.length > 0 ? names : known
+  const effective = names.length > 0 ? names : await ownNames(tx, id)
   if (complete && effective.length === 0) problems.push('body.csr/names: at least one name is needed')
   const commonName = csr.commonName?.toLowerCase() ?? null
   if (commonName !== null) problems.push(...commonNameProblems(commonName, effective))

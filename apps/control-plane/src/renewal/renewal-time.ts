@@ -19,6 +19,7 @@ export function nextCheck(from: Date, settings: Pick<RenewalSettings, 'time' | '
  * at the set time of day in the set zone.
  *
  * With more days than the lifetime has, that is the first check after it came into care: it is renewed at each check.
+ * Where even that check comes too late, the time is two thirds of what was left when it came into care.
  * @param lastFailedAt UTC; after an attempt that failed the next check counts, so that a broken authority is asked once a day.
  * @returns UTC instant. It can lie in the past: then the check was missed and is due now.
  * @throws RangeError for a zone that doesn't exist
@@ -27,7 +28,9 @@ export function renewalTime(lifetime: Lifetime, settings: Pick<RenewalSettings, 
   const end = Temporal.Instant.fromEpochMilliseconds(lifetime.notAfter.getTime()).toZonedDateTimeISO(settings.zone)
   const wanted = end.toPlainDate().subtract({ days: settings.daysBefore }).toZonedDateTime({ timeZone: settings.zone, plainTime: Temporal.PlainTime.from(settings.time) })
   const earliest = nextCheck(new Date(lifetime.createdAt.getTime() + 1), settings)
-  const due = new Date(Math.max(wanted.epochMilliseconds, earliest.getTime()))
+  const check = new Date(Math.max(wanted.epochMilliseconds, earliest.getTime()))
+  const inTime = new Date(lifetime.createdAt.getTime() + (lifetime.notAfter.getTime() - lifetime.createdAt.getTime()) * (2 / 3))
+  const due = check < lifetime.notAfter ? check : inTime
   return lastFailedAt && lastFailedAt >= due ? nextCheck(new Date(lastFailedAt.getTime() + 1), settings) : due
 }
 

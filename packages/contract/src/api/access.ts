@@ -14,8 +14,8 @@ export const roles = {
 } as const satisfies Record<string, readonly Permission[]>
 export type Role = keyof typeof roles
 
-/** What an action needs beyond certificate:write. */
+/** All that an action needs: rotate and rekey order and deploy. */
 export const actionPermissions = {
-  initiate: 'certificate:write', order: 'certificate:order', deploy: 'certificate:deploy',
-  rotate: 'certificate:order', rekey: 'certificate:order', 'recheck-pinning': 'certificate:read',
-} as const satisfies Record<import('../states.ts').ActionKind, Permission>
+  initiate: ['certificate:write'], order: ['certificate:order'], deploy: ['certificate:deploy'],
+  rotate: ['certificate:order', 'certificate:deploy'], rekey: ['certificate:order', 'certificate:deploy'], 'recheck-pinning': ['certificate:read'],
+} as const satisfies Record<import('../states.ts').ActionKind, readonly Permission[]>

@@ -42,11 +42,11 @@ export async function up(db: Kysely<unknown>): Promise<void> {
   await index(db, 'certificate', ['name', 'id'])
   await index(db, 'certificate', ['notAfter', 'id'])
   await table(db, 'certificateVersion', {
-    id: 'text', certificateId: 'text', fingerprint: 'text', serialNumber: 'text', subject: 'text', issuer: 'text', names: 'text', notBefore: 'text', notAfter: 'text', keyAlgorithm: 'text',
+    id: 'text', certificateId: 'text', ordinal: 'integer', fingerprint: 'text', serialNumber: 'text', subject: 'text', issuer: 'text', names: 'text', notBefore: 'text', notAfter: 'text', keyAlgorithm: 'text',
     signatureAlgorithm: 'text', spkiDigest: 'text', custody: 'text', keyBotId: 'text?', keyId: 'text?', orderId: 'text?', source: 'text', chainPem: 'text', createdAt: 'text',
   })
   await index(db, 'certificateVersion', ['fingerprint'], true)
-  await index(db, 'certificateVersion', ['certificateId', 'id'])
+  await index(db, 'certificateVersion', ['certificateId', 'ordinal'])
   await table(db, 'installation', {
     id: 'text', certificateId: 'text', botId: 'text', serverType: 'text', placeKey: 'text', title: 'text', fields: 'text', names: 'text', versionId: 'text?', fingerprint: 'text?', state: 'text',
     served: 'text', firstSeenAt: 'text', lastSeenAt: 'text',
