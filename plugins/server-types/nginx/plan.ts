@@ -4,6 +4,7 @@ import path from 'node:path'
 import type { Configuration, Slot } from './configuration.ts'
 import type { LinkedFile } from './files.ts'
 import { commandOf, type Instance } from './instance.ts'
+import { checkReplaceable } from './replaceable.ts'
 import type { TlsServer } from './servers.ts'
 
 const commandSeconds = 60
@@ -34,6 +35,7 @@ export async function planSteps(input: PlanInput): Promise<PlanDraft> {
   const { slot, configuration, material, instance, served, proofSeconds } = input
   const parts = partsOf(slot)
   const writes = (await Promise.all(parts.map(({ part, file }) => writeStep(input.host, part, file, material)))).filter((step) => step !== undefined)
+  await checkReplaceable(input.host, instance, slot.files, writes)
   checkNeighbours(slot, configuration, material, writes)
   const isServed = served.every(({ fingerprint }) => fingerprint === material.fingerprint)
   const steps: Step[] = [
@@ -92,9 +94,7 @@ const failed = (message: string, file: string) => new CertloopError('PLAN_FAILED
 /** What would break something beside the slot is refused before anything is touched. */
 function checkNeighbours(slot: ReadableSlot, { slots }: Configuration, material: PlanMaterial, writes: readonly WriteFileStep[]): void {
   const written = new Set(writes.map((step) => step.path))
-  const { certificate, key } = slot.files
-  const strange = foreignBlock(certificate, key)
-  if (strange !== undefined && written.has(certificate.realPath)) throw failed(`${certificate.path} also holds "${strange}", which would be lost. Move it to a file of its own.`, certificate.path)
+  const { key } = slot.files
   for (const other of slots) {
     if (other === slot) continue
     const shared = [other.files?.certificate, other.files?.key].find((file) => file !== undefined && written.has(file.realPath))
@@ -114,14 +114,6 @@ function checkPair(slot: Slot, other: Slot, material: PlanMaterial): void {
   if (other.keyType === material.keyType) {
     throw failed(`The server already holds a certificate with an ${material.keyType.toUpperCase()} key in ${other.pair.certificatePath}; a second one in ${slot.pair.certificatePath} would hide it. Order this one with the other kind of key.`, slot.pair.certificatePath)
   }
-}
-
-const ownBlocks = /^(?:(?:X509 |TRUSTED )?CERTIFICATE|EC PARAMETERS|(?:[A-Z]+ )?PRIVATE KEY)$/
-
-/** A PEM block that is neither certificate nor key, such as DH parameters; or a key in a file that is not the key file. */
-function foreignBlock(certificate: LinkedFile, key: LinkedFile): string | undefined {
-  const labels = [...Buffer.from(certificate.content ?? []).toString('latin1').matchAll(/^-----BEGIN ([A-Z0-9 ]+)-----/gm)].map((match) => match[1] ?? '')
-  return labels.find((label) => !ownBlocks.test(label) || (label.endsWith('PRIVATE KEY') && certificate.realPath !== key.realPath))
 }
 
 /** All that the plan relies on. The text of a key is not shown, and its digest is that of its public half. */

@@ -1,3 +1,4 @@
+import type { Host } from '@certloop/plugin-kit'
 import { eventually, leftOut, nginxTempPaths, type RunningNginx, selfSignedPair, startNginx, tempFolder, type TestPair, writePair } from '@certloop/test-kit'
 import assert from 'node:assert/strict'
 import { chmod, chown, lstat, mkdir, readFile, readlink, stat, symlink, unlink, writeFile } from 'node:fs/promises'
@@ -25,6 +26,19 @@ async function assertServed(nginx: RunningNginx, name: string, expected: Record<
   }, { what: name, timeoutMs: 10_000 }).catch(() => assert.deepEqual(seen, expected))
 }
 const planOf = async (nginx: RunningNginx, name: string, next: TestPair) => (await nginxDriver()).plan(nginxContext(), (await slotOf(nginx, name)).fields, planMaterial(next))
+
+/** Plans for a master whose program says that it has other files than it has. */
+async function lyingMaster(nginx: RunningNginx, one: { certPath: string; keyPath: string }) {
+  const [driver, context, { fields }, next] = [await nginxDriver(), nginxContext(), await slotOf(nginx, 'one.crt'), await pair(['one.test'])]
+  return (named: { certPath?: string; keyPath?: string }) => {
+    const { certPath = one.certPath, keyPath = one.keyPath } = named
+    const run: Host['run'] = async (argv, more) => {
+      const said = await context.host.run(argv, more)
+      return argv.includes('-T') ? { ...said, stdout: said.stdout.replace(one.certPath, certPath).replace(one.keyPath, keyPath) } : said
+    }
+    return driver.plan({ ...context, host: { ...context.host, run } }, { ...fields, certificatePath: certPath, keyPath }, planMaterial(next))
+  }
+}
 
 test('the plan: write, test, reload, prove; then it is done, and owner and mode are as before', options, async (t) => {
   const folder = await tempFolder(t, 'pairs')
@@ -196,6 +210,32 @@ test('a master that is not root\'s is spoken to with its own rights, never as ro
   // What that account may not read, a call with more rights would.
   await chown(one.keyPath, 0, 0)
   assert.match((await detect(nginx)).problem?.message ?? '', /one\.key.*Permission denied/)
+})
+
+test('what a configuration names is not overwritten unless it is a certificate or a key', options, async (t) => {
+  const folder = await tempFolder(t, 'pairs')
+  const one = await written(folder, 'one')
+  const nginx = await startNginx(t, { servers: [one] })
+  const planFor = await lyingMaster(nginx, one)
+  const other = join(folder, 'sshd_config')
+  await writeFile(other, 'PermitRootLogin no\n')
+  await assert.rejects(planFor({ keyPath: other }), { code: 'PLAN_FAILED', message: /sshd_config holds neither a certificate nor a private key/ })
+  await assert.rejects(planFor({ certPath: other }), { code: 'PLAN_FAILED', message: /sshd_config holds neither a certificate nor a private key/ })
+  await writeFile(other, '\n')
+  assert.ok(await planFor({ keyPath: other }), 'an empty file is taken')
+})
+
+test('of a master that is not root\'s only the pair that its account can use is replaced', { ...options, skip: options.skip || (!isRoot && 'needs root') }, async (t) => {
+  const account = { uid: 65534, gid: 65534 }
+  const prefix = await tempFolder(t, 'nginx')
+  const [one, other] = [await written(prefix, 'one'), await written(prefix, 'other')]
+  for (const file of [one.certPath, one.keyPath]) await chown(file, account.uid, account.gid)
+  const nginx = await startNginx(t, { prefix, account, servers: [one] })
+  const planFor = await lyingMaster(nginx, one)
+  assert.ok(await planFor({}))
+  await assert.rejects(planFor({ ...other }), { code: 'PLAN_FAILED', message: /other\.key can not be read by it/ })
+  await assert.rejects(planFor({ certPath: other.certPath }), { code: 'PLAN_FAILED', message: /one\.key does not belong to the certificate in .*other\.crt/ })
+  await assert.rejects(planFor({ keyPath: join(prefix, 'new.key') }), { code: 'PLAN_FAILED', message: /new\.key is not there/ })
 })
 
 test('options of -g go with every call', options, async (t) => {
