@@ -5,18 +5,19 @@ import { fileURLToPath } from 'node:url'
 import { test } from 'node:test'
 import { keyMatchesCertificate, readCertificate } from '@certloop/pki'
 import { leftOut, selfSignedPair, startNginx, tempFolder, writePair } from '@certloop/test-kit'
-import { act, configureFromScan, discovered, ended, startBot, startPlane } from './kit/plane.ts'
+import { act, configureFromScan, discovered, ended, startBot, startPlane, uniqueName } from './kit/plane.ts'
 import { served } from './kit/served.ts'
 
 const program = fileURLToPath(new URL('./kit/crashing-bot.ts', import.meta.url))
 
 test('killed at every moment of a deployment to nginx, the bot comes back to a whole state and the control plane tells the truth', { skip: leftOut('nginx'), timeout: 900_000 }, async (t) => {
-  const pair = await writePair(await tempFolder(t, 'files'), 'shop', await selfSignedPair(['shop.example']))
-  const nginx = await startNginx(t, { servers: [{ names: ['shop.example'], certPath: pair.certPath, keyPath: pair.keyPath }] })
+  const name = uniqueName()
+  const pair = await writePair(await tempFolder(t, 'files'), 'shop', await selfSignedPair([name]))
+  const nginx = await startNginx(t, { servers: [{ names: [name], certPath: pair.certPath, keyPath: pair.keyPath }] })
   const port = nginx.ports[0] ?? 0
   const plane = await startPlane(t)
   const bot = await startBot(t, plane, { program })
-  const { id } = await configureFromScan(plane, await discovered(plane, 'shop.example'))
+  const { id } = await configureFromScan(plane, await discovered(plane, name))
   assert.equal((await act(plane, id, 'rotate')).state, 'done')
   bot.process().kill('SIGUSR2')
   const moments = JSON.parse((await bot.process().waitFor(/passed (\[.*\]) end/))[1] ?? '[]') as string[]
@@ -24,9 +25,9 @@ test('killed at every moment of a deployment to nginx, the bot comes back to a w
   await bot.kill()
 
   const ends = { deployed: 0, 'rolled-back': 0, failed: 0 }
-  for (const [index, name] of moments.entries()) {
-    const at = `killed at ${index + 1} of ${moments.length} (${name})`
-    const before = await served(port, 'shop.example')
+  for (const [index, moment] of moments.entries()) {
+    const at = `killed at ${index + 1} of ${moments.length} (${moment})`
+    const before = await served(port, name)
     await bot.restart({ CRASH_AT: String(index + 1) })
     const { id: action } = await plane.client.call('startAction', { params: { id, action: 'rotate' }, body: {} })
     await bot.process().ended
@@ -35,7 +36,7 @@ test('killed at every moment of a deployment to nginx, the bot comes back to a w
     const [deploymentId] = deploymentIds
     assert.ok(deploymentId, at)
     const { deployment } = await plane.client.call('getDeployment', { params: { id: deploymentId } })
-    const now = await served(port, 'shop.example')
+    const now = await served(port, name)
     assert.ok(deployment.state === 'deployed' || deployment.state === 'rolled-back' || deployment.state === 'failed', `${at}: ${deployment.state}`)
     ends[deployment.state]++
     assert.equal(now, deployment.state === 'deployed' ? deployment.fingerprint : before, `${at}: the control plane says ${deployment.state}`)

@@ -9,7 +9,7 @@ import { test, type TestContext } from 'node:test'
 import { createClient } from '@certloop/api-client'
 import { eventually, freePort, leftOut, runProcess, selfSignedPair, startNginx, startProcess, tempFolder, writePair } from '@certloop/test-kit'
 import pg from 'pg'
-import { act, configureFromScan, discovered, makeToken, startBot, startPlane, type Plane } from './kit/plane.ts'
+import { act, configureFromScan, discovered, makeToken, startBot, startPlane, type Plane, uniqueName } from './kit/plane.ts'
 import { served } from './kit/served.ts'
 
 const main = fileURLToPath(new URL('../../apps/control-plane/src/main.ts', import.meta.url))
@@ -122,17 +122,18 @@ test('two replicas on one PostgreSQL share the work; one killed, the other goes 
   assert.equal((await b.client.call('listAuthorities')).items.length, 1)
   assert.deepEqual((await b.client.call('listAuthorities')).items, (await a.client.call('listAuthorities')).items)
 
-  const pair = await writePair(await tempFolder(t, 'files'), 'shop', await selfSignedPair(['shop.example']))
-  const nginx = await startNginx(t, { servers: [{ names: ['shop.example'], certPath: pair.certPath, keyPath: pair.keyPath }] })
+  const name = uniqueName()
+  const pair = await writePair(await tempFolder(t, 'files'), 'shop', await selfSignedPair([name]))
+  const nginx = await startNginx(t, { servers: [{ names: [name], certPath: pair.certPath, keyPath: pair.keyPath }] })
   await startBot(t, a)
-  const certificate = await configureFromScan(b, await discovered(b, 'shop.example'))
+  const certificate = await configureFromScan(b, await discovered(b, name))
   const times: number[] = []
   for (let i = 0; i < 4; i++) {
     const before = performance.now()
     const action = await act(i % 2 ? a : b, certificate.id, 'rotate')
     times.push(Math.round(performance.now() - before))
     assert.equal(action.state, 'done', JSON.stringify(action))
-    assert.equal(await served(nginx.ports[0] ?? 0, 'shop.example'), (await a.client.call('getCertificate', { params: { id: certificate.id } })).fingerprint)
+    assert.equal(await served(nginx.ports[0] ?? 0, name), (await a.client.call('getCertificate', { params: { id: certificate.id } })).fingerprint)
   }
   t.diagnostic(`rotations through either replica: ${times.join(', ')} ms`)
   // The bot knows the first; so the second is killed, with work under way.

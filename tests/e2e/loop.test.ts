@@ -4,20 +4,21 @@ import { test } from 'node:test'
 import { X509Certificate } from 'node:crypto'
 import { keyMatchesCertificate } from '@certloop/pki'
 import { leftOut, nginxTempPaths, selfSignedPair, startNginx, tempFolder, writePair } from '@certloop/test-kit'
-import { act, configureFromScan, discovered, startBot, startPlane } from './kit/plane.ts'
+import { act, configureFromScan, discovered, startBot, startPlane, uniqueName } from './kit/plane.ts'
 import { served } from './kit/served.ts'
 
 const skip = leftOut('nginx')
 
 test('found, ordered, deployed, proven, rotated; a failing rotation leaves the previous certificate served', { skip, timeout: 180_000 }, async (t) => {
+  const name = uniqueName()
   const folder = await tempFolder(t, 'nginx-files')
-  const pair = await writePair(folder, 'shop', await selfSignedPair(['shop.example', 'www.shop.example']))
+  const pair = await writePair(folder, 'shop', await selfSignedPair([name, `www.${name}`]))
   // Security level 3 asks for 128 bits: an RSA key of 2048 bits makes `nginx -t` fail.
   const nginx = await startNginx(t, {
     configuration: ({ prefix, ports }) => `http {
 ${nginxTempPaths(prefix)}
   ssl_ciphers HIGH:@SECLEVEL=3;
-  server { listen 127.0.0.1:${ports[0]} ssl; server_name shop.example www.shop.example; ssl_certificate ${pair.certPath}; ssl_certificate_key ${pair.keyPath}; }
+  server { listen 127.0.0.1:${ports[0]} ssl; server_name ${name} www.${name}; ssl_certificate ${pair.certPath}; ssl_certificate_key ${pair.keyPath}; }
 }
 `,
   })
@@ -25,7 +26,7 @@ ${nginxTempPaths(prefix)}
   const plane = await startPlane(t)
   const bot = await startBot(t, plane)
 
-  const found = await discovered(plane, 'shop.example')
+  const found = await discovered(plane, name)
   assert.equal(found.status, 'expiring', 'the pair made for tests has less than 30 days left')
   assert.equal(found.fingerprint, pair.fingerprint)
   assert.equal(found.installations.length, 1)
@@ -36,23 +37,23 @@ ${nginxTempPaths(prefix)}
   assert.equal(configured.status, 'configured')
   const initiated = await act(plane, found.id, 'initiate')
   assert.equal(initiated.state, 'done', JSON.stringify(initiated))
-  assert.equal(await served(port, 'shop.example'), pair.fingerprint, 'initiate replaces nothing')
+  assert.equal(await served(port, name), pair.fingerprint, 'initiate replaces nothing')
 
   const ordered = await act(plane, found.id, 'order')
   assert.equal(ordered.state, 'done', JSON.stringify(ordered))
-  assert.equal(await served(port, 'shop.example'), pair.fingerprint, 'order deploys nothing')
+  assert.equal(await served(port, name), pair.fingerprint, 'order deploys nothing')
   const afterOrder = await plane.client.call('getCertificate', { params: { id: found.id } })
   assert.equal(afterOrder.status, 'issued')
 
   const deployed = await act(plane, found.id, 'deploy')
   assert.equal(deployed.state, 'done', JSON.stringify(deployed))
-  const second = await served(port, 'www.shop.example')
+  const second = await served(port, `www.${name}`)
   assert.equal(second, afterOrder.fingerprint)
   assert.notEqual(second, pair.fingerprint)
 
   const rotated = await act(plane, found.id, 'rotate')
   assert.equal(rotated.state, 'done', JSON.stringify(rotated))
-  const third = await served(port, 'shop.example')
+  const third = await served(port, name)
   assert.notEqual(third, second)
   const certPem = await readFile(pair.certPath, 'utf8')
   assert.ok(keyMatchesCertificate(await readFile(pair.keyPath, 'utf8'), certPem))
@@ -70,7 +71,7 @@ ${nginxTempPaths(prefix)}
   const bad = await act(plane, found.id, 'rotate')
   assert.equal(bad.state, 'failed')
   assert.equal(bad.error?.code, 'CONFIG_TEST_FAILED', JSON.stringify(bad))
-  assert.equal(await served(port, 'shop.example'), third)
+  assert.equal(await served(port, name), third)
   assert.equal(await readFile(pair.certPath, 'utf8'), certPem)
   assert.equal((await nginx.testConfiguration()).code, 0)
   const after = await plane.client.call('getCertificate', { params: { id: found.id } })

@@ -5,7 +5,7 @@ import { test, type TestContext } from 'node:test'
 import { DatabaseSync } from 'node:sqlite'
 import { keyMatchesCertificate } from '@certloop/pki'
 import { eventually, leftOut, selfSignedPair, startNginx, tempFolder, writePair } from '@certloop/test-kit'
-import { configureFromScan, discovered, ended, startBot, startPlane, type Plane } from './kit/plane.ts'
+import { configureFromScan, discovered, ended, startBot, startPlane, uniqueName, type Plane } from './kit/plane.ts'
 import { served } from './kit/served.ts'
 
 const program = fileURLToPath(new URL('./kit/crashing-plane.ts', import.meta.url))
@@ -16,12 +16,13 @@ async function arm(plane: Plane): Promise<void> {
 }
 
 async function setUp(t: TestContext) {
-  const pair = await writePair(await tempFolder(t, 'files'), 'shop', await selfSignedPair(['shop.example']))
-  const nginx = await startNginx(t, { servers: [{ names: ['shop.example'], certPath: pair.certPath, keyPath: pair.keyPath }] })
+  const name = uniqueName()
+  const pair = await writePair(await tempFolder(t, 'files'), 'shop', await selfSignedPair([name]))
+  const nginx = await startNginx(t, { servers: [{ names: [name], certPath: pair.certPath, keyPath: pair.keyPath }] })
   const plane = await startPlane(t, { program, arguments: [] })
   await startBot(t, plane)
-  const certificate = await configureFromScan(plane, await discovered(plane, 'shop.example'))
-  return { pair, port: nginx.ports[0] ?? 0, plane, id: certificate.id }
+  const certificate = await configureFromScan(plane, await discovered(plane, name))
+  return { name, pair, port: nginx.ports[0] ?? 0, plane, id: certificate.id }
 }
 type Stage = Awaited<ReturnType<typeof setUp>>
 
@@ -36,7 +37,7 @@ function rows<R>(plane: Plane, query: string, ...values: string[]): R[] {
 }
 
 /** After a rotation: exactly one order, one certificate signed for it, one deployment, and it is what nginx serves. */
-async function checkOutcome({ plane, id, port, pair }: Stage, actionId: string, at: string): Promise<void> {
+async function checkOutcome({ name, plane, id, port, pair }: Stage, actionId: string, at: string): Promise<void> {
   const orders = rows<{ id: string; state: string; versionId: string }>(plane, 'select id, state, "versionId" from "certificateOrder" where "actionId" = ?', actionId)
   assert.deepEqual(orders.map((o) => o.state), ['complete'], at)
   const [order] = orders
@@ -47,7 +48,7 @@ async function checkOutcome({ plane, id, port, pair }: Stage, actionId: string, 
   for (const kind of ['order.created', 'order.csrReady', 'order.issued', 'deployment.created', 'deployment.approved', 'deployment.proven']) assert.equal(events.filter((e) => e === kind).length, 1, `${at}: ${kind} in ${events.join(' ')}`)
   const certificate = await plane.client.call('getCertificate', { params: { id } })
   assert.equal(certificate.status, 'deployed', at)
-  assert.equal(await served(port, 'shop.example'), certificate.fingerprint, at)
+  assert.equal(await served(port, name), certificate.fingerprint, at)
   assert.ok(keyMatchesCertificate(await readFile(pair.keyPath, 'utf8'), await readFile(pair.certPath, 'utf8')), at)
   assert.deepEqual(rows(plane, "select id from task where state in ('ready', 'leased') and kind not in ('renew', 'refresh-certificate', 'scan-host')"), [], at)
 }

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
 import type { TestContext } from 'node:test'
 import { createClient, type Client } from '@certloop/api-client'
@@ -9,6 +10,9 @@ const botMain = fileURLToPath(new URL('../../../apps/bot/src/main.ts', import.me
 export const password = 'a test password of some length'
 
 type T = Pick<TestContext, 'after'>
+
+/** A host name that no other test uses: bots find every nginx that runs on the machine, those of other tests too. */
+export const uniqueName = (): string => `shop-${randomBytes(5).toString('hex')}.example`
 
 export interface Plane {
   readonly url: string
