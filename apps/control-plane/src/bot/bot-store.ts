@@ -1,6 +1,6 @@
 import { CertloopError, newId, type Bot, type BotId, type BotStatus, type HostFacts, type HostScan, type Id } from '@certloop/contract'
 import type { Selectable } from 'kysely'
-import { contains, fromJson, fromJsonOrNull, iso, toJson } from '../database/columns.ts'
+import { fromJson, fromJsonOrNull, iso, toJson } from '../database/columns.ts'
 import type { Db, Tx } from '../database/database.ts'
 
 export type BotPurpose = Bot['purpose']
@@ -21,7 +21,10 @@ export interface BotTable {
 export interface JoinTokenTable { id: Id<'jtk'>; botId: BotId; secretHash: string; activeFrom: string; expiresAt: string; usedAt: string | null; createdAt: string }
 /** The newest scan of each bot. */
 export interface HostScanTable { botId: BotId; at: string; serverCount: number; scan: string }
-export interface BotTables { bot: BotTable; joinToken: JoinTokenTable; hostScan: HostScanTable }
+/** The places of the newest scan of each bot, numbered as the scan has them, and the names that they answer to. */
+export interface ScannedPlaceTable { botId: BotId; position: number; serverType: string; fields: string }
+export interface ScannedNameTable { name: string; botId: BotId; position: number }
+export interface BotTables { bot: BotTable; joinToken: JoinTokenTable; hostScan: HostScanTable; scannedPlace: ScannedPlaceTable; scannedName: ScannedNameTable }
 export type BotRow = Selectable<BotTable>
 export type JoinTokenRow = Selectable<JoinTokenTable>
 
@@ -79,7 +82,26 @@ export async function openTokenExpiry(db: Db | Tx, botId: BotId): Promise<string
 export async function saveScan(tx: Tx, botId: BotId, scan: HostScan): Promise<void> {
   const row = { at: scan.at, serverCount: scan.servers.length, scan: toJson(scan) }
   await tx.insertInto('hostScan').values({ botId, ...row }).onConflict((c) => c.column('botId').doUpdateSet(row)).execute()
+  await savePlaces(tx, botId, scan)
 }
+
+/** Rows of one statement: databases bound how many values it may hold. */
+const rowsAtOnce = 1000
+const inChunks = <T>(rows: readonly T[]): T[][] => Array.from({ length: Math.ceil(rows.length / rowsAtOnce) }, (_, i) => rows.slice(i * rowsAtOnce, (i + 1) * rowsAtOnce))
+
+/** What no certificate can be for need not be found; PostgreSQL takes no NUL, and its indexes no long texts. */
+const canAnswer = (name: string) => name.length > 0 && name.length <= 253 && !name.includes('\0')
+
+async function savePlaces(tx: Tx, botId: BotId, scan: HostScan): Promise<void> {
+  const slots = scan.servers.flatMap((server) => server.slots.map((slot) => ({ serverType: server.serverType, slot })))
+  const places = slots.map(({ serverType, slot }, position) => ({ botId, position, serverType, fields: toJson(slot.fields) }))
+  const names = slots.flatMap(({ slot }, position) => [...new Set(slot.names.map((name) => name.toWellFormed()).filter(canAnswer))].map((name) => ({ name, botId, position })))
+  await tx.deleteFrom('scannedPlace').where('botId', '=', botId).execute()
+  await tx.deleteFrom('scannedName').where('botId', '=', botId).execute()
+  for (const rows of inChunks(places)) await tx.insertInto('scannedPlace').values(rows).execute()
+  for (const rows of inChunks(names)) await tx.insertInto('scannedName').values(rows).execute()
+}
+
 export async function latestScan(db: Db | Tx, botId: BotId): Promise<HostScan | undefined> {
   const row = await db.selectFrom('hostScan').select('scan').where('botId', '=', botId).executeTakeFirst()
   return row && fromJson<HostScan>(row.scan)
@@ -90,16 +112,24 @@ export async function scanFigures(db: Db | Tx, botId?: BotId): Promise<Map<BotId
   if (botId) query = query.where('botId', '=', botId)
   return new Map((await query.execute()).map((row) => [row.botId, row]))
 }
-/** Newest scans, of bots that may provision, in which one of these texts occurs. */
-export async function scansNaming(db: Db, names: readonly string[]): Promise<{ botId: BotId; botName: string; scan: HostScan }[]> {
-  if (names.length === 0) return []
-  const asked = names.slice(0, mostNames)
-  const rows = await db.selectFrom('hostScan as s').innerJoin('bot as b', 'b.id', 's.botId').select(['b.id as botId', 'b.name as botName', 's.scan'])
-    .where('b.revokedAt', 'is', null).where('b.purpose', '!=', 'discovery')
-    .where((eb) => eb.or(asked.map((name) => contains('s.scan', toJson(name)))))
-    .orderBy('b.id').limit(mostScans).execute()
-  return rows.map((row) => ({ ...row, scan: fromJson<HostScan>(row.scan) }))
+export interface AnsweringPlace { botId: BotId; botName: string; serverType: string; fields: Record<string, unknown>; /** Those of the names asked for. */ names: string[] }
+/** A name may be served by every host of a fleet: more than this nobody looks through. */
+const mostRows = 500
+
+/** Places of the newest scans, of bots that may provision, that answer to one of these names exactly; by bot, as their scans have them. */
+export async function placesAnsweringTo(db: Db | Tx, names: readonly string[]): Promise<AnsweringPlace[]> {
+  const asked = [...new Set(names.filter(canAnswer))]
+  if (asked.length === 0) return []
+  const rows = await db.selectFrom('scannedName as n').innerJoin('scannedPlace as p', (on) => on.onRef('p.botId', '=', 'n.botId').onRef('p.position', '=', 'n.position')).innerJoin('bot as b', 'b.id', 'n.botId')
+    .select(['n.botId', 'n.position', 'n.name', 'b.name as botName', 'p.serverType', 'p.fields'])
+    .where('n.name', 'in', asked).where('b.revokedAt', 'is', null).where('b.purpose', '!=', 'discovery')
+    .orderBy('n.botId').orderBy('n.position').orderBy('n.name').limit(mostRows).execute()
+  const places = new Map<string, AnsweringPlace>()
+  for (const { botId, botName, position, serverType, fields, name } of rows) {
+    const known = places.get(`${botId} ${position}`)
+    if (known) known.names.push(name)
+    else places.set(`${botId} ${position}`, { botId, botName, serverType, fields: fromJson(fields), names: [name] })
+  }
+  return [...places.values()]
 }
-const mostScans = 50
-const mostNames = 30
 export const hostOf = (bot: BotRow): HostFacts | null => fromJsonOrNull<HostFacts>(bot.host)

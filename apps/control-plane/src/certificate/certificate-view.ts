@@ -1,6 +1,6 @@
 import { type CertificateDetail, type CertificateId, type CertificateSummary, type Installation, type RenewalSettings, type TargetSuggestion, type WireError } from '@certloop/contract'
 import { serverTypes } from '@certloop/server-types'
-import { botNames, scansNaming } from '../bot/bot-store.ts'
+import { botNames, placesAnsweringTo } from '../bot/bot-store.ts'
 import { fromJson, fromJsonOrNull } from '../database/columns.ts'
 import type { Db } from '../database/database.ts'
 import { availability } from '../provisioning/action-rules.ts'
@@ -35,15 +35,13 @@ const toInstallation = (row: InstallationRow, names: Map<string, string>): Insta
 /** Places that fit this certificate: where it is installed, then servers on known hosts that answer to its names. */
 async function suggestions(db: Db, names: readonly string[], installations: readonly Installation[]): Promise<TargetSuggestion[]> {
   const found: TargetSuggestion[] = installations.map((i) => ({ botId: i.botId, botName: i.botName, serverType: i.serverType, title: i.title, fields: i.fields, why: 'It is installed there now.' }))
-  const has = (s: TargetSuggestion) => found.some((f) => f.botId === s.botId && f.serverType === s.serverType && placeKeyOf(manifestOf(f.serverType), f.fields) === placeKeyOf(manifestOf(s.serverType), s.fields))
-  for (const { botId, botName, scan } of await scansNaming(db, names)) {
-    for (const server of scan.servers) {
-      for (const slot of serverTypes.find(server.serverType) ? server.slots : []) {
-        const shared = slot.names.filter((n) => names.includes(n))
-        const suggestion = { botId, botName, serverType: server.serverType, title: placeTitle(manifestOf(server.serverType), slot.fields), fields: slot.fields, why: `The server there answers to ${shared.join(', ')}.` }
-        if (shared.length > 0 && !has(suggestion)) found.push(suggestion)
-      }
-    }
+  const keyOf = ({ botId, serverType, fields }: Pick<TargetSuggestion, 'botId' | 'serverType' | 'fields'>) => `${botId} ${serverType} ${placeKeyOf(manifestOf(serverType), fields)}`
+  const known = new Set(found.map(keyOf))
+  for (const { botId, botName, serverType, fields, names: shared } of await placesAnsweringTo(db, names)) {
+    if (!serverTypes.find(serverType)) continue
+    const suggestion = { botId, botName, serverType, title: placeTitle(manifestOf(serverType), fields), fields, why: `The server there answers to ${shared.join(', ')}.` }
+    if (!known.has(keyOf(suggestion))) found.push(suggestion)
+    known.add(keyOf(suggestion))
   }
   return found
 }

@@ -4,6 +4,7 @@ import * as secretsAndLocalCa from './0002-secrets-and-local-ca.ts'
 import * as access from './0003-access.ts'
 import * as lists from './0004-lists.ts'
 import * as idleLooks from './0005-idle-looks.ts'
+import * as scannedPlaces from './0006-scanned-places.ts'
 
 /** In order. Written once for both databases; a released one is never changed. */
 export const migrations: Record<string, Migration> = {
@@ -12,4 +13,5 @@ export const migrations: Record<string, Migration> = {
   '0003-access': access,
   '0004-lists': lists,
   '0005-idle-looks': idleLooks,
+  '0006-scanned-places': scannedPlaces,
 }
