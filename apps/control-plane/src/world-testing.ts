@@ -20,7 +20,7 @@ import { configure } from './provisioning/configuration.ts'
 import { loadMasterKey } from './secret/master-key.ts'
 import { createSecrets } from './secret/secrets.ts'
 import { leaseTasks } from './task/task-store.ts'
-import { runTask } from './task/task-worker.ts'
+import { runTask, type WorkerDeps } from './task/task-worker.ts'
 
 export const host = { hostName: 'host', os: 'Linux', osVersion: '6', arch: 'x64', addresses: [] }
 /** Fields of a place on a host. */
@@ -38,21 +38,9 @@ export interface TestBot {
   readonly done: BotTask[]
 }
 
-/** The domains of a control plane on one database, with a clock that tests move and hosts that are made up. */
-export async function makeWorld(t: TestContext, database: Database) {
-  const clock = testClock()
-  const { now } = clock
-  const masterKey = await loadMasterKey({ environmentKey: undefined, dataFolder: await tempFolder(t, 'keys'), database })
-  const localCa = createLocalCa({ database, secrets: await createSecrets({ database, masterKey, now }), now })
-  await localCa.ensureHierarchy()
-  await database.transaction((tx) => ensureBuiltInAuthority(tx, now()))
-  const parts = makeParts(now, database, localCa)
-  const logged: { level: string; message: string; facts: Record<string, unknown> }[] = []
-  const log = (level: 'info' | 'warn' | 'error', message: string, facts: Record<string, unknown>) => { logged.push({ level, message, facts }) }
-  const workerDeps = { database, kinds: parts.planeKinds, now, random: () => 0.5, log }
-  const leaseDeps: LeaseDeps = { database, handlers: parts.botKinds, now, closing: new AbortController().signal }
-  const bots: TestBot[] = []
-
+/** Does the work of the control plane and of the bots, by hand. */
+function makeRunner(workerDeps: WorkerDeps, leaseDeps: LeaseDeps, bots: readonly TestBot[]) {
+  const { database, now } = workerDeps
   /** Runs every task of the control plane that is due, and those that follow; fails when there is no end to them. */
   async function runPlane(most = 200): Promise<number> {
     let count = 0
@@ -81,6 +69,25 @@ export async function makeWorld(t: TestContext, database: Database) {
       if (count === 0) return
     }
   }
+  return { runPlane, runBot, settle }
+}
+
+/** The domains of a control plane on one database, with a clock that tests move and hosts that are made up. */
+export async function makeWorld(t: TestContext, database: Database) {
+  const clock = testClock()
+  const { now } = clock
+  const masterKey = await loadMasterKey({ environmentKey: undefined, dataFolder: await tempFolder(t, 'keys'), database })
+  const localCa = createLocalCa({ database, secrets: await createSecrets({ database, masterKey, now }), now })
+  await localCa.ensureHierarchy()
+  await database.transaction((tx) => ensureBuiltInAuthority(tx, now()))
+  const parts = makeParts(now, database, localCa)
+  const logged: { level: string; message: string; facts: Record<string, unknown> }[] = []
+  const log = (level: 'info' | 'warn' | 'error', message: string, facts: Record<string, unknown>) => { logged.push({ level, message, facts }) }
+  const workerDeps = { database, kinds: parts.planeKinds, now, random: () => 0.5, log }
+  const leaseDeps: LeaseDeps = { database, handlers: parts.botKinds, now, closing: new AbortController().signal }
+  const bots: TestBot[] = []
+
+  const runner = makeRunner(workerDeps, leaseDeps, bots)
   async function addBot(name: string, purpose: 'both' | 'discovery' = 'both'): Promise<TestBot> {
     const id = await database.transaction(async (tx) => {
       const made = await insertBot(tx, { name, purpose }, now())
@@ -120,12 +127,12 @@ export async function makeWorld(t: TestContext, database: Database) {
   /** Starts an action and does everything that follows. */
   async function act(id: CertificateId, kind: ActionKind, more: { csrPem?: string; versionId?: `ver_${string}` } = {}) {
     const action = await start(id, kind, more)
-    await settle()
+    await runner.settle()
     const ended = await findAction(database.db, action.id)
     assert.ok(ended)
     return ended
   }
-  return { clock, now, database, localCa, ...parts, workerDeps, leaseDeps, logged, bots, runPlane, runBot, settle, addBot, addCertificate, configurationWith, target, save, configured, detail, start, act }
+  return { clock, now, database, localCa, ...parts, workerDeps, leaseDeps, logged, bots, ...runner, addBot, addCertificate, configurationWith, target, save, configured, detail, start, act }
 }
 export type World = Awaited<ReturnType<typeof makeWorld>>
 

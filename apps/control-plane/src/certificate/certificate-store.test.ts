@@ -63,7 +63,7 @@ testOnDatabases('a certificate with hundreds of versions: the newest of each kin
   assert.ok(sample)
   for (let i = 0; i < 300; i++) await database.db.insertInto('certificateVersion').values({ ...sample, id: `ver_${String(i).padStart(26, '0')}`, ordinal: -1 - i, fingerprint: String(i).padStart(64, '0'), source: 'order' }).execute()
   const newest = await newestVersions(database.db, id)
-  assert.deepEqual(newest.map((v) => v.keyBotId).toSorted(), bots.map((b) => b.id).toSorted())
+  assert.deepEqual(newest.map((v) => String(v.keyBotId)).toSorted(), bots.map((b) => String(b.id)).toSorted())
   assert.ok(newest.some((v) => v.id === sample.id))
   assert.equal((await versionsOf(database.db, id)).length, 100)
   assert.equal((await w.detail(id)).status, 'deployed')

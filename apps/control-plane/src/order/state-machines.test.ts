@@ -31,7 +31,7 @@ function checkMachine<S extends string, E extends string>(states: readonly S[], 
   const reached = new Set<S>([start])
   for (let size = 0; size !== reached.size;) {
     size = reached.size
-    for (const state of [...reached]) for (const event of events) reached.add(next(state, event) ?? state)
+    for (const state of reached) for (const event of events) reached.add(next(state, event) ?? state)
   }
   assert.deepEqual([...reached].toSorted(), states.toSorted(), 'every state can be reached')
 }

@@ -68,7 +68,10 @@ testOnDatabases('while all places are taken, the worker asks the database rarely
   let queries = 0
   const counting: Database = { ...database, db: new Proxy(database.db, { get: (target, name) => { if (name === 'selectFrom' || name === 'updateTable') queries++; const value: unknown = Reflect.get(target, name); return typeof value === 'function' ? value.bind(target) : value } }) }
   const worker = startWorker({ database: counting, kinds: kind(async () => { await gate; return async () => {} }), now: () => new Date(), random: () => 0, log: quiet })
-  t.after(() => worker.stop())
+  t.after(async () => {
+    open()
+    await worker.stop()
+  })
   await eventually(async () => (await tasks(database)).filter((task) => task.state === 'leased').length === 8)
   queries = 0
   await new Promise((resolve) => setTimeout(resolve, 500))
