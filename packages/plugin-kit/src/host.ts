@@ -2,7 +2,8 @@ import type { Account, HostFacts, Ownership } from '@certloop/contract'
 
 /**
  * The machine a target lives on, as a driver sees it. Makers: local (in the bot), later SSH and WinRM.
- * Nothing here goes through a shell. All paths are absolute.
+ * Nothing here goes through a shell. All paths are absolute. Calls that write take real paths: a link among the folders
+ * is refused with FILE_UNWRITABLE, since whoever can change it could lead the write elsewhere.
  */
 export interface Host {
   readonly kind: 'local' | 'ssh' | 'winrm'

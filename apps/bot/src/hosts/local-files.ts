@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto'
-import { constants } from 'node:fs'
+import { constants, type Stats } from 'node:fs'
 import { type FileHandle, link, lstat, mkdir, open, readdir, readlink, rename, rmdir, unlink } from 'node:fs/promises'
 import path from 'node:path'
 import { CertloopError, type Ownership } from '@certloop/contract'
 import type { FileFacts, Host } from '@certloop/plugin-kit'
 import { fileError, hasCode } from './file-errors.ts'
+import { type HeldFolder, inFolder } from './held-folder.ts'
 import type { Limits } from './limits.ts'
 import { realPathOf } from './real-path.ts'
 import { keepSecurityContext } from './security-context.ts'
@@ -13,7 +14,7 @@ export type HostFiles = Pick<Host, 'readFile' | 'stat' | 'realPath' | 'list' | '
 
 const defaultReadLimit = 16 * 1024 * 1024
 
-/** File calls of the local host. Each write asks the limits first and is on disk when it returns. */
+/** File calls of the local host. Each write asks the limits first, goes by a real path and is on disk when it returns. */
 export function localFiles(limits: Limits): HostFiles {
   return {
     readFile,
@@ -32,10 +33,10 @@ export function localFiles(limits: Limits): HostFiles {
     async renameFile(from, to) {
       await allowEntry(limits, from)
       await allowEntry(limits, to)
-      await failing(to, 'put the new file in its place', async () => {
-        await rename(from, to)
-        await syncFolder(path.dirname(to))
-      })
+      await failing(to, 'put the new file in its place', () => inFolder(path.dirname(from), (source) => inFolder(path.dirname(to), async (held) => {
+        await rename(source.at(path.basename(from)), held.at(path.basename(to)))
+        await held.sync()
+      })))
     },
     async removeFile(file) {
       await allowEntry(limits, file)
@@ -106,36 +107,53 @@ async function list(folder: string): Promise<string[]> {
 
 async function stage(file: string, stagePath: string, content: Uint8Array, ownership: Ownership | null): Promise<void> {
   try {
-    const present = await stat(file)
-    const facts = present?.type === 'file' ? present : ownership
-    if (facts === null) throw new CertloopError('FILE_UNWRITABLE', `${file} is gone, and no owner and mode were given for a new file.`, { path: file })
-    if (present?.type === 'file') await refuseImmutable(file)
-    await unlink(stagePath).catch((error: unknown) => { if (!hasCode(error, 'ENOENT')) throw error })
-    // "wx" also refuses a link that somebody put there in the meantime.
-    const handle = await open(stagePath, 'wx', 0o600)
-    try {
-      await fill(handle, content, facts)
-      if (present?.type === 'file') await keepSecurityContext(file, stagePath)
-      await handle.sync()
-    } catch (error) {
-      await unlink(stagePath)
-      throw error
-    } finally {
-      await handle.close()
-    }
-    await syncFolder(path.dirname(stagePath))
+    await inFolder(path.dirname(file), (folder) => inFolder(path.dirname(stagePath), async (held) => {
+      await stageIn(held, path.basename(stagePath), content, await factsOf(file, folder, ownership))
+    }))
   } catch (error) {
     throw await fileError(error, stagePath, 'write it')
   }
+}
+
+/** What a new content of `file` gets: `model`, the present file, gives the security context. */
+interface StageFacts { ownership: Ownership; model: string | undefined }
+
+async function factsOf(file: string, folder: HeldFolder, ownership: Ownership | null): Promise<StageFacts> {
+  const here = folder.at(path.basename(file))
+  const present = await stat(here)
+  if (present?.type === 'file') {
+    await refuseImmutable(here, file)
+    return { ownership: present, model: here }
+  }
+  if (ownership === null) throw new CertloopError('FILE_UNWRITABLE', `${file} is gone, and no owner and mode were given for a new file.`, { path: file })
+  return { ownership, model: undefined }
+}
+
+async function stageIn(held: HeldFolder, name: string, content: Uint8Array, { ownership, model }: StageFacts): Promise<void> {
+  const staged = held.at(name)
+  await unlink(staged).catch((error: unknown) => { if (!hasCode(error, 'ENOENT')) throw error })
+  // "wx" also refuses a link that somebody put there in the meantime.
+  const handle = await open(staged, 'wx', 0o600)
+  try {
+    await fill(handle, content, ownership)
+    if (model !== undefined) await keepSecurityContext(model, staged)
+    await handle.sync()
+  } catch (error) {
+    await unlink(staged)
+    throw error
+  } finally {
+    await handle.close()
+  }
+  await held.sync()
 }
 
 /**
  * A file with the immutable or append-only flag can't be renamed over, not even by root: it shows here, while nothing
  * is touched. Mode bits don't matter for a rename, so nothing else that keeps us from opening it does.
  */
-async function refuseImmutable(file: string): Promise<void> {
+async function refuseImmutable(here: string, file: string): Promise<void> {
   try {
-    await (await open(file, constants.O_WRONLY | constants.O_NONBLOCK)).close()
+    await (await open(here, constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW)).close()
   } catch (error) {
     if (hasCode(error, 'EPERM')) throw await fileError(error, file, 'replace it')
   }
@@ -150,39 +168,58 @@ async function fill(handle: FileHandle, content: Uint8Array, { uid, gid, mode }:
 }
 
 /** Links under another name first and renames: `to` is never missing. */
-async function replaceByLink(from: string, to: string): Promise<void> {
-  const [source, present] = [await lstat(from), await lstat(to).catch(() => undefined)]
-  // Renaming one name of a file onto another of the same file does nothing and would leave the first.
-  if (present !== undefined && present.ino === source.ino && present.dev === source.dev) return
-  const between = path.join(path.dirname(to), `.${path.basename(to)}.${randomBytes(6).toString('hex')}`)
-  try {
-    await link(from, between)
-  } catch (error) {
-    if (!hasCode(error, 'EPERM', 'EXDEV', 'EMLINK', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS')) throw error
-    await copyWithFacts(from, between)
-  }
-  await rename(between, to).catch(async (error: unknown) => {
-    await unlink(between)
-    throw error
-  })
-  await syncFolder(path.dirname(to))
+function replaceByLink(from: string, to: string): Promise<void> {
+  return inFolder(path.dirname(from), (source) => inFolder(path.dirname(to), async (held) => {
+    const [here, there] = [source.at(path.basename(from)), held.at(path.basename(to))]
+    const [facts, present] = [await lstat(here), await lstat(there).catch(() => undefined)]
+    // Renaming one name of a file onto another of the same file does nothing and would leave the first.
+    if (present !== undefined && present.ino === facts.ino && present.dev === facts.dev) return
+    const name = `.${path.basename(to)}.${randomBytes(6).toString('hex')}`
+    await linkOrCopy(here, held, name)
+    await rename(held.at(name), there).catch(async (error: unknown) => {
+      await unlink(held.at(name))
+      throw error
+    })
+    await held.sync()
+  }))
 }
 
-async function copyWithFacts(from: string, to: string): Promise<void> {
-  const [content, facts] = [await readFile(from), await stat(from)]
-  if (content === undefined || facts === undefined) throw new CertloopError('FILE_UNWRITABLE', `${from} is gone.`, { path: from })
-  await stage(to, to, content, { mode: facts.mode, uid: facts.uid, gid: facts.gid })
-  await keepSecurityContext(from, to)
+async function linkOrCopy(here: string, held: HeldFolder, name: string): Promise<void> {
+  try {
+    await link(here, held.at(name))
+  } catch (error) {
+    if (!hasCode(error, 'EPERM', 'EXDEV', 'EMLINK', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS')) throw error
+    const { content, facts } = await readEntry(here)
+    await stageIn(held, name, content, { ownership: { mode: facts.mode & 0o7777, uid: facts.uid, gid: facts.gid }, model: here })
+  }
+}
+
+/** Content and facts of one and the same file, and never of one that a link leads to. */
+async function readEntry(here: string): Promise<{ content: Uint8Array; facts: Stats }> {
+  const handle = await open(here, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW)
+  try {
+    return { content: await handle.readFile(), facts: await handle.stat() }
+  } finally {
+    await handle.close()
+  }
 }
 
 /** A folder that is there already stays as it is. */
-async function makeFolder(folder: string, { uid, gid, mode }: Ownership): Promise<void> {
-  try {
-    await mkdir(folder, { mode: 0o700 })
-  } catch (error) {
-    if (hasCode(error, 'EEXIST') && (await lstat(folder)).isDirectory()) return
-    throw error
-  }
+function makeFolder(folder: string, ownership: Ownership): Promise<void> {
+  return inFolder(path.dirname(folder), async (held) => {
+    const here = held.at(path.basename(folder))
+    try {
+      await mkdir(here, { mode: 0o700 })
+    } catch (error) {
+      if (hasCode(error, 'EEXIST') && (await lstat(here)).isDirectory()) return
+      throw error
+    }
+    await own(here, ownership)
+    await held.sync()
+  })
+}
+
+async function own(folder: string, { uid, gid, mode }: Ownership): Promise<void> {
   const handle = await open(folder, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW)
   try {
     const facts = await handle.stat()
@@ -192,25 +229,15 @@ async function makeFolder(folder: string, { uid, gid, mode }: Ownership): Promis
   } finally {
     await handle.close()
   }
-  await syncFolder(path.dirname(folder))
 }
 
 async function removeAnd(remove: (entry: string) => Promise<void>, entry: string, fine: string[]): Promise<void> {
   try {
-    await remove(entry)
+    await inFolder(path.dirname(entry), async (held) => {
+      await remove(held.at(path.basename(entry)))
+      await held.sync()
+    })
   } catch (error) {
-    if (hasCode(error, ...fine)) return
-    throw error
-  }
-  await syncFolder(path.dirname(entry))
-}
-
-/** Makes renames and new names in a folder survive a power cut. */
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, constants.O_RDONLY)
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
+    if (!hasCode(error, ...fine)) throw error
   }
 }
