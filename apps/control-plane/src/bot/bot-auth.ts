@@ -1,5 +1,5 @@
 import { createPublicKey } from 'node:crypto'
-import { CertloopError, readSignature, signatureWindowSeconds, verifySignature, type BotId } from '@certloop/contract'
+import { CertloopError, readSignature, signatureWindowSeconds, verifyHead, type BotId } from '@certloop/contract'
 import { iso } from '../database/columns.ts'
 import type { Database } from '../database/database.ts'
 import type { BotAuth } from '../http/index.ts'
@@ -9,7 +9,7 @@ import { findBot, updateBot } from './bot-store.ts'
 const contactEveryMs = 10_000
 
 /**
- * Checks who signed a request. A signature is taken once by this replica; across replicas a repeated request changes
+ * Checks who signed a request, before its body is read. A signature is taken once by this replica; across replicas a repeated request changes
  * nothing, since results carry the fence of their lease.
  * @throws CertloopError BOT_SIGNATURE_INVALID, BOT_UNKNOWN, BOT_REVOKED
  */
@@ -28,7 +28,7 @@ export function createBotAuth({ database, now }: { database: Database; now: () =
     const claimed = readSignature(request.headers)
     const bot = await findBot(database.db, claimed.botId)
     if (!bot?.publicKeyPem) throw new CertloopError('BOT_UNKNOWN', `No bot ${claimed.botId} has joined here.`)
-    verifySignature({ method: request.method, path: request.path, body: request.body }, claimed, createPublicKey(bot.publicKeyPem), now())
+    verifyHead(request, claimed, createPublicKey(bot.publicKeyPem), now())
     if (bot.revokedAt) throw new CertloopError('BOT_REVOKED', `The bot "${bot.name}" was revoked at ${bot.revokedAt}.`)
     remember(`${claimed.botId} ${claimed.nonce}`, now().getTime())
     await noteContact(bot.id, bot.lastContactAt)

@@ -10,6 +10,8 @@ import { leaseWork, reportProgress, reportResult, type LeaseDeps } from './lease
 
 /** A scan carries every installed chain: room for some thousands. */
 const resultLimit = 32 * 1024 * 1024
+/** Joining is open to strangers: a key, a name and the facts of a host fit well. */
+const joinLimit = 64 * 1024
 const taskParams = Type.Object({ id: idText('tsk') }, { additionalProperties: false })
 
 /** The bot protocol below /bot/v1; packages/contract/src/bot/paths.ts lists the calls. */
@@ -18,7 +20,7 @@ export function registerBotProtocol(app: App, deps: JoinDeps & LeaseDeps & { tru
   implementBotRoute(app, { operationId: 'botTrustAnchor', method: 'GET', path: '/trust-anchor', access: 'public', summary: 'The trust anchor, to be compared with the pin of the join token', response: TrustAnchor, status: 200 },
     async () => ({ certificatePem: await deps.trustAnchorPem() }))
 
-  implementBotRoute(app, { operationId: 'botJoin', method: 'POST', path: '/join', access: 'public', summary: 'Join with a one-time token', body: JoinRequest, response: JoinResponse, status: 200 },
+  implementBotRoute(app, { operationId: 'botJoin', method: 'POST', path: '/join', access: 'public', summary: 'Join with a one-time token', body: JoinRequest, bodyLimit: joinLimit, response: JoinResponse, status: 200 },
     async ({ body }) => join(deps, body))
 
   implementBotRoute(app, { operationId: 'botHello', method: 'POST', path: '/hello', access: 'bot', summary: 'A bot started; the work its earlier process held is free again', body: HelloRequest, response: HelloResponse, status: 200 },

@@ -1,4 +1,4 @@
-import { CertloopError, type Access, type OperationId, type Permission } from '@certloop/contract'
+import { CertloopError, verifyDigest, type Access, type OperationId, type Permission } from '@certloop/contract'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { readCookie, sessionCookieName } from './cookies.ts'
 import { refuseForeignOrigin } from './origin.ts'
@@ -37,7 +37,7 @@ export function requirePermission(who: Who, permission: Permission): void {
 
 /** The one decision: may `who` go on? Denies unless a rule says otherwise. */
 export function decide(access: RouteAccess | undefined, who: Who): void {
-  if (access === 'public' || access === 'bot') return // bots are checked over the whole body, before anything else reads it
+  if (access === 'public' || access === 'bot') return // bots are checked by their signature
   if (who.via === 'none') throw new CertloopError('SIGN_IN_REQUIRED', 'Sign in, or send an API token.')
   if (access === undefined) throw new CertloopError('PERMISSION_DENIED', 'Nobody may call this.')
   if (access === 'self') return
@@ -87,7 +87,12 @@ export function installAccess(app: FastifyInstance, deps: AccessDeps): void {
   app.addHook('onRequest', async (request) => {
     if (request.is404) return
     const { access } = request.routeOptions.config
-    if (access === 'bot') return
+    if (access === 'bot') {
+      // Before the body is read: only a joined bot can make us take in and parse a large one.
+      const [path = ''] = request.url.split('?')
+      request.bot = await deps.botAuth({ method: request.method, path, headers: request.headers })
+      return
+    }
     // Pages and health need nobody: they must also answer when the database does not.
     if (access === 'public' && request.routeOptions.config.operationId === undefined) return
     request.who = await identify(request, deps)
@@ -96,7 +101,6 @@ export function installAccess(app: FastifyInstance, deps: AccessDeps): void {
   })
   app.addHook('preValidation', async (request) => {
     if (request.is404 || request.routeOptions.config.access !== 'bot') return
-    const [path = ''] = request.url.split('?')
-    request.bot = await deps.botAuth({ method: request.method, path, headers: request.headers, body: request.rawBody ?? Buffer.alloc(0) })
+    verifyDigest(request.rawBody ?? '', request.headers['content-digest'])
   })
 }

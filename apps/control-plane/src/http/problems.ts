@@ -27,7 +27,7 @@ export function toProblemError(error: unknown): CertloopError {
   if (error instanceof CertloopError && error.code !== 'INTERNAL') return error
   const { validation, code, statusCode, message } = error as Partial<FastifyError>
   if (validation) return inputError(error as FastifyError)
-  if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') return new CertloopError('BODY_TOO_LARGE', 'The body is larger than 1 MiB.')
+  if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') return new CertloopError('BODY_TOO_LARGE', 'The body is larger than this call takes.')
   if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') return new CertloopError('INPUT_INVALID', 'Send JSON, with the header "Content-Type: application/json".')
   const isOfHttp = typeof code === 'string' && code.startsWith('FST_') && statusCode !== undefined && statusCode < 500
   if (isOfHttp) return new CertloopError('INPUT_INVALID', message ?? 'The request can not be read.')

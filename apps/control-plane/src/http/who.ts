@@ -30,13 +30,12 @@ export interface Authenticator {
 }
 
 export interface BotIdentity { readonly botId: BotId; readonly name: string }
-/** A request of a bot as it came in; `body` are the very bytes that were signed. */
+/** The head of a request of a bot as it came in. Its body is compared with the signed digest once it was read. */
 export interface BotRequest {
   method: string
   /** Without the query. */
   path: string
   headers: Record<string, string | string[] | undefined>
-  body: Buffer
 }
 /** Checks signature, nonce and standing of a bot. @throws CertloopError BOT_SIGNATURE_INVALID, BOT_UNKNOWN, BOT_REVOKED */
 export type BotAuth = (request: BotRequest) => Promise<BotIdentity>

@@ -14,7 +14,7 @@ export const signatureWindowSeconds = 300
 
 const components = '("@method" "@path" "content-digest")'
 const digestOf = (body: Uint8Array | string) => `sha-256=:${createHash('sha256').update(body).digest('base64')}:`
-const baseOf = (r: SignedRequest, digest: string, params: string) =>
+const baseOf = (r: Omit<SignedRequest, 'body'>, digest: string, params: string) =>
   `"@method": ${r.method.toUpperCase()}\n"@path": ${r.path}\n"content-digest": ${digest}\n"@signature-params": ${params}`
 
 export function signRequest(request: SignedRequest, botId: BotId, key: KeyObject, now: Date): SignatureHeaders {
@@ -41,14 +41,28 @@ export function readSignature(headers: Record<string, string | string[] | undefi
   return { botId: keyId, created: Number(created), nonce, params, digest: one('content-digest'), signature: Buffer.from(signature[1] ?? '', 'base64') }
 }
 
-/** @throws CertloopError BOT_SIGNATURE_INVALID. Whether the nonce was seen before is the caller's to check. */
-export function verifySignature(request: SignedRequest, claimed: ClaimedSignature, key: KeyObject, now: Date): void {
+/**
+ * Checks age and signature over the digest that the headers claim: all that can be said before the body is read.
+ * Whether the nonce was seen before is the caller's to check, and the body then `verifyDigest`'s.
+ * @throws CertloopError BOT_SIGNATURE_INVALID
+ */
+export function verifyHead(request: Omit<SignedRequest, 'body'>, claimed: ClaimedSignature, key: KeyObject, now: Date): void {
   const age = Math.floor(now.getTime() / 1000) - claimed.created
   if (Math.abs(age) > signatureWindowSeconds) {
     throw new CertloopError('BOT_SIGNATURE_INVALID', `The request was signed ${Math.abs(age)} seconds ${age > 0 ? 'ago' : 'in the future'}; at most ${signatureWindowSeconds} are allowed. Compare the clocks.`)
   }
-  if (digestOf(request.body) !== claimed.digest) throw new CertloopError('BOT_SIGNATURE_INVALID', 'The body was altered on its way.')
   if (!verify(null, Buffer.from(baseOf(request, claimed.digest, claimed.params)), key, claimed.signature)) {
     throw new CertloopError('BOT_SIGNATURE_INVALID', 'The signature does not fit the key of this bot.')
   }
+}
+
+/** @param digest what a verified head claims, the header content-digest. @throws CertloopError BOT_SIGNATURE_INVALID */
+export function verifyDigest(body: Uint8Array | string, digest: string | string[] | undefined): void {
+  if (digestOf(body) !== digest) throw new CertloopError('BOT_SIGNATURE_INVALID', 'The body was altered on its way.')
+}
+
+/** Head and body at once. @throws CertloopError BOT_SIGNATURE_INVALID. Whether the nonce was seen before is the caller's to check. */
+export function verifySignature(request: SignedRequest, claimed: ClaimedSignature, key: KeyObject, now: Date): void {
+  verifyHead(request, claimed, key, now)
+  verifyDigest(request.body, claimed.digest)
 }
