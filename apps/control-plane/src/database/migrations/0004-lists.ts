@@ -11,7 +11,7 @@ const indexes: Record<string, string[]> = {
 /** What lists, statuses and the watchdog ask for often, without reading every row or every scan. */
 export async function up(db: Kysely<unknown>): Promise<void> {
   for (const [table, columns] of Object.entries(indexes)) await db.schema.createIndex(`${table}_${columns.join('_')}`).on(table).columns(columns).execute()
-  await db.schema.createIndex('certificateVersion_newest').on('certificateVersion').columns(['certificateId', 'keyBotId', 'source', 'keyAlgorithm', 'id']).execute()
+  await db.schema.createIndex('certificateVersion_newest').on('certificateVersion').columns(['certificateId', 'keyBotId', 'source', 'keyAlgorithm', 'ordinal']).execute()
   await db.schema.createIndex('certificate_end').on('certificate').expression(sql`coalesce("notAfter", '9999'), "id"`).execute()
   await db.schema.alterTable('hostScan').addColumn('serverCount', 'integer', (c) => c.notNull().defaultTo(0)).execute()
   await fillServerCounts(db)
