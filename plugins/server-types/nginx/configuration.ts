@@ -1,6 +1,6 @@
 import { CertloopError, type Endpoint, type WireError, toCertloopError } from '@certloop/contract'
 import { readCertificates } from '@certloop/pki'
-import { type Host, certificateBlocks } from '@certloop/plugin-kit'
+import { type Host, certificateBlocks, inParallel } from '@certloop/plugin-kit'
 import path from 'node:path'
 import { type ConfigurationFile, type Directive, parseConfiguration, splitDump } from './config-parser.ts'
 import { type LinkedFile, readLinked } from './files.ts'
@@ -99,11 +99,4 @@ function join(first: Slot, second: Slot): Slot {
 export function findSlot(slots: readonly Slot[], certificatePath: string, keyPath: string): Slot | undefined {
   return slots.find(({ pair, files }) => [pair, ...pair.aliases].some((names) => names.certificatePath === certificatePath && names.keyPath === keyPath)
     || (files?.certificate.realPath === certificatePath && files.key.realPath === keyPath))
-}
-
-/** Results in order, with no more than `limit` calls at a time. */
-export async function inParallel<T, R>(items: readonly T[], limit: number, work: (item: T) => Promise<R>): Promise<R[]> {
-  const results: R[] = []
-  for (let i = 0; i < items.length; i += limit) results.push(...await Promise.all(items.slice(i, i + limit).map(work)))
-  return results
 }

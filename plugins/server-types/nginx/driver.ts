@@ -1,8 +1,8 @@
-import { CertloopError, type DetectedServer, type DetectedSlot, type ServedCertificate, toCertloopError } from '@certloop/contract'
-import type { DriverContext, HostProcess, ServerTypeDriver } from '@certloop/plugin-kit'
+import { CertloopError, type DetectedServer, type DetectedSlot, toCertloopError } from '@certloop/contract'
+import { type DriverContext, type HostProcess, inParallel, probeAll, type ServerTypeDriver } from '@certloop/plugin-kit'
 import path from 'node:path'
 import type { Static } from 'typebox'
-import { type Configuration, findSlot, inParallel, readConfiguration, type Slot } from './configuration.ts'
+import { type Configuration, findSlot, readConfiguration, type Slot } from './configuration.ts'
 import { findMasters, type Instance, readInstance, startOptions } from './instance.ts'
 import { type fields as fieldSchema, manifest } from './manifest.ts'
 import { planSteps, type ReadableSlot } from './plan.ts'
@@ -10,7 +10,6 @@ import { planSteps, type ReadableSlot } from './plan.ts'
 type Fields = Static<typeof fieldSchema>
 
 const slotsAtOnce = 4
-const probesAtOnce = 16
 const defaultProofSeconds = 10
 
 export const driver: ServerTypeDriver<Fields> = {
@@ -28,14 +27,12 @@ export const driver: ServerTypeDriver<Fields> = {
     const { instance, configuration, slot } = await openSlot(context, fields)
     if (slot.problem !== null) throw new CertloopError(slot.problem.code, slot.problem.message, slot.problem.facts)
     if (!isReadable(slot)) throw new CertloopError('PLAN_FAILED', `${slot.pair.certificatePath} could not be read.`)
-    const served = await probeAll(context, slot)
+    const served = await probeAll(context.probe, slot.endpoints)
     return planSteps({ host: context.host, instance, configuration, slot, material, served, proofSeconds: fields.proofSeconds ?? defaultProofSeconds })
   },
 }
 
 const isReadable = (slot: Slot): slot is ReadableSlot => slot.files !== undefined
-
-const probeAll = ({ probe }: DriverContext, { endpoints }: Slot): Promise<ServedCertificate[]> => inParallel(endpoints, probesAtOnce, probe)
 
 /** The running instance and the slot that the fields name. @throws CertloopError as ServerTypeDriver.inspect */
 async function openSlot({ host }: DriverContext, fields: Fields): Promise<{ instance: Instance; configuration: Configuration; slot: Slot }> {
@@ -127,5 +124,5 @@ async function describeSlot(context: DriverContext, instance: Instance, slot: Sl
     ...(instance.process.executable === '' ? { binaryPath: instance.program } : {}),
     ...(instance.sudo ? { sudo: true } : {}),
   }
-  return { title: `${name} (${pair.certificatePath})`, fields, names: pair.names, served: await probeAll(context, slot), installedPem, problem }
+  return { title: `${name} (${pair.certificatePath})`, fields, names: pair.names, served: await probeAll(context.probe, slot.endpoints), installedPem, problem }
 }

@@ -1,5 +1,5 @@
 import { type DeploymentId, type DeployResult, type Plan, type ServedCertificate, sha256Hex, type Step, toCertloopError, type WriteFileStep } from '@certloop/contract'
-import { certificateBlocks, type Host, type Prober } from '@certloop/plugin-kit'
+import { certificateBlocks, type Host, probeAll, type Prober } from '@certloop/plugin-kit'
 import type { BackupFile } from './journal-store.ts'
 import type { Journal } from './journal.ts'
 import { type DeployLog, stepTitle } from './log.ts'
@@ -69,6 +69,6 @@ export async function inspectionOf(run: Run, served: ServedCertificate[] | undef
   return {
     at: run.now().toISOString(),
     installedPem: content === undefined ? null : certificateBlocks(Buffer.from(content).toString('latin1')),
-    served: served ?? await Promise.all(endpoints.map(({ endpoint }) => run.probe(endpoint))),
+    served: served ?? await probeAll(run.probe, endpoints.map(({ endpoint }) => endpoint)),
   }
 }

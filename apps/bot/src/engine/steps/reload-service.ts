@@ -1,4 +1,5 @@
 import { type ReloadServiceStep } from '@certloop/contract'
+import { probeAll } from '@certloop/plugin-kit'
 import type { StepContext, StepExecutor, StepReport } from './executor.ts'
 import { runOrFail } from './run-command.ts'
 
@@ -6,7 +7,7 @@ import { runOrFail } from './run-command.ts'
 async function isDown({ plan, probe }: StepContext): Promise<boolean> {
   const answered = plan.steps.flatMap((step) => (step.kind === 'prove' ? step.endpoints : [])).filter((e) => e.before !== null)
   if (answered.length === 0) return false
-  const seen = await Promise.all(answered.map(({ endpoint }) => probe(endpoint)))
+  const seen = await probeAll(probe, answered.map(({ endpoint }) => endpoint))
   return seen.every((s) => s.fingerprint === null)
 }
 
