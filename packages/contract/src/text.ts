@@ -14,6 +14,6 @@ export const certificateStatus = literals(certificateStatuses)
 export const keyAlgorithm = Type.Unsafe<KeyAlgorithm>({ type: 'string', enum: [...keyAlgorithms] })
 export const Wire = Type.Object({
   code: Type.Unsafe<import('./errors.ts').ErrorCode>({ type: 'string' }),
-  message: Type.String(),
-  facts: Type.Record(Type.String(), Type.Unsafe<string | number | boolean | readonly string[]>({})),
+  message: Type.String({ maxLength: 200_000 }),
+  facts: Type.Record(Type.String(), Type.Unsafe<string | number | boolean | readonly string[]>({}), { maxProperties: 100 }),
 }, { additionalProperties: false })

@@ -10,8 +10,8 @@ import { leaseWork, reportProgress, reportResult, type LeaseDeps } from './lease
 
 /** A scan carries every installed chain: room for some thousands. */
 const resultLimit = 32 * 1024 * 1024
-/** Joining is open to strangers: a key, a name and the facts of a host fit well. */
-const joinLimit = 64 * 1024
+/** Joining is open to strangers: a key, a name and the facts of a host with thousands of addresses fit. */
+const joinLimit = 256 * 1024
 const taskParams = Type.Object({ id: idText('tsk') }, { additionalProperties: false })
 
 /** The bot protocol below /bot/v1; packages/contract/src/bot/paths.ts lists the calls. */

@@ -3,6 +3,7 @@ import { fromJson, iso } from '../database/columns.ts'
 import type { Database } from '../database/database.ts'
 import { failTask, findTask, finishTask, leaseTasks, nextDue, renewLease, returnTask, taskTopic, type Held, type Task } from '../task/task-store.ts'
 import type { BotTaskHandler } from '../task/task-kinds.ts'
+import { cutLog, cutResultLog } from './log-limits.ts'
 
 export interface LeaseDeps { database: Database; handlers: Readonly<Record<BotTaskKind, BotTaskHandler>>; now: () => Date; closing: AbortSignal }
 
@@ -55,7 +56,7 @@ export async function reportProgress(deps: LeaseDeps, botId: BotId, id: TaskId, 
   const until = new Date(now().getTime() + leaseSeconds * 1000)
   await database.transaction(async (tx, wake) => {
     await renewLease(tx, { id, fence }, until, now())
-    await handlers[task.kind as BotTaskKind]?.progress?.(tx, wake, task, log)
+    await handlers[task.kind as BotTaskKind]?.progress?.(tx, wake, task, cutLog(log))
   })
   return until
 }
@@ -68,7 +69,7 @@ export async function reportResult(deps: LeaseDeps, botId: BotId, id: TaskId, { 
   const kind = task.kind as BotTaskKind
   const held: Held = { id, fence }
   if (result.ok) {
-    const data = checkShape(botTaskKinds[kind].result, result.data, { what: `The result of "${kind}"` })
+    const data = checkShape(botTaskKinds[kind].result, kind === 'deploy' ? cutResultLog(result.data) : result.data, { what: `The result of "${kind}"` })
     await database.transaction(async (tx, wake) => {
       await finishTask(tx, held, now())
       await handlers[kind].completed(tx, wake, task, data)

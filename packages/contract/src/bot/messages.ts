@@ -5,6 +5,9 @@ import { HostFacts, HostScan, TargetInspection } from './detection.ts'
 
 const strict = { additionalProperties: false } as const
 
+/** A prove step names each of its endpoints in one line. */
+const longText = Type.String({ maxLength: 200_000 })
+
 /** Lower bound that a control plane still works with; one minor version behind. */
 export const botProtocolVersion = 1
 
@@ -55,8 +58,8 @@ export const DeployLogEntry = Type.Object({
   step: nullable(Type.Integer()),
   phase: literals(['plan', 'backup', 'do', 'undo', 'prove', 'recover', 'commit'] as const),
   ok: Type.Boolean(),
-  message: Type.String(),
-  output: nullable(Type.String()),
+  message: longText,
+  output: nullable(longText),
   durationMs: nullable(Type.Number()),
 }, strict)
 export type DeployLogEntry = Static<typeof DeployLogEntry>
@@ -66,9 +69,9 @@ export const DeployResult = Type.Object({
   outcome: literals(['deployed', 'rolled-back', 'failed'] as const),
   touched: Type.Boolean(),
   error: nullable(Wire),
-  differences: Type.Array(Type.String(), { description: 'Between the approved plan and the host as it is, when refused' }),
+  differences: Type.Array(longText, { maxItems: 10_000, description: 'Between the approved plan and the host as it is, when refused' }),
   inspection: nullable(TargetInspection),
-  log: Type.Array(DeployLogEntry),
+  log: Type.Array(DeployLogEntry, { maxItems: 10_000 }),
 }, strict)
 export type DeployResult = Static<typeof DeployResult>
 
@@ -95,7 +98,7 @@ export const BotTask = Type.Object({
 export type BotTask = Static<typeof BotTask>
 
 /** Long poll: answers as soon as there is work, at the latest after waitSeconds with an empty list. */
-export const LeaseRequest = Type.Object({ bootId: Type.String(), waitSeconds: Type.Integer({ minimum: 0, maximum: 60 }), max: Type.Integer({ minimum: 1, maximum: 20 }) }, strict)
+export const LeaseRequest = Type.Object({ bootId: Type.String({ maxLength: 64 }), waitSeconds: Type.Integer({ minimum: 0, maximum: 60 }), max: Type.Integer({ minimum: 1, maximum: 20 }) }, strict)
 export type LeaseRequest = Static<typeof LeaseRequest>
 export const LeaseResponse = Type.Object({ tasks: Type.Array(BotTask) }, strict)
 export type LeaseResponse = Static<typeof LeaseResponse>
