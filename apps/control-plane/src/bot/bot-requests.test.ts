@@ -77,3 +77,18 @@ test('joining, which is open to strangers, takes small bodies only', async (t) =
   const answer = await call('POST', botPaths.join, { 'content-type': 'application/json' }, JSON.stringify({ name: 'x'.repeat(300_000) }))
   assert.deepEqual([answer.statusCode, answer.json().code], [413, 'BODY_TOO_LARGE'])
 })
+
+test('bots behind one address are counted each by itself; whoever is no bot by that address', async (t) => {
+  const { call, addBot } = await startProtocol(t, { rateLimits: { signInPerMinute: 2, requestsPerMinute: 5 } })
+  const path = '/bot/v1/tasks/lease'
+  const body = JSON.stringify({ bootId: 'boot-0001', waitSeconds: 0, max: 1 })
+  const json = { 'content-type': 'application/json' }
+  for (const bot of [await addBot(), await addBot(), await addBot()]) {
+    for (let i = 0; i < 5; i++) assert.equal((await call('POST', path, { ...json, ...bot.signed(path, body) }, body)).statusCode, 200)
+    const refused = await call('POST', path, { ...json, ...bot.signed(path, body) }, body)
+    assert.deepEqual([refused.statusCode, refused.json().code], [429, 'TOO_MANY_REQUESTS'])
+  }
+  for (let i = 0; i < 5; i++) assert.equal((await call('POST', path, json, body)).json().code, 'BOT_SIGNATURE_INVALID')
+  assert.equal((await call('POST', path, json, body)).statusCode, 429)
+  assert.equal((await call('GET', '/healthz')).statusCode, 429)
+})

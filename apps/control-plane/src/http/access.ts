@@ -1,8 +1,8 @@
-import { CertloopError, verifyDigest, type Access, type OperationId, type Permission } from '@certloop/contract'
+import { CertloopError, type Access, type OperationId, type Permission } from '@certloop/contract'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { readCookie, sessionCookieName } from './cookies.ts'
 import { refuseForeignOrigin } from './origin.ts'
-import { anonymous, type Authenticator, type BotAuth, type BotIdentity, type Who } from './who.ts'
+import { anonymous, type Authenticator, type Who } from './who.ts'
 
 /** What a route demands. `bot`: a request signed by a joined bot. */
 export type RouteAccess = Access | 'bot'
@@ -16,14 +16,13 @@ declare module 'fastify' {
   interface FastifySchema { 'x-access'?: RouteAccess }
   interface FastifyRequest {
     who: Who
-    bot: BotIdentity | undefined
     /** The bytes of a JSON body, for signatures. */
     rawBody: Buffer | undefined
   }
 }
 
 export interface RegisteredRoute { method: string; url: string; access: RouteAccess }
-export interface AccessDeps { users: Authenticator; botAuth: BotAuth; publicUrl: () => string }
+export interface AccessDeps { users: Authenticator; publicUrl: () => string }
 
 /** Plug-ins that make routes of their own; each is public by decision. Everything else declares its access itself. */
 const publicPlugins = ['/api/docs'] as const
@@ -72,7 +71,6 @@ export function installStrangers(app: FastifyInstance): void {
  */
 export function installAccess(app: FastifyInstance, deps: AccessDeps): void {
   app.decorate('routeList', [])
-  app.decorateRequest('bot')
   app.decorateRequest('rawBody')
   app.addHook('onRoute', (route) => {
     const methods = [route.method].flat()
@@ -88,9 +86,7 @@ export function installAccess(app: FastifyInstance, deps: AccessDeps): void {
     if (request.is404) return
     const { access } = request.routeOptions.config
     if (access === 'bot') {
-      // Before the body is read: only a joined bot can make us take in and parse a large one.
-      const [path = ''] = request.url.split('?')
-      request.bot = await deps.botAuth({ method: request.method, path, headers: request.headers })
+      if (request.bot === undefined) throw request.botRefusal
       return
     }
     // Pages and health need nobody: they must also answer when the database does not.
@@ -98,9 +94,5 @@ export function installAccess(app: FastifyInstance, deps: AccessDeps): void {
     request.who = await identify(request, deps)
     if (changesState(request)) refuseForeignOrigin(request, deps.publicUrl())
     decide(access, request.who)
-  })
-  app.addHook('preValidation', async (request) => {
-    if (request.is404 || request.routeOptions.config.access !== 'bot') return
-    verifyDigest(request.rawBody ?? '', request.headers['content-digest'])
   })
 }

@@ -7,6 +7,7 @@ import { registerUserRoutes } from '../user/user-routes.ts'
 import type { Users } from '../user/users.ts'
 import { installAccess, installStrangers } from './access.ts'
 import { installAuditTrail } from './audit-trail.ts'
+import { installBotIdentity } from './bot-identity.ts'
 import { installEvents } from './events.ts'
 import { installHealth } from './health.ts'
 import { createIdempotency } from './idempotency.ts'
@@ -77,6 +78,7 @@ export async function buildHttp(deps: HttpDeps): Promise<App> {
   installJsonBody(app)
   installLog(app)
   installStrangers(app)
+  installBotIdentity(app, deps.botAuth)
   await installProtection(app, deps.rateLimits ?? defaultRateLimits)
   installAccess(app, deps)
   installAuditTrail(app, deps.audit)

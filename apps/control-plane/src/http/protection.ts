@@ -6,7 +6,7 @@ import type { App } from './implement.ts'
 export interface RateLimits { signInPerMinute: number; requestsPerMinute: number }
 export const defaultRateLimits: RateLimits = { signInPerMinute: 60, requestsPerMinute: 6000 }
 
-/** Headers that keep the pages to themselves, and a bound on requests per address. */
+/** Headers that keep the pages to themselves, and a bound on requests per address; each bot has its own, since a whole fleet may call from one address. */
 export async function installProtection(app: App, limits: RateLimits): Promise<void> {
   await app.register(helmet, {
     contentSecurityPolicy: {
@@ -23,10 +23,10 @@ export async function installProtection(app: App, limits: RateLimits): Promise<v
   })
   await app.register(rateLimit, {
     global: false,
-    errorResponseBuilder: (_request, { ttl }) => new CertloopError('TOO_MANY_REQUESTS', 'Too many requests from this address.', { retryAfterSeconds: Math.max(1, Math.ceil(ttl / 1000)) }),
+    errorResponseBuilder: (_request, { ttl }) => new CertloopError('TOO_MANY_REQUESTS', 'Too many requests from this address or bot.', { retryAfterSeconds: Math.max(1, Math.ceil(ttl / 1000)) }),
   })
   const signIn = app.rateLimit({ max: limits.signInPerMinute, timeWindow: 60_000, groupId: 'sign-in' })
-  const others = app.rateLimit({ max: limits.requestsPerMinute, timeWindow: 60_000, groupId: 'all' })
+  const others = app.rateLimit({ max: limits.requestsPerMinute, timeWindow: 60_000, groupId: 'all', keyGenerator: (request) => request.bot?.botId ?? request.ip })
   app.addHook('onRequest', function (request, reply) {
     return (request.routeOptions.config.operationId === 'signIn' ? signIn : others).call(app, request, reply)
   })
