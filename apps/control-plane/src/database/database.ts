@@ -76,6 +76,13 @@ const guard: KyselyPlugin = {
   transformResult: async ({ result }) => result,
 }
 
+const commitWatch = new AsyncLocalStorage<{ committed: boolean }>()
+/** Runs `work`; `hasCommitted` says whether a transaction begun in it was committed, also after `work` has failed. */
+export function watchCommits<T>(work: (hasCommitted: () => boolean) => Promise<T>): Promise<T> {
+  const watch = { committed: false }
+  return commitWatch.run(watch, () => work(() => watch.committed))
+}
+
 const isRetryable = (error: unknown) => ['40001', '40P01'].includes((error as { code?: string }).code ?? '')
 
 /** Called at named moments; tests end the process there. */
@@ -104,6 +111,8 @@ export async function openDatabase(url: string, crashPoint: CrashPoint = () => {
             crashPoint('before commit')
             return value
           }))
+          const watch = commitWatch.getStore()
+          if (watch) watch.committed = true
           crashPoint('after commit')
           for (const topic of topics) wake.send(topic)
           return result

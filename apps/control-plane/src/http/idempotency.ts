@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { CertloopError, type OperationId } from '@certloop/contract'
 import type { FastifyRequest } from 'fastify'
 import { fromJson, toJson } from '../database/columns.ts'
-import type { Database } from '../database/database.ts'
+import { watchCommits, type Database } from '../database/database.ts'
 import { claimKey, deleteKeysBefore, findKey, keepAnswer, releaseKey } from './idempotency-store.ts'
 import { subjectOf } from './subject.ts'
 
@@ -36,7 +36,7 @@ function readKey(request: FastifyRequest): string | undefined {
 
 function repeat<T>(request: FastifyRequest, kept: { requestHash: string; answer: string | null } | undefined, requestHash: string): T {
   if (!kept || (kept.requestHash === requestHash && kept.answer === null)) {
-    throw conflict('The first request with this Idempotency-Key is under way, or was cut off. Look whether it took effect before you send it with another key.')
+    throw conflict('The first request with this Idempotency-Key is under way, was cut off, or failed after something was written. Look whether it took effect before you send it with another key.')
   }
   if (kept.requestHash !== requestHash || kept.answer === null) throw conflict('This Idempotency-Key was used for another request. Take a new one.')
   const answer = fromJson<Kept>(kept.answer)
@@ -61,14 +61,17 @@ export function createIdempotency({ database: { db }, now }: { database: Databas
       const requestHash = createHash('sha256').update(toJson([operationId, request.params, request.body ?? null])).digest('hex')
       await deleteKeysBefore(db, new Date(now().getTime() - keptSeconds * 1000).toISOString())
       if (!await claimKey(db, { who, key, requestHash, createdAt: now().toISOString() })) return repeat(request, await findKey(db, who, key), requestHash)
-      try {
-        const answer = await work()
-        await keepAnswer(db, who, key, toJson((mode === 'secret' ? { secretOf: subjectOf(request.params, answer) } : { answer }) satisfies Kept))
-        return answer
-      } catch (error) {
-        await releaseKey(db, who, key) // nothing was made: the same request may be tried again
-        throw error
-      }
+      return watchCommits(async (hasCommitted) => {
+        try {
+          const answer = await work()
+          await keepAnswer(db, who, key, toJson((mode === 'secret' ? { secretOf: subjectOf(request.params, answer) } : { answer }) satisfies Kept))
+          return answer
+        } catch (error) {
+          // Nothing was made: the same request may be tried again. Otherwise the key stays, without an answer.
+          if (!hasCommitted()) await releaseKey(db, who, key)
+          throw error
+        }
+      })
     },
   }
 }

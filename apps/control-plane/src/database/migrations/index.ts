@@ -5,6 +5,7 @@ import * as access from './0003-access.ts'
 import * as lists from './0004-lists.ts'
 import * as idleLooks from './0005-idle-looks.ts'
 import * as scannedPlaces from './0006-scanned-places.ts'
+import * as oldKeys from './0007-old-keys.ts'
 
 /** In order. Written once for both databases; a released one is never changed. */
 export const migrations: Record<string, Migration> = {
@@ -14,4 +15,5 @@ export const migrations: Record<string, Migration> = {
   '0004-lists': lists,
   '0005-idle-looks': idleLooks,
   '0006-scanned-places': scannedPlaces,
+  '0007-old-keys': oldKeys,
 }
