@@ -34,7 +34,7 @@ export interface BotOptions {
   /** 0 <= random() < 1; spreads the tries of a fleet. */
   random: () => number
   backoff?: Backoff
-  /** Most tasks at once. */
+  /** Most tasks worked on at once. */
   limit?: number
   /** How long stop() waits for results to be taken, after the work itself has ended. */
   deliveryGraceMs?: number
@@ -85,7 +85,7 @@ function run(identity: Identity, configuration: BotConfiguration, lock: FolderLo
   })
   const { host, ...parts } = localParts(dataFolder, configuration, options)
   const handling: HandlerDeps = { ...parts, purpose, turns: createTurns() }
-  const runner = createTaskRunner({ controlPlane, logger, random, backoff, limit, deliverySignal: delivery.signal, jobFor: (task) => jobFor(task, handling) })
+  const runner = createTaskRunner({ controlPlane, logger, random, backoff, limit, takingSignal: taking.signal, deliverySignal: delivery.signal, jobFor: (task) => jobFor(task, handling) })
 
   async function work(): Promise<never> {
     logger.info('The bot starts.', { version, botId, controlPlane: url.origin, proxy: proxyForLog(proxy), configuration: configuration.file ?? 'defaults' })

@@ -22,7 +22,7 @@ export async function working(t: TestContext, jobFor: (task: BotTask) => Job, { 
   const [taking, delivery] = [new AbortController(), new AbortController()]
   const transport = createTransport({ url: new URL(server.url), trust: 'system', proxy: undefined, userAgent: 'test' })
   const controlPlane = createControlPlane({ transport, clock: createServerClock({ now, logger }), botId: identity.joined.botId, key: identity.key, onDismissed: (error) => { taking.abort(error); delivery.abort(error) } })
-  const runner = createTaskRunner({ controlPlane, jobFor, logger, random: () => 0, backoff, limit, deliverySignal: delivery.signal })
+  const runner = createTaskRunner({ controlPlane, jobFor, logger, random: () => 0, backoff, limit, takingSignal: taking.signal, deliverySignal: delivery.signal })
   const connection: boolean[] = []
   const hello = { bootId: 'boot-0001', version: '0.1.0', protocol: botProtocolVersion, host }
   const ended = workLoop({ controlPlane, runner, hello, logger, random: () => 0, backoff, signal: taking.signal, onConnection: (up) => connection.push(up) }).catch((error: unknown) => error)

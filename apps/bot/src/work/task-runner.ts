@@ -1,10 +1,11 @@
-import { CertloopError, toCertloopError, type BotTask, type DeployLogEntry, type ResultRequest, type TaskId } from '@certloop/contract'
+import { CertloopError, toCertloopError, type BotTask, type BotTaskKind, type DeployLogEntry, type ResultRequest, type TaskId } from '@certloop/contract'
 import type { ControlPlane } from '../connection/client.ts'
 import { mayPass, retrying, type Backoff } from '../connection/retry.ts'
 import { errorFacts, type Logger } from '../log.ts'
 import { createBell, type Bell } from './bell.ts'
 import type { Job } from './handlers.ts'
 import { keepLease } from './lease.ts'
+import { createPlaces } from './places.ts'
 
 /** What this process knows of a task it works on. A newer lease of the same task replaces fence and time. */
 export interface RunningTask {
@@ -25,8 +26,10 @@ export interface RunnerDeps {
   logger: Logger
   random: () => number
   backoff: Backoff
-  /** Most tasks at once. */
+  /** Most tasks worked on at once, one place kept for quick ones. */
   limit: number
+  /** Ends the taking of work: what still waits for a place is not begun. */
+  takingSignal: AbortSignal
   /** Ends the delivery of results, not the work. */
   deliverySignal: AbortSignal
 }
@@ -36,9 +39,9 @@ export interface TaskRunner {
   start(task: BotTask): void
   /** Tells the control plane that a task can't be done. */
   refuse(task: { id: TaskId; fence: number }, error: CertloopError): void
-  /** Free places now. */
+  /** How many more can be taken on now. */
   free(): number
-  /** Until a place is free or the signal aborts. */
+  /** Until one more can be taken on or the signal aborts. */
   room(signal: AbortSignal): Promise<void>
   /** Until everything taken on has ended. */
   idle(): Promise<void>
@@ -46,8 +49,18 @@ export interface TaskRunner {
 
 type Outcome = ResultRequest['result']
 
+/** A key or a scan must not wait behind deployments that are stuck. */
+const quickKinds: readonly BotTaskKind[] = ['make-csr', 'scan-host']
+/**
+ * Tasks that are leased and wait for a place. Leasing asks for no kinds, so slow ones have to be taken on to get at the
+ * quick ones behind them; each costs a renewal now and then.
+ */
+export const mostWaiting = 60
+
 export function createTaskRunner(deps: RunnerDeps): TaskRunner {
   const { jobFor, logger, limit } = deps
+  const most = limit + mostWaiting
+  const places = createPlaces(limit, deps.takingSignal)
   const running = new Map<TaskId, RunningTask>()
   const ended = createBell()
 
@@ -61,9 +74,11 @@ export function createTaskRunner(deps: RunnerDeps): TaskRunner {
 
   async function work(task: BotTask, state: RunningTask): Promise<void> {
     const lease = keepLease(state, deps)
+    const leave = await places.take(quickKinds.includes(task.kind))
     let job: Job | undefined
     let outcome: Outcome
     try {
+      if (leave === undefined || state.lost) return notBegun(task, leave)
       job = jobFor(task)
       outcome = { ok: true, data: await job.run((entry) => { state.log.push(entry); state.bell.ring() }) }
     } catch (thrown) {
@@ -71,9 +86,14 @@ export function createTaskRunner(deps: RunnerDeps): TaskRunner {
       logger.warn('A task failed.', { task: task.id, kind: task.kind, ...errorFacts(error) })
       outcome = { ok: false, error: error.toWire() }
     } finally {
+      leave?.()
       await lease.stop()
     }
     if (await deliver(state, outcome, deps)) await job?.accepted()
+  }
+
+  function notBegun({ id, kind }: BotTask, place: (() => void) | undefined): void {
+    logger.info(place === undefined ? 'A task that waited is not begun, since the bot stops.' : 'A task that waited is no longer this bot\'s and is not begun.', { task: id, kind })
   }
 
   return {
@@ -87,9 +107,9 @@ export function createTaskRunner(deps: RunnerDeps): TaskRunner {
       logger.error('A task can not be done by this bot.', { task: id, ...errorFacts(error) })
       if (!running.has(id)) track(id, fence, new Date(0), async (state) => { await deliver(state, { ok: false, error: error.toWire() }, deps) })
     },
-    free: () => Math.max(0, limit - running.size),
+    free: () => Math.max(0, most - running.size),
     async room(signal) {
-      while (running.size >= limit && !signal.aborted) await ended.wait(60_000, signal)
+      while (running.size >= most && !signal.aborted) await ended.wait(60_000, signal)
     },
     async idle() {
       while (running.size > 0) await ended.wait(60_000)

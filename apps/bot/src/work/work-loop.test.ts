@@ -4,6 +4,7 @@ import { CertloopError, newId, type BotTask, type DeployLogEntry } from '@certlo
 import { eventually } from '@certloop/test-kit'
 import { scan, working } from '../../test/working-bot.ts'
 import type { Job, LogSink } from './handlers.ts'
+import { mostWaiting } from './task-runner.ts'
 
 const start = (t: TestContext, jobFor: (task: BotTask) => Job, more: { limit?: number; leaseMs?: number } = {}) => working(t, jobFor, { now: () => new Date(), ...more })
 const line = (message: string): DeployLogEntry => ({ at: '2026-01-01T00:00:00.000Z', step: null, phase: 'do', ok: true, message, output: null, durationMs: null })
@@ -134,12 +135,44 @@ test('never more tasks at once than the limit', async (t) => {
   assert.equal(most, 2)
 })
 
+test('deployments that hang hold up neither keys nor scans, and each other only', async (t) => {
+  const gate = gated()
+  const begun: string[] = []
+  const bot = await start(t, ({ kind, id }) => job(async () => {
+    begun.push(kind)
+    if (kind === 'inspect-target') await gate.wait
+    return kind === 'inspect-target' ? { at: scan.at, installedPem: null, served: [] } : { keyId: id.replace('tsk', 'key'), csrPem: 'x' }
+  }))
+  const stuck = Array.from({ length: 8 }, () => bot.server.give('inspect-target', {}))
+  await eventually(() => begun.length === 3)
+  await bot.result(bot.server.give('make-csr', {}))
+  assert.deepEqual(begun, ['inspect-target', 'inspect-target', 'inspect-target', 'make-csr'])
+  gate.open()
+  for (const id of stuck) await bot.result(id)
+})
+
+test('a task that waits for a place is not begun when the bot stops', async (t) => {
+  const gate = gated()
+  let begun = 0
+  const bot = await start(t, () => job(async () => { begun++; await gate.wait; return scan }), { limit: 1 })
+  const first = bot.server.give('scan-host', {})
+  await eventually(() => begun === 1)
+  bot.server.give('scan-host', {})
+  await eventually(() => bot.server.board.due().length === 0)
+  const stopped = bot.stop()
+  gate.open()
+  await stopped
+  assert.equal(bot.server.board.results.get(first)?.ok, true)
+  assert.equal(begun, 1)
+  assert.ok(bot.logger.lines.some(({ message }) => message.includes('is not begun')))
+})
+
 test('stopping lets the work end and tells its result', async (t) => {
   const gate = gated()
   let runs = 0
   const bot = await start(t, () => job(async () => { runs++; await gate.wait; return scan }))
   const id = bot.server.give('scan-host', {})
-  await eventually(() => bot.runner.free() === 3)
+  await eventually(() => bot.runner.free() === 3 + mostWaiting)
   const stopped = bot.stop()
   bot.server.give('scan-host', {})
   gate.open()
@@ -152,7 +185,7 @@ test('a bot that is revoked stops asking and telling', async (t) => {
   const gate = gated()
   const bot = await start(t, () => job(async () => { await gate.wait; return scan }))
   bot.server.give('scan-host', {})
-  await eventually(() => bot.runner.free() === 3)
+  await eventually(() => bot.runner.free() === 3 + mostWaiting)
   bot.server.gate.refuse = 'BOT_REVOKED'
   gate.open()
   assert.equal((await bot.ended as CertloopError).code, 'BOT_REVOKED')

@@ -19,6 +19,8 @@ export interface WorkLoopDeps {
 
 /** The control plane answers at the latest after this time. */
 const waitSeconds = 25
+/** LeaseRequest takes no more. */
+const mostAtOnce = 20
 
 /**
  * Says hello, then asks for tasks as long as the signal lets it, whatever the network does meanwhile.
@@ -45,7 +47,7 @@ export async function workLoop({ controlPlane, runner, hello, logger, random, ba
   for (;;) {
     await runner.room(signal)
     signal.throwIfAborted()
-    const tasks = await persistently(() => controlPlane.lease({ bootId: hello.bootId, waitSeconds, max: Math.max(1, runner.free()) }, signal))
+    const tasks = await persistently(() => controlPlane.lease({ bootId: hello.bootId, waitSeconds, max: Math.min(mostAtOnce, Math.max(1, runner.free())) }, signal))
     signal.throwIfAborted()
     for (const task of tasks) take(task, runner, logger)
   }
