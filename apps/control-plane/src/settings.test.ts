@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { CertloopError } from '@certloop/contract'
+import { readMasterKey } from './secret/master-key-text.ts'
 import { readSettings, settingsHelp, settingsTable, wantsHelp } from './settings.ts'
 
 const refusal = (argv: string[], env: Record<string, string> = {}) => {
@@ -53,6 +54,17 @@ test('secret values are not repeated', () => {
   assert.ok(!refusal([], { DATABASE_URL: 'mysql://me:hunter2@h/d' }).includes('hunter2'))
   assert.ok(!refusal([], { CERTLOOP_MASTER_KEY: 'hunter2' }).includes('hunter2'))
   assert.equal(readSettings([], { CERTLOOP_MASTER_KEY: Buffer.alloc(32, 7).toString('base64') }).masterKey, Buffer.alloc(32, 7).toString('base64'))
+})
+
+test('a master key that settings take is one that can be used, and the reverse', () => {
+  const key = Buffer.from(Array.from({ length: 32 }, (_, i) => 255 - i))
+  for (const text of [key.toString('base64'), key.toString('base64url'), ` ${key.toString('base64')}\n`]) {
+    assert.deepEqual(readMasterKey(readSettings([], { CERTLOOP_MASTER_KEY: text }).masterKey ?? ''), key)
+  }
+  for (const text of [key.toString('hex'), `${'A'.repeat(42)}B`, `${'A'.repeat(42)}B=`, '+'.repeat(43), `${'_'.repeat(43)}=`]) {
+    assert.equal(readMasterKey(text), undefined, text)
+    assert.match(refusal([], { CERTLOOP_MASTER_KEY: text }), /CERTLOOP_MASTER_KEY/)
+  }
 })
 
 test('the help names every setting with flag, variable and default', () => {

@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util'
 import { CertloopError } from '@certloop/contract'
 import { logLevels } from './http/logger.ts'
+import { readMasterKey } from './secret/master-key-text.ts'
 
 /** One setting. A value that can not be read is a text saying what would do. */
 interface Setting<T> {
@@ -35,7 +36,7 @@ function webAddress(text: string): string | Unfit {
 const databaseAddress = (text: string): string | Unfit =>
   (/^postgres(ql)?:\/\//.test(text) && URL.canParse(text) ? text : { unfit: 'an address such as postgres://user:password@host:5432/certloop' })
 const masterKey = (text: string): string | Unfit =>
-  (/^([A-Za-z0-9_-]{43}|[A-Za-z0-9+/]{43}=)$/.test(text) ? text : { unfit: '32 random bytes in base64, as "openssl rand -base64 32" prints them' })
+  (readMasterKey(text) ? text : { unfit: '32 random bytes in base64, as "openssl rand -base64 32" prints them' })
 
 /** Every setting of the control plane. A flag wins over the environment. The help text and the documentation are made from this. */
 export const settingsTable = {

@@ -51,8 +51,9 @@ test('the environment wins over the file and is checked likewise', async (t) => 
   assert.deepEqual(await readdir(folder), [])
   await createSecrets({ database, masterKey: key, now })
   assert.deepEqual(await load(folder, database, ` ${key.toString('base64')}\n`), key)
+  assert.deepEqual(await load(folder, database, key.toString('base64url')), key, 'in the form that settings take too')
   await assert.rejects(load(folder, database, randomBytes(32).toString('base64')), { code: 'MASTER_KEY_MISSING' })
-  for (const bad of ['short', randomBytes(31).toString('base64'), key.toString('hex'), `${key.toString('base64')}!`]) {
+  for (const bad of ['short', randomBytes(31).toString('base64'), key.toString('hex'), `${key.toString('base64')}!`, `${'A'.repeat(42)}B`]) {
     await assert.rejects(load(folder, database, bad), { code: 'SETTINGS_INVALID', message: /CERTLOOP_MASTER_KEY/ })
   }
   await assert.rejects(load(folder, database), { code: 'MASTER_KEY_MISSING' })

@@ -4,10 +4,11 @@ import { join } from 'node:path'
 import { CertloopError } from '@certloop/contract'
 import type { Database } from '../database/database.ts'
 import { listDataKeys } from './data-key-store.ts'
+import { readMasterKey } from './master-key-text.ts'
 import { masterKeyIdOf, type Secrets } from './secrets.ts'
 
 export interface MasterKeySource {
-  /** Value of CERTLOOP_MASTER_KEY: base64 of 32 bytes. Wins over the file. */
+  /** Value of CERTLOOP_MASTER_KEY: 32 bytes in base64 or base64url. Wins over the file. */
   environmentKey: string | undefined
   dataFolder: string
   database: Database
@@ -60,8 +61,8 @@ export async function rotateMasterKeyFile(secrets: Secrets, dataFolder: string):
 }
 
 function decode(text: string, where: string): Buffer {
-  const key = Buffer.from(text.trim(), 'base64')
-  if (key.length !== 32 || key.toString('base64') !== text.trim()) throw new CertloopError('SETTINGS_INVALID', `${where} has to hold 32 bytes in base64 (44 characters).`, { setting: where })
+  const key = readMasterKey(text)
+  if (!key) throw new CertloopError('SETTINGS_INVALID', `${where} has to hold 32 bytes in base64 (44 characters) or base64url (43).`, { setting: where })
   return key
 }
 
