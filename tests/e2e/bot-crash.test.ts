@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { test } from 'node:test'
 import { keyMatchesCertificate, readCertificate } from '@certloop/pki'
 import { leftOut, selfSignedPair, startNginx, tempFolder, writePair } from '@certloop/test-kit'
+import { openJournals } from './kit/journals.ts'
 import { act, configureFromScan, discovered, ended, startBot, startPlane, uniqueName } from './kit/plane.ts'
 import { served } from './kit/served.ts'
 
@@ -47,6 +48,7 @@ test('killed at every moment of a deployment to nginx, the bot comes back to a w
     assert.ok(keyMatchesCertificate(await readFile(pair.keyPath, 'utf8'), certPem), at)
     assert.equal((await nginx.testConfiguration()).code, 0, at)
     assert.deepEqual((await readdir(dirname(pair.certPath))).toSorted(), ['shop.crt', 'shop.key'], `${at}: leftovers`)
+    assert.deepEqual(await openJournals(bot.dataFolder), [], `${at}: open journals`)
     const certificate = await plane.client.call('getCertificate', { params: { id } })
     assert.equal(certificate.installations[0]?.fingerprint, now, `${at}: the inventory`)
     assert.equal(certificate.status, deployment.state === 'deployed' ? 'deployed' : deployment.state === 'failed' ? 'deployment-failed' : 'rolled-back', at)

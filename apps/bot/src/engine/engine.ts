@@ -1,6 +1,6 @@
 import type { BotTarget, DeployResult, Plan, TargetInspection } from '@certloop/contract'
 import { deployNow, draftPlan } from './deploy.ts'
-import { isAcknowledged, isOpen, outcomeIn } from './journal-store.ts'
+import { isAcknowledged, isOpen } from './journal-store.ts'
 import { createParts, type Recovery, type RecoverySink, storedOutcome, takeUpAll } from './parts.ts'
 import type { DeployRequest, Engine, EngineDeps, LogSink, PlanRequest, Unrecovered } from './types.ts'
 
@@ -25,12 +25,6 @@ export function createEngine(deps: EngineDeps): Engine {
     inspect,
     recover: (onLog) => inTurn(() => ready(onLog)),
     outcomeOf: (deploymentId) => storedOutcome(parts, deploymentId),
-    async outcomes() {
-      return (await parts.store.all()).flatMap((stored) => {
-        const result = isAcknowledged(stored) ? undefined : outcomeIn(stored.records)
-        return result === undefined ? [] : [{ deploymentId: stored.begin.deploymentId, result }]
-      })
-    },
     async acknowledge(deploymentId) {
       const stored = await parts.store.latest(deploymentId)
       if (stored === undefined || isAcknowledged(stored) || isOpen(stored)) return

@@ -57,10 +57,11 @@ export interface Engine {
    * `stuck` names journals that stay open, for instance because the host can't be reached: deploy tries them again first.
    */
   recover(onLog?: (deploymentId: DeploymentId, entry: DeployLogEntry) => void): Promise<{ recovered: Recovered[]; stuck: Unrecovered[] }>
-  /** The result of a deployment that ended and was not acknowledged. */
+  /**
+   * The result of a deployment that ended and was not acknowledged. It is told when its task is leased again; of a task
+   * that the control plane has ended meanwhile, only the log and the next look at the host tell.
+   */
   outcomeOf(deploymentId: DeploymentId): Promise<DeployResult | undefined>
-  /** All of them: to be sent again after a restart. */
-  outcomes(): Promise<Recovered[]>
   /** The control plane has the result. Its backups stay until the grace period is over. Nothing happens when there is none. */
   acknowledge(deploymentId: DeploymentId): Promise<void>
 }
