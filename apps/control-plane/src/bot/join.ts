@@ -1,10 +1,10 @@
 import { createHash, createPublicKey, randomBytes, timingSafeEqual } from 'node:crypto'
 import { CertloopError, encodeJoinToken, newId, type BotId, type JoinRequest, type JoinResponse } from '@certloop/contract'
 import { iso, toJson } from '../database/columns.ts'
-import type { Database } from '../database/database.ts'
+import type { Database, Db, Tx } from '../database/database.ts'
 import { addEvent, announce } from '../event/event-store.ts'
 import { addTask } from '../task/task-store.ts'
-import { findJoinToken, getBot, insertBot, insertJoinToken, updateBot, useJoinToken, type BotPurpose, type JoinTokenRow } from './bot-store.ts'
+import { findJoinToken, getBot, insertBot, insertJoinToken, updateBot, useJoinToken, type BotPurpose, type BotRow, type JoinTokenRow } from './bot-store.ts'
 
 const defaultWindowHours = 24
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
@@ -38,12 +38,28 @@ export async function announceBot(deps: JoinDeps, input: NewBot): Promise<{ botI
   return { botId, joinToken: encodeJoinToken({ url: deps.publicUrl(), pin, id, secret }), expiresAt: iso(expiresAt) }
 }
 
-function checkToken(token: JoinTokenRow | undefined, secret: string, now: Date): asserts token is JoinTokenRow {
+function checkSecret(token: JoinTokenRow | undefined, secret: string): asserts token is JoinTokenRow {
   const unknown = () => new CertloopError('JOIN_TOKEN_UNKNOWN', 'This join token is not known here.')
   if (!token || !timingSafeEqual(Buffer.from(token.secretHash, 'hex'), Buffer.from(sha256(secret), 'hex'))) throw unknown()
-  if (token.usedAt) throw new CertloopError('JOIN_TOKEN_USED', `The join token was used at ${token.usedAt}.`)
+}
+
+function checkWindow(token: JoinTokenRow, now: Date): void {
   if (new Date(token.activeFrom) > now) throw new CertloopError('JOIN_TOKEN_NOT_YET_ACTIVE', `The join token works from ${token.activeFrom}.`)
   if (new Date(token.expiresAt) <= now) throw new CertloopError('JOIN_TOKEN_EXPIRED', `The join token worked until ${token.expiresAt}.`)
+}
+
+/** The answer to a token that is used up: as before for the key that used it, since its answer may have been lost on the way. */
+async function answerAgain(db: Db | Tx, { botId, expiresAt }: JoinTokenRow, publicKeyPem: string, now: Date): Promise<JoinResponse> {
+  const bot = await getBot(db, botId)
+  const { name, purpose, identityPem, joinedAt } = bot
+  const isSame = identityPem !== null && bot.publicKeyPem === publicKeyPem && new Date(expiresAt) > now
+  if (!isSame) throw new CertloopError('JOIN_TOKEN_USED', `The join token was used at ${joinedAt}.`)
+  refuseRevoked(bot)
+  return { botId, name, purpose, identityPem }
+}
+
+function refuseRevoked({ name, revokedAt }: BotRow): void {
+  if (revokedAt) throw new CertloopError('BOT_REVOKED', `The bot "${name}" was revoked at ${revokedAt}.`)
 }
 
 function checkKey(publicKeyPem: string): void {
@@ -55,21 +71,21 @@ function checkKey(publicKeyPem: string): void {
   }
 }
 
-/** Lets a bot in: checks and uses up its token, stores its key and orders the first scan of its host. */
+/** Lets a bot in: checks and uses up its token, stores its key and orders the first scan of its host. The same key may ask again. */
 export async function join(deps: JoinDeps, request: JoinRequest): Promise<JoinResponse> {
   const { database } = deps
   const now = deps.now()
-  const known = await findJoinToken(database.db, request.tokenId)
-  checkToken(known, request.secret, now)
+  const token = await findJoinToken(database.db, request.tokenId)
+  checkSecret(token, request.secret)
+  if (token.usedAt) return answerAgain(database.db, token, request.publicKeyPem, now)
+  checkWindow(token, now)
   checkKey(request.publicKeyPem)
   // Before the token is used up: when no identity can be had, the token still works.
-  const identityPem = await deps.issueIdentity({ id: known.botId, publicKeyPem: request.publicKeyPem })
+  const identityPem = await deps.issueIdentity({ id: token.botId, publicKeyPem: request.publicKeyPem })
   return database.transaction(async (tx, wake) => {
-    const token = await findJoinToken(tx, request.tokenId)
-    checkToken(token, request.secret, now)
+    if (!await useJoinToken(tx, token.id, now)) return answerAgain(tx, token, request.publicKeyPem, now)
     const bot = await getBot(tx, token.botId)
-    if (bot.revokedAt) throw new CertloopError('BOT_REVOKED', `The bot "${bot.name}" was revoked before it joined.`)
-    if (!await useJoinToken(tx, token.id, now)) throw new CertloopError('JOIN_TOKEN_USED', 'The join token was used at this moment by another bot.')
+    refuseRevoked(bot)
     await updateBot(tx, bot.id, { publicKeyPem: request.publicKeyPem, identityPem, version: request.version, host: toJson(request.host), joinedAt: iso(now), lastContactAt: iso(now) })
     await addEvent(tx, { kind: 'bot.joined', message: `"${bot.name}" joined from ${request.host.hostName}.`, botId: bot.id }, now)
     await addTask(tx, wake, { executor: bot.id, kind: 'scan-host', subject: bot.id }, now)
