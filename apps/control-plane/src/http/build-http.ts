@@ -32,6 +32,8 @@ export interface HttpDeps {
   now: () => Date
   logger?: FastifyBaseLogger
   rateLimits?: RateLimits
+  /** Addresses and networks whose X-Forwarded-For is believed. */
+  trustedProxies?: readonly string[]
   /** Only in tests: start although operations of the contract have no handler. */
   allowMissingOperations?: boolean
 }
@@ -46,6 +48,7 @@ function createApp(deps: HttpDeps): App {
     ...(deps.logger ? { loggerInstance: deps.logger } : {}),
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
     bodyLimit: 1024 * 1024,
+    trustProxy: deps.trustedProxies?.length ? [...deps.trustedProxies] : false,
     genReqId: () => newId('req', deps.now()),
     requestIdHeader: false,
     // A field that nobody knows is an error, not noise to be dropped; values are taken as they are.

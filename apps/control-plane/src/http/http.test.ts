@@ -92,6 +92,18 @@ test('too many requests say when to come back', async (t) => {
   assert.equal((await call('GET', '/healthz')).statusCode, 429)
 })
 
+test('the address of a caller is told by trusted proxies only', async (t) => {
+  const rateLimits = { signInPerMinute: 2, requestsPerMinute: 2 }
+  const statuses = async (trustedProxies: readonly string[]) => {
+    const { app } = await startHttp(t, await emptyDatabase(t), () => {}, { rateLimits, trustedProxies })
+    const from = async (forwarded: string) => (await app.inject({ method: 'GET', url: '/healthz', remoteAddress: '10.0.0.7', headers: { 'x-forwarded-for': forwarded } })).statusCode
+    return [await from('192.0.2.1'), await from('192.0.2.2'), await from('192.0.2.3'), await from('192.0.2.3'), await from('192.0.2.9, 192.0.2.3')]
+  }
+  assert.deepEqual(await statuses(['10.0.0.0/8']), [200, 200, 200, 200, 429], 'what a caller wrote before them counts for nothing')
+  assert.deepEqual(await statuses([]), [200, 200, 429, 429, 429])
+  assert.deepEqual(await statuses(['10.0.0.8']), [200, 200, 429, 429, 429])
+})
+
 test('a health check does not need the database, readiness does', async (t) => {
   const database = await emptyDatabase(t)
   const { call } = await startHttp(t, database)
