@@ -25,17 +25,18 @@ export interface Plane {
   /** Starts it again on the same folder and port. */
   restart(env?: Record<string, string>): Promise<void>
 }
-export interface PlaneOptions { dataFolder?: string; env?: Record<string, string>; arguments?: string[]; program?: string }
+/** `port`: instead of a free one. `origin`: of the pages, where another public address is set. */
+export interface PlaneOptions { port?: number; origin?: string; dataFolder?: string; env?: Record<string, string>; arguments?: string[]; program?: string }
 
 /** A real control plane as a process of its own, signed in to by an API token. No bot unless asked for. */
 export async function startPlane(t: T, options: PlaneOptions = {}): Promise<Plane> {
   const dataFolder = options.dataFolder ?? await tempFolder(t, 'plane')
-  const port = await freePort()
+  const port = options.port ?? await freePort()
   const url = `http://localhost:${port}`
   const start = (env: Record<string, string> = {}) => startProcess(t, [process.execPath, options.program ?? main, '--data', dataFolder, '--port', String(port), ...(options.arguments ?? ['--no-bot'])], { env: { CERTLOOP_LOG_LEVEL: 'warn', ...options.env, ...env } })
   let current = await start()
   const [, oneTime = ''] = await current.waitFor(/One-time password:\s+(\S+)/, 60_000)
-  const token = await makeToken(url, oneTime)
+  const token = await makeToken(url, oneTime, options.origin)
   return {
     url, port, dataFolder, client: createClient({ baseUrl: url, token }), process: () => current,
     async kill(signal = 'SIGKILL') {
@@ -50,10 +51,10 @@ export async function startPlane(t: T, options: PlaneOptions = {}): Promise<Plan
 }
 
 /** Signs in with the one-time password, replaces it and makes an API token with all permissions. */
-export async function makeToken(url: string, oneTimePassword: string): Promise<string> {
+export async function makeToken(url: string, oneTimePassword: string, origin = url): Promise<string> {
   let cookie = ''
   const send = async <R>(path: string, body: unknown): Promise<R> => {
-    const response = await fetch(`${url}/api/v1${path}`, { method: 'POST', headers: { 'content-type': 'application/json', origin: url, ...(cookie ? { cookie } : {}) }, body: JSON.stringify(body) })
+    const response = await fetch(`${url}/api/v1${path}`, { method: 'POST', headers: { 'content-type': 'application/json', origin, ...(cookie ? { cookie } : {}) }, body: JSON.stringify(body) })
     cookie = response.headers.getSetCookie()[0]?.split(';')[0] ?? cookie
     if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`)
     return await response.json() as R
