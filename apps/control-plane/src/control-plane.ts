@@ -51,7 +51,7 @@ export interface ControlPlane {
   loopbackUrl: string
   /** For bots; goes into join tokens. */
   publicUrl: string
-  /** Set when this start made the first administrator. */
+  /** Set when this start made the first administrator, or a new one-time password for the one who never chose another. */
   firstAdministrator: { name: string; password: string } | undefined
   joinDeps: JoinDeps
   stop(): Promise<void>
@@ -138,7 +138,8 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     await app.ready()
     const listener = await listenWithOwnTls(app, options, localCa, stops)
     port = listener.port
-    const firstAdministrator = await users.ensureFirstAdministrator()
+    // Replicas on PostgreSQL would make each other's words untrue.
+    const firstAdministrator = await users.ensureFirstAdministrator() ?? (database.kind === 'sqlite' ? await users.renewOneTimePassword() : undefined)
     const log = (level: 'info' | 'warn' | 'error', message: string, facts: Record<string, unknown>) => logger[level](facts, message)
     const worker = startWorker({ database, kinds: parts.planeKinds, now, random, log })
     stops.push(() => worker.stop())

@@ -12,12 +12,12 @@ const webFolder = fileURLToPath(new URL('../../web/dist', import.meta.url))
 function greet(plane: ControlPlane, settings: Settings, dataFolder: string, bot: OwnBot | undefined): string {
   const lines = [
     `Certloop runs at ${plane.url}`,
-    `  bots reach it at ${plane.publicUrl}; ${settings.databaseUrl ? 'the database is PostgreSQL' : `everything is kept in ${dataFolder}`}`,
+    `  bots reach it at ${plane.publicUrl}; ${settings.databaseUrl ? `the database is PostgreSQL, the master key is in ${dataFolder}` : `everything is kept in ${dataFolder}`}`,
     bot ? (bot.isNew ? '  the bot of this machine has joined and scans it now' : '  the bot of this machine works') : settings.bot ? '  the bot of this machine could not be started; the log says why' : '  no bot runs on this machine (--no-bot)',
     '',
     'What to do next:',
     `  1. Open ${plane.url} and sign in.`,
-    '  2. Look at Certificates: what was found running on this machine is listed there.',
+    bot ? '  2. Look at Certificates: what was found running on this machine is listed there.' : '  2. Add a bot on the Bots page: what runs on its host is listed under Certificates then.',
     '  3. Open one, accept the suggested deployment details, and rotate it.',
     '  See the whole loop on a real server with: npm run demo',
     '  Ctrl-C stops Certloop; the next start keeps everything.',

@@ -110,6 +110,7 @@ export const errorSpecs = {
   PORT_TAKEN: work('configuration', 'after-change', 'The port is used by another program.', 'Choose another with --port, or stop the other program.', 'Settings'),
   DATA_FOLDER_UNWRITABLE: work('configuration', 'after-change', 'The data folder can not be written.', 'Choose another with --data, or mend its rights.', 'Settings'),
   DATA_FOLDER_IN_USE: work('configuration', 'after-change', 'Another process works in this data folder.', 'Stop the other process, or choose another folder with --data.', 'Settings'),
+  DATABASE_UNREACHABLE: api(503, 'network-timeout', 'The database can not be reached or refuses the connection.', 'Check that PostgreSQL runs, and DATABASE_URL: host, port, database, user and password.', 'Settings: DATABASE_URL', 'later'),
   SETTINGS_INVALID: work('configuration', 'after-change', 'A setting can not be used.', 'Correct the named setting.', 'Settings'),
   MASTER_KEY_MISSING: work('configuration', 'after-change', 'The master key that sealed the stored secrets is not there, or is another one.', 'Put the master key back from your backup.', 'Settings: master key'),
   SECRET_UNREADABLE: work('internal', 'after-change', 'A stored secret can not be opened.', 'Restore the database from a backup, or enter the secret again.', 'Database'),

@@ -2,6 +2,7 @@ import { CertloopError, type Bot, type BotDetail, type BotId, type BotTaskKind }
 import { iso } from '../database/columns.ts'
 import type { Db, Tx } from '../database/database.ts'
 import { listDeployments } from '../deployment/deployment-store.ts'
+import { forgetPlaces } from '../discovery/record-scan.ts'
 import { addEvent, announce, listEvents } from '../event/event-store.ts'
 import { implement, type App } from '../http/index.ts'
 import { addTask, endTasksOf } from '../task/task-store.ts'
@@ -64,6 +65,7 @@ export function registerBotRoutes(app: App, deps: BotRouteDeps): void {
         await updateBot(tx, bot.id, { revokedAt: iso(now()) })
         await addEvent(tx, { kind: 'bot.revoked', message: `The bot "${bot.name}" was revoked.`, requester: who.text, botId: bot.id }, now())
         await endItsWork(tx, wake, deps, bot)
+        await forgetPlaces(tx, wake, bot.id, now())
       }
       announce(wake, 'bot', bot.id)
     })

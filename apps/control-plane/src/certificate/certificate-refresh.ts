@@ -19,6 +19,8 @@ interface Known {
   renewal: RenewalSettings | null
   /** The version whose end decides about the renewal. */
   renewing: VersionFacts | undefined
+  /** What was issued may be deployed without anybody asking. */
+  deploysItself: boolean
   actions: ActionRow[]
   evidence: Evidence
   currentVersionId: VersionId | null
@@ -54,13 +56,13 @@ async function read(tx: Tx, certificate: CertificateRow): Promise<Known> {
     configuration: configurationState(configuration),
     targetCount: targets.length,
     renewalDaysBefore: renewal?.daysBefore ?? null,
-    current: current ? { fingerprint: current.fingerprint, notAfter: new Date(current.notAfter), source: current.source } : null,
+    current: current ? { fingerprint: current.fingerprint, notBefore: new Date(current.notBefore), notAfter: new Date(current.notAfter), source: current.source } : null,
     openOrder: await openOrderOf(tx, id) ?? null,
     openDeployments: await openDeploymentsOf(tx, id),
     failure: await latestFailure(tx, actions),
-    installations: installations.filter((i) => i.state !== 'unexpected').map((i) => ({ title: i.title, state: i.state, notAfter: endOfInstalled(i, installed) })),
+    installations: installations.filter((i) => i.state !== 'unexpected').map((i) => ({ title: i.title, state: i.state, notAfter: endOfInstalled(i, installed), trouble: isTrouble(i, installed, current) })),
   }
-  return { renewal, renewing: renewingVersion(versions, targets), actions, evidence, currentVersionId: current?.id ?? null }
+  return { renewal, renewing: renewingVersion(versions, targets), deploysItself: configuration !== undefined && fromBit(configuration.deployAfterRenewal), actions, evidence, currentVersionId: current?.id ?? null }
 }
 
 const endOfInstalled = ({ versionId }: InstallationRow, installed: Awaited<ReturnType<typeof versionFacts>>): Date | null => {
@@ -71,6 +73,13 @@ const endOfInstalled = ({ versionId }: InstallationRow, installed: Awaited<Retur
 /** Once targets are configured, another place that holds the certificate is worth a look, but says nothing of how the targets are. */
 const isExpected = (i: InstallationRow, targets: readonly TargetRow[]): boolean =>
   targets.length === 0 || targets.some((t) => t.botId === i.botId && t.serverType === i.serverType && t.placeKey === i.placeKey)
+
+/** An older version of ours waits to be replaced. What somebody else put there since, or what is not served as installed, is trouble. */
+function isTrouble(i: InstallationRow, installed: Awaited<ReturnType<typeof versionFacts>>, current: VersionFacts | undefined): boolean {
+  const version = i.versionId ? installed.get(i.versionId) : undefined
+  const isForeign = !version || (current?.source === 'order' && version.source === 'discovery' && version.ordinal > current.ordinal)
+  return i.state !== 'in-sync' && (isForeign || fromJson<ServedCertificate[]>(i.served).some((s) => s.fingerprint !== i.fingerprint))
+}
 
 /** What is installed stays as it was seen; whether that is in sync depends on the versions there are now. */
 async function compareInstallations(tx: Tx, id: CertificateId, versions: readonly VersionFacts[], targets: readonly TargetRow[]): Promise<InstallationRow[]> {
@@ -98,7 +107,10 @@ async function latestFailure(tx: Tx, actions: readonly ActionRow[]): Promise<Evi
 
 /** When an automatic renewal last ended badly; undefined when the newest one did not. What a clock once ahead wrote does not count. */
 export function lastFailedRenewal(actions: readonly ActionRow[], since: Date, now: Date): Date | undefined {
-  const newest = actions.find((a) => a.requester === 'schedule')
+  return lastFailed(actions.find((a) => a.requester === 'schedule'), since, now)
+}
+
+function lastFailed(newest: ActionRow | undefined, since: Date, now: Date): Date | undefined {
   if (newest?.state !== 'failed' || !newest.endedAt) return undefined
   const endedAt = new Date(newest.endedAt)
   return endedAt >= since && endedAt <= now ? endedAt : undefined
@@ -108,12 +120,19 @@ export function lastFailedRenewal(actions: readonly ActionRow[], since: Date, no
 const wantsRedeployment = (evidence: Evidence): boolean =>
   evidence.current?.source === 'order' && evidence.targetCount > 0 && !allInSync(evidence)
 
-function renewalAt({ renewal, renewing, actions, evidence }: Known, now: Date): RenewalDue | null {
+/** A renewal by itself that could not be deployed is tried at each check; otherwise the end of what is served decides. */
+function redeployAt(evidence: Evidence, renewal: RenewalSettings, createdAt: Date, failedAt: Date | undefined, actions: readonly ActionRow[], now: Date): Date {
+  if (failedAt) return nextCheck(new Date(failedAt.getTime() + 1), renewal)
+  const byHand = lastFailed(actions.find((a) => a.kind === 'deploy' || a.kind === 'rotate' || a.kind === 'rekey'), createdAt, now)
+  return renewalTime({ createdAt, notAfter: endOf(evidence) ?? createdAt }, renewal, byHand)
+}
+
+function renewalAt({ renewal, renewing, deploysItself, actions, evidence }: Known, now: Date): RenewalDue | null {
   if (!renewal || !renewing) return null
   const createdAt = new Date(renewing.createdAt)
   const failedAt = lastFailedRenewal(actions, createdAt, now)
   const rotateAt = renewalTime({ createdAt, notAfter: new Date(renewing.notAfter) }, renewal, failedAt)
-  const deployAt = failedAt && wantsRedeployment(evidence) ? nextCheck(new Date(failedAt.getTime() + 1), renewal) : undefined
+  const deployAt = deploysItself && wantsRedeployment(evidence) ? redeployAt(evidence, renewal, createdAt, failedAt, actions, now) : undefined
   // A host that can not be deployed to must not keep the others from being renewed.
   return deployAt && deployAt < rotateAt ? { at: deployAt, kind: 'deploy' } : { at: rotateAt, kind: 'rotate' }
 }

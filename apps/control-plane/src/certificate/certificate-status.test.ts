@@ -6,8 +6,8 @@ import { deriveStatus, nextStatusChange, type Evidence } from './certificate-sta
 const now = new Date('2026-03-01T00:00:00Z')
 const inDays = (n: number) => new Date(now.getTime() + n * 86_400_000)
 const error = { code: 'RELOAD_FAILED' as const, message: 'nginx did not reload.', facts: {} }
-const place = { title: 'nginx: /a', state: 'in-sync' as const, notAfter: inDays(60) }
-const found = { fingerprint: 'a', notAfter: inDays(60), source: 'discovery' as const }
+const place = { title: 'nginx: /a', state: 'in-sync' as const, notAfter: inDays(60), trouble: false }
+const found = { fingerprint: 'a', notBefore: inDays(-30), notAfter: inDays(60), source: 'discovery' as const }
 const issued = { ...found, source: 'order' as const }
 /** Configured, issued, proven everywhere. */
 const well: Evidence = { management: 'managed', configuration: 'complete', targetCount: 1, renewalDaysBefore: 30, current: issued, openOrder: null, openDeployments: [], failure: null, installations: [place] }
@@ -31,6 +31,8 @@ const rows: [string, Partial<Evidence>, CertificateStatus, RegExp][] = [
   ['the deployment was undone', { failure: { kind: 'deployment', state: 'rolled-back', error }, installations: [{ ...place, state: 'out-of-sync' }] }, 'rolled-back', /previous certificate/],
   ['issued, ending soon, renewal failed so far', { current: { ...issued, notAfter: inDays(28) }, installations: [{ ...place, notAfter: inDays(28) }] }, 'expiring', /has not been renewed/],
   ['issued, ending soon, renewal off', { renewalDaysBefore: null, current: { ...issued, notAfter: inDays(28) }, installations: [{ ...place, notAfter: inDays(28) }] }, 'expiring', /renewal is off/],
+  ['found once, nowhere any more', { current: found, configuration: 'none', targetCount: 0, renewalDaysBefore: null, installations: [] }, 'discovered', /nowhere any more/],
+  ['of ten days by design, a day old', { current: { ...issued, notBefore: inDays(-1), notAfter: inDays(9) }, installations: [{ ...place, notAfter: inDays(9) }] }, 'deployed', /1 place/],
   ['what is served has expired', { installations: [{ ...place, notAfter: inDays(-1) }] }, 'expired', /Deploy the newer version now/],
   ['everything has expired', { current: { ...issued, notAfter: inDays(-1) }, installations: [{ ...place, notAfter: inDays(-1) }] }, 'expired', /Rotate it now/],
 ]
@@ -67,7 +69,8 @@ test('a failed order is a problem beside the status; a failure that the hosts di
   assert.deepEqual([failedOrder.status, failedOrder.problem], ['deployed', error])
   const disproved = deriveStatus({ ...well, failure: { kind: 'deployment', state: 'failed', error } }, now)
   assert.deepEqual([disproved.status, disproved.problem], ['deployed', null])
-  assert.equal(deriveStatus({ ...well, installations: [{ ...place, state: 'missing' }] }, now).problem?.code, 'PROOF_MISMATCH')
+  assert.equal(deriveStatus({ ...well, installations: [{ ...place, state: 'missing', trouble: true }] }, now).problem?.code, 'PROOF_MISMATCH')
+  assert.equal(deriveStatus({ ...well, installations: [{ ...place, state: 'out-of-sync' }] }, now).problem, null, 'an older version that waits to be replaced is no trouble')
   assert.equal(deriveStatus({ ...well, installations: [], failure: { kind: 'deployment', state: 'failed', error } }, now).status, 'deployment-failed', 'no place in sync disproves nothing')
 })
 

@@ -8,16 +8,18 @@ export interface Evidence {
   targetCount: number
   renewalDaysBefore: number | null
   /** Newest version made by an order, or found when there was no order. */
-  current: { fingerprint: string; notAfter: Date; source: 'order' | 'discovery' } | null
+  current: { fingerprint: string; notBefore: Date; notAfter: Date; source: 'order' | 'discovery' } | null
   openOrder: { state: OrderState; reason: string; nextAction: string | null } | null
   openDeployments: readonly { state: DeploymentState; reason: string; nextAction: string | null }[]
   /** The newest ended order or deployment of the newest action, when it did not succeed. */
   failure: { kind: 'order' | 'deployment'; state: 'failed' | 'rolled-back' | 'cancelled'; error: WireError } | null
-  installations: readonly { title: string; state: InstallationState; notAfter: Date | null }[]
+  /** trouble: gone, serving something other than its file holds, or holding what somebody else put there. An older version of ours is none. */
+  installations: readonly { title: string; state: InstallationState; notAfter: Date | null; trouble: boolean }[]
 }
 export interface DerivedStatus { status: CertificateStatus; reason: string; problem: WireError | null }
 
 const warnDays = 30
+const days = (from: Date, to: Date) => Math.floor((to.getTime() - from.getTime()) / 86_400_000)
 
 /** When trouble begins: the earliest end among the newest version and what is installed anywhere. */
 export function endOf({ current, installations }: Evidence): Date | null {
@@ -25,10 +27,16 @@ export function endOf({ current, installations }: Evidence): Date | null {
   return ends.length === 0 ? null : new Date(Math.min(...ends.map((d) => d.getTime())))
 }
 
+/** So many days before its end a certificate is worth a warning; less for those that live shortly by design. */
+function warnLimit({ current, renewalDaysBefore }: Evidence): number {
+  const limit = Math.min(warnDays, renewalDaysBefore === null ? warnDays : renewalDaysBefore - 1)
+  const lifetime = current ? days(current.notBefore, current.notAfter) : warnDays
+  return lifetime > limit + 1 ? limit : Math.max(1, Math.ceil(lifetime / 3))
+}
+
 /** True when every place of a certificate serves its newest version. */
 export const allInSync = ({ installations, targetCount }: Evidence): boolean =>
   installations.length > 0 && installations.length >= targetCount && installations.every((i) => i.state === 'in-sync')
-const days = (from: Date, to: Date) => Math.floor((to.getTime() - from.getTime()) / 86_400_000)
 const plural = (n: number, one: string, many: string) => `${n} ${n === 1 ? one : many}`
 
 /** Rules in order of urgency; the first that applies gives the status. Pure. */
@@ -63,13 +71,14 @@ function settled(e: Evidence, now: Date, say: Say): DerivedStatus {
   const { current, configuration } = e
   if (!current) return configuration === 'complete' ? say('configured', 'Ready to be ordered.') : say('configuration-pending', 'Choose where it is deployed and who issues it.')
   const left = days(now, endOf(e) ?? current.notAfter)
-  return current.source === 'discovery' ? settledFound(configuration, left, say) : settledIssued(e, left, say)
+  return current.source === 'discovery' ? settledFound(e, left, say) : settledIssued(e, left, say)
 }
 
 /** Found, and nothing was ordered for it yet. */
-function settledFound(configuration: Evidence['configuration'], left: number, say: Say): DerivedStatus {
+function settledFound({ configuration, installations }: Evidence, left: number, say: Say): DerivedStatus {
   if (configuration === 'complete') return say('configured', `Found by discovery, ends in ${plural(left, 'day', 'days')}. Order or rotate it to take over.`)
   if (configuration === 'draft') return say('configuration-pending', 'The configuration is a draft; complete it to renew this certificate.')
+  if (installations.length === 0) return say('discovered', 'Found earlier, and nowhere any more. Delete it if it is no longer needed.')
   return left < warnDays ? say('expiring', `It ends in ${plural(left, 'day', 'days')} and nothing renews it. Configure it now.`) : say('discovered', 'Found by discovery and not configured yet.')
 }
 
@@ -77,8 +86,7 @@ function settledIssued(e: Evidence, left: number, say: Say): DerivedStatus {
   const wrong = e.installations.filter((i) => i.state !== 'in-sync')
   if (e.targetCount > 0 && e.installations.length === 0) return say('issued', 'Issued and not deployed. Deploy it.')
   if (wrong.length > 0) return say('issued', `Issued, but ${wrong.map((i) => `${i.title} is ${i.state}`).join(', ')}. What is served ends in ${plural(left, 'day', 'days')}: deploy the new version, or look at the host.`)
-  const limit = e.renewalDaysBefore === null ? warnDays : Math.min(warnDays, e.renewalDaysBefore - 1)
-  if (left < limit) return say('expiring', `It ends in ${plural(left, 'day', 'days')}${e.renewalDaysBefore === null ? ' and renewal is off' : ' and has not been renewed'}.`)
+  if (left < warnLimit(e)) return say('expiring', `It ends in ${plural(left, 'day', 'days')}${e.renewalDaysBefore === null ? ' and renewal is off' : ' and has not been renewed'}.`)
   if (e.targetCount === 0) return say('issued', 'Issued. It has no deployment target.')
   return say('deployed', `Proven to be served at ${plural(e.installations.length, 'place', 'places')}.`)
 }
@@ -87,7 +95,7 @@ function settledIssued(e: Evidence, left: number, say: Say): DerivedStatus {
 function problemOf(e: Evidence): WireError | null {
   const { failure, installations } = e
   if (failure && failure.state !== 'cancelled' && !(failure.kind === 'deployment' && allInSync(e))) return failure.error
-  const wrong = installations.filter((i) => i.state === 'out-of-sync' || i.state === 'missing')
+  const wrong = installations.filter((i) => i.trouble)
   const code: ErrorCode = 'PROOF_MISMATCH'
   return wrong.length > 0 ? { code, message: `${wrong.map((i) => `${i.title} is ${i.state}`).join('; ')}.`, facts: {} } : null
 }
@@ -96,7 +104,7 @@ function problemOf(e: Evidence): WireError | null {
 export function nextStatusChange(e: Evidence, now: Date): Date | undefined {
   const end = endOf(e)?.getTime()
   if (end === undefined) return undefined
-  const boundaries = [end - warnDays * 86_400_000, ...(e.renewalDaysBefore === null ? [] : [end - Math.min(warnDays, e.renewalDaysBefore - 1) * 86_400_000]), end]
+  const boundaries = [end - warnDays * 86_400_000, end - warnLimit(e) * 86_400_000, end]
   const next = boundaries.filter((b) => b > now.getTime()).toSorted((a, b) => a - b)[0]
   return next === undefined ? undefined : new Date(next + 1000)
 }

@@ -172,7 +172,7 @@ export async function versionsOf(db: Db | Tx, id: CertificateId): Promise<Versio
 const mostVersions = 100
 
 /** What decides about a version, without its PEM. */
-const decisive = ['id', 'certificateId', 'fingerprint', 'names', 'notBefore', 'notAfter', 'keyAlgorithm', 'keyBotId', 'keyId', 'orderId', 'source', 'createdAt'] as const
+const decisive = ['id', 'ordinal', 'certificateId', 'fingerprint', 'names', 'notBefore', 'notAfter', 'keyAlgorithm', 'keyBotId', 'keyId', 'orderId', 'source', 'createdAt'] as const
 export type VersionFacts = Pick<VersionRow, (typeof decisive)[number]>
 
 /**
@@ -190,9 +190,9 @@ export async function ownNames(db: Db | Tx, id: CertificateId): Promise<string[]
   const ordered = await db.selectFrom('certificateVersion').select('names').where('certificateId', '=', id).where('source', '=', 'order').orderBy('ordinal', 'desc').limit(1).executeTakeFirst()
   return fromJson(ordered?.names ?? (await getCertificate(db, id)).names)
 }
-export async function versionFacts(db: Db | Tx, ids: readonly VersionId[]): Promise<Map<VersionId, Pick<VersionRow, 'id' | 'names' | 'issuer' | 'fingerprint' | 'notAfter'>>> {
+export async function versionFacts(db: Db | Tx, ids: readonly VersionId[]): Promise<Map<VersionId, Pick<VersionRow, 'id' | 'ordinal' | 'source' | 'names' | 'issuer' | 'fingerprint' | 'notAfter'>>> {
   if (ids.length === 0) return new Map()
-  const rows = await db.selectFrom('certificateVersion').select(['id', 'names', 'issuer', 'fingerprint', 'notAfter']).where('id', 'in', ids).execute()
+  const rows = await db.selectFrom('certificateVersion').select(['id', 'ordinal', 'source', 'names', 'issuer', 'fingerprint', 'notAfter']).where('id', 'in', ids).execute()
   return new Map(rows.map((row) => [row.id, row]))
 }
 export const toVersion = (row: VersionRow): CertificateVersion => {

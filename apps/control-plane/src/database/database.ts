@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
+import { CertloopError } from '@certloop/contract'
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite'
 import { Kysely, type KyselyPlugin, PostgresDialect, SqliteDialect, sql, type Transaction } from 'kysely'
 import { Migrator } from 'kysely/migration'
@@ -83,6 +84,22 @@ export function watchCommits<T>(work: (hasCommitted: () => boolean) => Promise<T
   return commitWatch.run(watch, () => work(() => watch.committed))
 }
 
+/** SQLSTATE and system codes that say the server or the database can't be had, as against a mistake of ours. */
+const connectionCodes = /^(ECONNREFUSED|ENOTFOUND|ETIMEDOUT|EHOSTUNREACH|ECONNRESET|EAI_AGAIN|28P01|28000|3D000|53300|57P0[123]|08...)$/
+
+/** What went wrong with the connection, without the password of the address; undefined when it was something else. */
+export function unreachable(error: unknown, url?: string): CertloopError | undefined {
+  for (let cause: unknown = error; cause instanceof Error; cause = cause.cause) {
+    const { code = '' } = cause as { code?: string }
+    const inner = cause instanceof AggregateError ? cause.errors.map((e: unknown) => (e as { code?: string }).code ?? '') : []
+    const found = [code, ...inner].find((c) => connectionCodes.test(c))
+    if (!found) continue
+    const place = url && URL.canParse(url) ? ` at ${new URL(url).host}${new URL(url).pathname}` : ''
+    return new CertloopError('DATABASE_UNREACHABLE', `PostgreSQL${place} can not be used: ${cause.message || found}.`, { code: found }, error)
+  }
+  return undefined
+}
+
 const isRetryable = (error: unknown) => ['40001', '40P01'].includes((error as { code?: string }).code ?? '')
 
 /** Called at named moments; tests end the process there. */
@@ -95,7 +112,10 @@ export async function openDatabase(url: string, crashPoint: CrashPoint = () => {
   // A dropped idle connection must not end the process; the next query opens another.
   pool?.on('error', () => {})
   const db = new Kysely<Schema>({ dialect: pool ? new PostgresDialect({ pool }) : sqliteDialect(url.slice('sqlite:'.length)), plugins: [guard] })
-  await migrate(db)
+  await migrate(db).catch(async (error: unknown) => {
+    await db.destroy()
+    throw unreachable(error, url) ?? error
+  })
   const wake = pool ? await postgresWake(url) : localWake()
   return {
     kind: isSqlite ? 'sqlite' : 'postgresql',

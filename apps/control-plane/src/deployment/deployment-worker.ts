@@ -111,7 +111,7 @@ export function deployHandler({ now }: { now: () => Date }): BotTaskHandler {
       const result = data as DeployResult
       const d = await getDeployment(tx, task.subject as DeploymentId)
       if (result.inspection) await recordInspection(tx, { certificateId: d.certificateId, targetId: d.targetId, deploymentId: d.id, inspection: result.inspection }, now())
-      const ended = await changeDeployment(tx, wake, d, { ...endingOf(result), log: result.log, differences: result.differences, served: result.inspection?.served ?? [] }, now())
+      const ended = await changeDeployment(tx, wake, d, { ...endingOf(result), log: wholeLog(fromJson<DeployLogEntry[]>(d.log), result.log), differences: result.differences, served: result.inspection?.served ?? [] }, now())
       await settle(tx, wake, ended, now())
     },
     failed: failedHandler(now),
@@ -125,11 +125,17 @@ export function deployHandler({ now }: { now: () => Date }): BotTaskHandler {
   }
 }
 
+/** A result told after a restart of the bot begins with its recovery; what came before it is kept. */
+function wholeLog(known: readonly DeployLogEntry[], told: readonly DeployLogEntry[]): DeployLogEntry[] {
+  const [first] = told
+  return first ? [...known.filter((entry) => entry.at < first.at), ...told] : [...known]
+}
+
 function endingOf(result: DeployResult): Parameters<typeof changeDeployment>[3] {
   const { outcome, error, touched } = result
   if (outcome === 'deployed') return { event: 'proven', message: 'Installed and proven to be served.' }
   const known = error ? fromWire(error) : new CertloopError('INTERNAL', 'The bot gave no reason.')
   if (outcome === 'rolled-back') return { event: 'undone', message: `${asSentence(known.message)} The previous certificate is served again.`, error: known.toWire(), nextAction: known.spec.remedy }
-  return { event: 'failed', message: touched ? known.message : `${asSentence(known.message)} Nothing was touched.`, error: known.toWire(), nextAction: known.spec.remedy }
+  return { event: 'failed', message: touched || known.message.includes('Nothing was touched') ? known.message : `${asSentence(known.message)} Nothing was touched.`, error: known.toWire(), nextAction: known.spec.remedy }
 }
 

@@ -56,6 +56,17 @@ async function recordGone(tx: Tx, gone: InstallationRow, now: Date): Promise<voi
   await addEvent(tx, { kind: 'installation.gone', message: `${gone.title} was not found running any more.`, requester: 'discovery', certificateId: gone.certificateId, botId: gone.botId }, now)
 }
 
+/** A bot that may not look any more says nothing of the places it saw; those that are targets stay, for a person to decide about. */
+export async function forgetPlaces(tx: Tx, wake: Wakes, botId: BotId, now: Date): Promise<void> {
+  const touched = new Set<CertificateId>()
+  for (const place of await installationsOn(tx, botId)) {
+    if (await isTarget(tx, place)) continue
+    await removeInstallation(tx, place.id)
+    touched.add(place.certificateId)
+  }
+  for (const id of [...touched].toSorted()) await refreshCertificate(tx, wake, id, now)
+}
+
 /** A server, or a whole type of servers, that could not be read says nothing of what is missing. */
 function wasRead({ servers, problems }: HostScan, i: InstallationRow): boolean {
   const places = Object.values(fromJson<Record<string, unknown>>(i.fields))

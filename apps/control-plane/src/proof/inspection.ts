@@ -1,7 +1,7 @@
 import { CertloopError, type CertificateId, type DeploymentId, type InstallationState, type ServedCertificate, type TargetId, type TargetInspection } from '@certloop/contract'
 import { orderChain, readCertificates, type CertificateFacts } from '@certloop/pki'
-import { recordSighting, versionByFingerprint, newestVersions, type VersionFacts } from '../certificate/certificate-store.ts'
-import { fromJson } from '../database/columns.ts'
+import { installationsOf, newestVersions, recordSighting, updateInstallation, versionByFingerprint, type VersionFacts } from '../certificate/certificate-store.ts'
+import { fromJson, toJson } from '../database/columns.ts'
 import type { Tx } from '../database/database.ts'
 import { findTarget, type TargetRow } from '../provisioning/configuration-store.ts'
 import { insertProofs } from './proof-store.ts'
@@ -47,4 +47,13 @@ export async function recordInspection(tx: Tx, { certificateId, targetId, deploy
   await recordSighting(tx, { certificateId, botId, serverType, placeKey, title, fields: fromJson(target.fields), names: null, versionId: installed?.id ?? null, fingerprint, state, served: inspection.served }, now)
   await insertProofs(tx, { certificateId, deploymentId, botId, expected }, inspection.served, now)
   return state
+}
+
+/** The server of a target does not run, or no longer names the place: nothing is served there. */
+export async function recordAbsence(tx: Tx, { certificateId, targetId }: Pick<InspectionOf, 'certificateId' | 'targetId'>, why: string, now: Date): Promise<void> {
+  const target = await findTarget(tx, targetId)
+  const known = (await installationsOf(tx, certificateId)).find((i) => i.botId === target?.botId && i.serverType === target.serverType && i.placeKey === target.placeKey)
+  if (!known) return
+  const served = fromJson<ServedCertificate[]>(known.served).map(({ endpoint }) => ({ endpoint, fingerprint: null, error: why, at: now.toISOString() }))
+  await updateInstallation(tx, known.id, { state: 'missing', served: toJson(served), fingerprint: null, versionId: null, lastSeenAt: now.toISOString() })
 }

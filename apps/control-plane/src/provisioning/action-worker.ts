@@ -1,4 +1,4 @@
-import { CertloopError, type ActionId, type BotTaskResult, type TargetId, type WireError } from '@certloop/contract'
+import { CertloopError, type ActionId, type BotTaskResult, type ErrorCode, type TargetId, type WireError } from '@certloop/contract'
 import { refreshCertificate } from '../certificate/certificate-refresh.ts'
 import { installationsOf } from '../certificate/certificate-store.ts'
 import { fromBit, fromJson } from '../database/columns.ts'
@@ -7,7 +7,7 @@ import { isOpenDeployment } from '../deployment/deployment-state.ts'
 import { deploymentsOfAction } from '../deployment/deployment-store.ts'
 import { isOpenOrder } from '../order/order-state.ts'
 import { ordersOfAction } from '../order/order-store.ts'
-import { recordInspection } from '../proof/inspection.ts'
+import { recordAbsence, recordInspection } from '../proof/inspection.ts'
 import { addTask, openTaskCount, type Task } from '../task/task-store.ts'
 import type { BotTaskHandler, PlaneTaskKind, Wakes } from '../task/task-kinds.ts'
 import { changeAction, findAction, type ActionRow } from './action-store.ts'
@@ -90,11 +90,14 @@ async function afterChecks(tx: Tx, wake: Wakes, action: ActionRow, now: Date): P
     return
   }
   const installations = await installationsOf(tx, action.certificateId)
-  const wrong = installations.filter((i) => i.state !== 'in-sync')
+  const wrong = installations.filter((i) => i.state !== 'in-sync' && i.state !== 'unexpected')
+  const good = installations.filter((i) => i.state === 'in-sync').length
   const mismatch = wrong.length > 0 ? new CertloopError('PROOF_MISMATCH', `${wrong.map((i) => `${i.title} is ${i.state}`).join('; ')}.`).toWire() : null
-  const reason = mismatch ? mismatch.message : `${installations.length === 1 ? 'The one place serves' : `All ${installations.length} places serve`} the expected certificate.`
+  const reason = mismatch ? mismatch.message : `${good === 1 ? 'The one place serves' : `All ${good} places serve`} the expected certificate.`
   await changeAction(tx, wake, action, mismatch ? 'failed' : 'done', { reason, error: mismatch }, now)
 }
+
+const notThere: ReadonlySet<ErrorCode> = new Set(['SERVER_NOT_RUNNING', 'SLOT_NOT_FOUND'])
 
 /** Results of the bot's inspect-target. */
 export function inspectHandler({ now }: ActionDeps): BotTaskHandler {
@@ -106,6 +109,12 @@ export function inspectHandler({ now }: ActionDeps): BotTaskHandler {
       if (action && targetId) await recordInspection(tx, { certificateId: action.certificateId, targetId, deploymentId: null, inspection: data as BotTaskResult<'inspect-target'> }, now())
       await advance(tx, wake, task)
     },
-    failed: async (tx, wake, task) => { await advance(tx, wake, task) },
+    async failed(tx, wake, task, error) {
+      const action = await findAction(tx, task.subject as ActionId)
+      const targetId = task.dedupe?.split(':')[2] as TargetId | undefined
+      // What was seen before no longer holds; what is there now is not known better than this.
+      if (action && targetId && notThere.has(error.code)) await recordAbsence(tx, { certificateId: action.certificateId, targetId }, error.message, now())
+      await advance(tx, wake, task)
+    },
   }
 }

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { createCsr, generateKey } from '@certloop/pki'
 import { findConfiguration } from './configuration-store.ts'
 import { testOnDatabases } from '../database/database-testing.ts'
-import { recordScan } from '../discovery/record-scan.ts'
+import { forgetPlaces, recordScan } from '../discovery/record-scan.ts'
 import { listOrders, getOrder } from '../order/order-store.ts'
 import { renewalTime } from '../renewal/renewal-time.ts'
 import { submitOrderKind } from '../order/order-worker.ts'
@@ -119,4 +119,62 @@ test('a certificate of one day is renewed before it ends', () => {
   const notAfter = new Date('2026-03-02T02:00:01Z')
   const due = renewalTime({ createdAt, notAfter }, settings)
   assert.ok(due > createdAt && due < notAfter, due.toISOString())
+})
+
+testOnDatabases('the end of what is served decides about the next attempt, not that of a version nobody serves', async (t, database) => {
+  const w = await makeWorld(t, database)
+  const bot = await w.addBot('a')
+  const csr = { commonName: null, names: [], keyAlgorithm: 'ec-256' as const, keyReuse: false, validityDays: 40 }
+  const id = await w.configured('served.example', [bot], { csr })
+  await w.act(id, 'rotate')
+  await w.save(id, await w.configurationWith([w.target(bot, 'served.example')]))
+  bot.fails.set('plan-deployment', { code: 'SERVER_CONFIGURATION_UNREADABLE', message: 'nginx.conf is broken.', facts: {} })
+  w.clock.pass(12 * 86_400)
+  assert.equal((await w.act(id, 'rotate')).state, 'failed')
+  const { notAfter, nextRenewalAt, status } = await w.detail(id)
+  assert.equal(status, 'deployment-failed')
+  assert.ok(nextRenewalAt && notAfter && nextRenewalAt < notAfter, `next attempt ${nextRenewalAt}, what is served ends ${notAfter}`)
+  bot.fails.clear()
+  await live(w, 2)
+  assert.deepEqual([(await w.detail(id)).status, (await w.detail(id)).problem], ['deployed', null])
+})
+
+testOnDatabases('a newer version that waits is no alarm; one that somebody else installed is', async (t, database) => {
+  const w = await makeWorld(t, database)
+  const bot = await w.addBot('a')
+  const id = await w.configured('wait.example', [bot])
+  await w.act(id, 'rotate')
+  await w.save(id, await w.configurationWith([w.target(bot, 'wait.example')], { approval: 'manual' }))
+  await w.act(id, 'order')
+  await w.start(id, 'deploy')
+  await w.settle()
+  assert.equal((await w.detail(id)).problem, null)
+  const other = await pemFor(w, 'other', 'wait.example')
+  await database.transaction((tx, wake) => recordScan(tx, wake, bot.id, scanOf([slotOf('wait.example', other, w.now())], w.now()), w.now()))
+  assert.equal((await w.detail(id)).problem?.code, 'PROOF_MISMATCH')
+})
+
+testOnDatabases('a target whose server does not run is shown as serving nothing', async (t, database) => {
+  const w = await makeWorld(t, database)
+  const bot = await w.addBot('a')
+  const id = await w.configured('gone.example', [bot])
+  await w.act(id, 'rotate')
+  bot.fails.set('inspect-target', { code: 'SERVER_NOT_RUNNING', message: 'nginx does not run.', facts: {} })
+  assert.equal((await w.act(id, 'recheck-pinning')).state, 'failed')
+  const { installations, problem } = await w.detail(id)
+  assert.deepEqual(installations.map((i) => [i.state, i.served.map((s) => s.fingerprint)]), [['missing', [null]]])
+  assert.equal(problem?.code, 'PROOF_MISMATCH')
+})
+
+testOnDatabases('the places of a bot that was revoked do not linger', async (t, database) => {
+  const w = await makeWorld(t, database)
+  const [a, second] = [await w.addBot('a'), await w.addBot('second')]
+  const id = await w.configured('linger.example', [a])
+  await w.act(id, 'rotate')
+  const pem = a.installed.get('/etc/ssl/linger.example.crt') ?? ''
+  await database.transaction((tx, wake) => recordScan(tx, wake, second.id, scanOf([slotOf('linger.example', pem, w.now())], w.now()), w.now()))
+  assert.equal((await w.detail(id)).installations.length, 2)
+  await database.transaction((tx, wake) => forgetPlaces(tx, wake, second.id, w.now()))
+  await database.transaction((tx, wake) => forgetPlaces(tx, wake, a.id, w.now()))
+  assert.deepEqual((await w.detail(id)).installations.map((i) => i.botId), [a.id], 'a target stays, for a person to decide about')
 })

@@ -21,6 +21,17 @@ testOnDatabases('the first administrator is made once, with a password that has 
   assert.deepEqual([who.text, who.role, who.mustChangePassword, who.permissions.size], ['user:admin', 'administrator', true, permissions.length])
 })
 
+testOnDatabases('a one-time password that was lost is replaced at the next start, until somebody chose one', async (_t, database) => {
+  const users = createUsers({ database, now: testClock().now })
+  const first = await users.ensureFirstAdministrator()
+  const second = await users.renewOneTimePassword()
+  assert.ok(first && second && first.password !== second.password)
+  await assert.rejects(users.signIn(signInAs('admin', first.password)), { code: 'SIGN_IN_FAILED' })
+  await users.signIn(signInAs('admin', second.password))
+  await database.db.updateTable('user').set({ mustChangePassword: 0 }).execute()
+  assert.equal(await users.renewOneTimePassword(), undefined)
+})
+
 test('with the one-time password only session operations work', async (t) => {
   const database = await emptyDatabase(t)
   const { call } = await startHttp(t, database)

@@ -12,6 +12,8 @@ export interface Users extends Authenticator {
   tokens: ApiTokens
   /** Makes "admin" when there is no user at all. The password is told this once and has to be replaced at the first sign-in. */
   ensureFirstAdministrator(): Promise<{ name: string; password: string } | undefined>
+  /** Another one-time password for the first administrator who never chose one of their own: the one that was told may be lost. */
+  renewOneTimePassword(): Promise<{ name: string; password: string } | undefined>
   /**
    * @param replaced the session the caller came with, which ends
    * @throws CertloopError SIGN_IN_FAILED, TOO_MANY_REQUESTS. Takes as long for unknown names.
@@ -37,6 +39,14 @@ export function createUsers(deps: { database: Database; now: () => Date }): User
   const tokens = createApiTokens(deps)
   const limit = createSignInLimit(deps)
 
+  const renewOneTimePassword = async () => {
+    const admin = await findUserByName(database.db, 'admin')
+    if (!admin || admin.mustChangePassword === 0) return undefined
+    const password = generatePassword()
+    await replacePassword(database.db, admin.id, admin.passwordHash, { passwordHash: await hashPassword(password) })
+    return { name: admin.name, password }
+  }
+
   const signedIn = async (cookie: string): Promise<SignedIn> => {
     const who = await sessions.find(cookie)
     if (!who) throw new CertloopError('SIGN_IN_FAILED', 'The session ended as soon as it began. Sign in again.')
@@ -46,6 +56,7 @@ export function createUsers(deps: { database: Database; now: () => Date }): User
   return {
     sessions,
     tokens,
+    renewOneTimePassword,
     bySession: sessions.find,
     byToken: tokens.find,
     goesOn: (who) => (who.via === 'token' ? tokens.goesOn(who) : sessions.goesOn(who)),

@@ -24,6 +24,8 @@ function StepOutcome({ entries }: { entries: DeployLogEntry[] }) {
   const done = entries.findLast(({ phase }) => phase === 'do' || phase === 'prove')
   const last = undone ?? done
   if (last === undefined) return null
-  const label = undone ? (undone.ok ? 'Undone' : 'Not undone') : last.ok ? 'Done' : 'Failed'
-  return <Badge size="xs" variant="light" color={!last.ok ? 'red' : undone ? 'orange' : 'teal'}>{label}{last.durationMs === null ? '' : ` in ${formatDuration(last.durationMs)}`}</Badge>
+  // A proof that failed is followed by the one after the undo: what failed once stays failed.
+  const failed = entries.some(({ phase, ok }) => !ok && (phase === 'do' || phase === 'prove'))
+  const label = undone ? (undone.ok ? 'Undone' : 'Not undone') : failed ? 'Failed' : 'Done'
+  return <Badge size="xs" variant="light" color={!last.ok || (failed && !undone) ? 'red' : undone ? 'orange' : 'teal'}>{label}{last.durationMs === null ? '' : ` in ${formatDuration(last.durationMs)}`}</Badge>
 }

@@ -20,7 +20,7 @@ export function beginSession(session: Session | null): void {
   queryClient.setQueryData(sessionKey, session)
 }
 
-export const client = createClient({ baseUrl: '', onUnauthorized: () => beginSession(null) })
+export const client = createClient({ baseUrl: '', onUnauthorized: ({ code }) => { if (code === 'SIGN_IN_REQUIRED') beginSession(null) } })
 
 type LooseCall = (operation: OperationId, input: object) => Promise<unknown>
 /** The client's `call` where operation and input are only known together as a type parameter. */
