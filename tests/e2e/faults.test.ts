@@ -150,7 +150,8 @@ test('the network between bot and control plane is cut in the middle of a deploy
     way.cut()
     await whileLost()
     const { deployments } = await at.plane.client.call('getBot', { params: { id: at.bot.id } })
-    assert.ok(deployments.some(({ state }) => state === 'deploying'), 'the control plane can not know the end yet')
+    // The first line of its log may or may not have come through before the cut.
+    assert.ok(deployments.some(({ state }) => state === 'pending' || state === 'deploying'), 'the control plane can not know the end yet')
     way.mend()
   })
 })
