@@ -25,8 +25,8 @@ function noteOf(request: FastifyRequest, operationId: OperationId): AuditNote {
 
 /**
  * The one place that writes the audit log: every state-changing operation by somebody known, allowed or refused, and
- * every sign-in that was tried, with its outcome. It is written before the answer goes out; when that fails, the
- * caller learns so by an INTERNAL answer. Strangers' refused requests are not kept: they could fill the disk.
+ * every sign-in that was tried, with its outcome. It is written before the answer goes out; when that fails for
+ * something that was done, the caller learns so by an error answer. Strangers' refused requests are not kept: they could fill the disk.
  */
 export function installAuditTrail(app: App, audit: Audit): void {
   app.decorateRequest('subject', null)
@@ -38,6 +38,12 @@ export function installAuditTrail(app: App, audit: Audit): void {
     if (operationId === undefined || operations[operationId].method === 'GET') return
     if (request.who.via === 'none' && !request.wasHandled) return
     request.wasAudited = true
-    await audit.record(undefined, noteOf(request, operationId))
+    try {
+      await audit.record(undefined, noteOf(request, operationId))
+    } catch (error) {
+      // A request that failed changed nothing: its own problem goes out, and the log says what the audit lacks.
+      if (request.problemCode === undefined) throw error
+      request.log.error({ err: error, requestId: request.id, code: request.problemCode }, 'a refused request could not be written to the audit log')
+    }
   })
 }

@@ -1,4 +1,5 @@
 import { CertloopError, problemOf } from '@certloop/contract'
+import { unreachable } from '../database/database.ts'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 
 const mostFields = 20
@@ -31,6 +32,7 @@ export function toProblemError(error: unknown): CertloopError {
   if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') return new CertloopError('INPUT_INVALID', 'Send JSON, with the header "Content-Type: application/json".')
   const isOfHttp = typeof code === 'string' && code.startsWith('FST_') && statusCode !== undefined && statusCode < 500
   if (isOfHttp) return new CertloopError('INPUT_INVALID', message ?? 'The request can not be read.')
+  if (unreachable(error)) return new CertloopError('UNAVAILABLE', 'The database can not be reached at the moment.')
   return new CertloopError('INTERNAL', 'The request could not be carried out. The log has the cause under the request id.')
 }
 
@@ -52,7 +54,7 @@ export function installProblems(app: FastifyInstance): void {
   app.decorateRequest('problemCode')
   app.setErrorHandler((error, request, reply) => {
     const problem = toProblemError(error)
-    if (problem.code === 'INTERNAL') request.log.error({ err: error, requestId: request.id }, 'unexpected error')
+    if (problem.code === 'INTERNAL' || problem.code === 'UNAVAILABLE') request.log.error({ err: error, requestId: request.id }, 'unexpected error')
     return sendProblem(problem, request, reply)
   })
 }
