@@ -64,12 +64,31 @@ function handshake(options: ConnectionOptions, timeLimitMs: number): Promise<Sig
       // Comes before the end of the handshake: a server that then insists on a client certificate was seen all the same.
       socket.on('OCSPResponse', look)
       socket.on('secureConnect', () => { look(); finish(null) })
-      socket.on('error', (error) => { finish(error.message) })
+      socket.on('error', (error) => { finish(plainReason(error)) })
       socket.on('close', () => { finish('The connection was closed during the handshake.') })
     } catch (thrown) {
       finish(thrown instanceof Error ? thrown.message : String(thrown)) // options that can't be used
     }
   })
+}
+
+const reasons: Record<string, string> = {
+  ECONNREFUSED: 'Nothing listens there.',
+  ECONNRESET: 'The connection was reset during the handshake.',
+  EPIPE: 'The connection was closed during the handshake.',
+  EHOSTUNREACH: 'The host can not be reached.',
+  ENETUNREACH: 'The network can not be reached.',
+  ETIMEDOUT: 'The host does not answer.',
+  ERR_SSL_WRONG_VERSION_NUMBER: 'What listens there does not speak TLS.',
+  ERR_SSL_PACKET_LENGTH_TOO_LONG: 'What listens there does not speak TLS.',
+  ERR_SSL_HTTP_REQUEST: 'What listens there does not speak TLS.',
+}
+
+/** OpenSSL's own words hold addresses in memory and paths of its source; of those only the reason is worth reading. */
+function plainReason(error: Error & { code?: string; reason?: string }): string {
+  const known = reasons[error.code ?? '']
+  if (known) return known
+  return error.reason ? `The handshake failed: ${error.reason}.` : (error.message.split('\n')[0] ?? '').slice(0, 200)
 }
 
 /** A handshake broken off at its very end would be an error in the server's log. Nobody waits for the goodbye. */
