@@ -111,12 +111,12 @@ const hostOfUrl = (host: string) => {
 }
 
 /** The whole HTTP side with every domain's routes, not yet ready. */
-export async function composeApp(options: Omit<ControlPlaneOptions, 'settings' | 'dataFolder'>, { database, localCa }: Opened, publicUrl: () => string, closing: AbortSignal) {
+export async function composeApp(options: Omit<ControlPlaneOptions, 'settings' | 'dataFolder'> & { settings?: Pick<Settings, 'trustedProxy'> }, { database, localCa }: Opened, publicUrl: () => string, closing: AbortSignal) {
   const { now, logger, version, webFolder } = options
   const parts = makeParts(now, database, localCa)
   const joinDeps: JoinDeps = { database, now, publicUrl, trustPin: () => localCa.trustAnchorPin(), issueIdentity: identityIssuer(localCa) }
   const users = createUsers({ database, now })
-  const app = await buildHttp({ database, users, audit: createAudit({ database, now }), botAuth: createBotAuth({ database, now }), publicUrl, version, webFolder, now, logger })
+  const app = await buildHttp({ database, users, audit: createAudit({ database, now }), botAuth: createBotAuth({ database, now }), publicUrl, version, webFolder, now, logger, trustedProxies: options.settings?.trustedProxy ?? [] })
   registerDomains(app, parts, { ...joinDeps, handlers: parts.botKinds, closing, trustAnchorPem: () => localCa.trustAnchorPem() })
   return { app, parts, users, joinDeps }
 }

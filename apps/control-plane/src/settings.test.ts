@@ -17,7 +17,7 @@ const refusal = (argv: string[], env: Record<string, string> = {}) => {
 
 test('nothing given leaves the defaults', () => {
   assert.deepEqual(readSettings([], { CERTLOOP_PORT: '' }), {
-    data: './data', port: 8420, host: '127.0.0.1', publicUrl: null, databaseUrl: null, masterKey: null, logLevel: 'info', bot: true,
+    data: './data', port: 8420, host: '127.0.0.1', publicUrl: null, databaseUrl: null, masterKey: null, logLevel: 'info', bot: true, trustedProxy: [],
   })
 })
 
@@ -48,6 +48,13 @@ test('a value that can not be used is refused, naming its source and what would 
   assert.match(refusal(['--data', '--no-bot']), /--data needs a value/)
   assert.match(refusal(['--port', '1', '--port', '2']), /given twice/)
   assert.match(refusal(['--no-bot=off']), /takes no value/)
+})
+
+test('trusted proxies are a list of addresses and networks', () => {
+  const read = (text: string) => readSettings(['--trusted-proxy', text], {}).trustedProxy
+  assert.deepEqual(read('10.0.0.1'), ['10.0.0.1'])
+  assert.deepEqual(read('10.0.0.0/8, ::1,fd00::/8'), ['10.0.0.0/8', '::1', 'fd00::/8'])
+  for (const text of ['proxy.example', '10.0.0.0/33', 'fd00::/129', '10.0.0.1,', '10.0.0.1/', '*', 'true', '0.0.0.0/0', '::/0']) assert.match(refusal(['--trusted-proxy', text]), /--trusted-proxy is/, text)
 })
 
 test('secret values are not repeated', () => {

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import { parseArgs } from 'node:util'
 import { CertloopError } from '@certloop/contract'
 import { logLevels } from './http/logger.ts'
@@ -38,6 +39,17 @@ const databaseAddress = (text: string): string | Unfit =>
 const masterKey = (text: string): string | Unfit =>
   (readMasterKey(text) ? text : { unfit: '32 random bytes in base64, as "openssl rand -base64 32" prints them' })
 
+/** "10.0.0.1, fd00::/8"; a network of everybody would let every caller choose its address. */
+function addressList(text: string): readonly string[] | Unfit {
+  const entries = text.split(',').map((entry) => entry.trim())
+  const isFit = (entry: string) => {
+    const [, address = '', bits] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(entry) ?? []
+    const most = { 4: 32, 6: 128 }[isIP(address)]
+    return most !== undefined && (bits === undefined || (Number(bits) > 0 && Number(bits) <= most))
+  }
+  return entries.every(isFit) ? entries : { unfit: 'addresses and networks with commas between them, such as 10.0.0.5,10.1.0.0/16' }
+}
+
 /** Every setting of the control plane. A flag wins over the environment. The help text and the documentation are made from this. */
 export const settingsTable = {
   data: setting<string>({ flag: 'data', env: 'CERTLOOP_DATA', default: './data', unit: 'folder', meaning: 'Where the database and the keys of the control plane are kept', example: '/var/lib/certloop', read: anyText }),
@@ -48,6 +60,7 @@ export const settingsTable = {
   masterKey: setting<string | null>({ flag: null, env: 'CERTLOOP_MASTER_KEY', default: null, defaultText: 'a file in the data folder', unit: 'base64', meaning: 'Key that seals the stored secrets', example: 'the output of "openssl rand -base64 32"', read: masterKey }),
   logLevel: setting<(typeof logLevels)[number]>({ flag: 'log-level', env: 'CERTLOOP_LOG_LEVEL', default: 'info', unit: null, meaning: `How much is logged: ${logLevels.join(', ')}`, example: 'debug', read: oneOf(logLevels) }),
   bot: setting<boolean>({ flag: 'no-bot', flagMeans: 'off', env: 'CERTLOOP_BOT', default: true, defaultText: 'on', unit: 'on or off', meaning: 'Run the bot of this machine in the same go', example: 'off', read: onOrOff }),
+  trustedProxy: setting<readonly string[]>({ flag: 'trusted-proxy', env: 'CERTLOOP_TRUSTED_PROXY', default: [], defaultText: 'none', unit: 'addresses', meaning: 'Proxies whose X-Forwarded-For says who calls, for limits and the audit log; give only proxies that set it themselves', example: '10.0.0.5,10.1.0.0/16', read: addressList }),
 } as const
 
 export type Settings = { readonly [K in keyof typeof settingsTable]: (typeof settingsTable)[K]['default'] }
