@@ -65,7 +65,7 @@ test('the API says what is wrong with names, and things are found by name', { ti
 test('a bot is announced, listed and revoked', { timeout }, async (t) => {
   const { cli } = await startLoop(t, { bot: false })
   const made = await cli.run('bot', 'add', 'web1', '--hours', '2')
-  assert.match(made.stdout, /npm run bot -- join clj1\.\S+/)
+  assert.match(made.stdout, /printf %s clj1\.\S+ \| npm run bot -- join -/)
   assert.match((await cli.run('bot', 'list')).stdout, /web1 +never-joined/)
   const scan = await cli.run('bot', 'scan', 'web1', '--wait')
   assert.equal(scan.code, 1)
