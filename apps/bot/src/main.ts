@@ -21,7 +21,7 @@ const help = `certloop-bot ${version}
 
   --data DIR    data folder; default CERTLOOP_BOT_DATA, else /var/lib/certloop-bot (root)
                 or ~/.local/share/certloop-bot
-  --name NAME   with join: the bot's name; default the host's
+  --name NAME   with join: what this host calls itself; the name of the token wins
   --replace     with join: give up the identity that is there; keys stay
   --version, --help
 
