@@ -1,19 +1,11 @@
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
-import { fileURLToPath } from 'node:url'
 import { test, type TestContext } from 'node:test'
-import { DatabaseSync } from 'node:sqlite'
 import { keyMatchesCertificate } from '@certloop/pki'
 import { eventually, leftOut, selfSignedPair, startNginx, tempFolder, writePair } from '@certloop/test-kit'
-import { configureFromScan, discovered, ended, startBot, startPlane, uniqueName, type Plane } from './kit/plane.ts'
+import { configureFromScan, discovered, ended, startBot, startPlane, uniqueName } from './kit/plane.ts'
+import { arm, program, rotate, rows } from './kit/crash-kit.ts'
 import { served } from './kit/served.ts'
-
-const program = fileURLToPath(new URL('./kit/crashing-plane.ts', import.meta.url))
-
-async function arm(plane: Plane): Promise<void> {
-  plane.process().kill('SIGUSR2')
-  await plane.process().waitFor(/^counting$/m)
-}
 
 async function setUp(t: TestContext) {
   const name = uniqueName()
@@ -25,16 +17,6 @@ async function setUp(t: TestContext) {
   return { name, pair, port: nginx.ports[0] ?? 0, plane, id: certificate.id }
 }
 type Stage = Awaited<ReturnType<typeof setUp>>
-
-/** Rows as they are on disk: nothing that the API could make look better. */
-function rows<R>(plane: Plane, query: string, ...values: string[]): R[] {
-  const db = new DatabaseSync(`${plane.dataFolder}/certloop.sqlite`, { readOnly: true })
-  try {
-    return db.prepare(query).all(...values) as R[]
-  } finally {
-    db.close()
-  }
-}
 
 /** After a rotation: exactly one order, one certificate signed for it, one deployment, and it is what nginx serves. */
 async function checkOutcome({ name, plane, id, port, pair }: Stage, actionId: string, at: string): Promise<void> {
@@ -51,20 +33,6 @@ async function checkOutcome({ name, plane, id, port, pair }: Stage, actionId: st
   assert.equal(await served(port, name), certificate.fingerprint, at)
   assert.ok(keyMatchesCertificate(await readFile(pair.keyPath, 'utf8'), await readFile(pair.certPath, 'utf8')), at)
   assert.deepEqual(rows(plane, "select id from task where state in ('ready', 'leased') and kind not in ('renew', 'refresh-certificate', 'scan-host')"), [], at)
-}
-
-/** The rotation that was asked for. When the answer was lost: the one that was begun, or else a new one. */
-async function rotate({ plane, id }: Stage): Promise<{ action: `act_${string}`; killed: boolean }> {
-  const ask = async () => (await plane.client.call('startAction', { params: { id, action: 'rotate' }, body: {} })).id
-  const [before] = rows<{ id: string }>(plane, 'select id from action order by id desc limit 1')
-  try {
-    return { action: await ask(), killed: false }
-  } catch {
-    await plane.process().ended
-    await plane.restart()
-    const [newest] = rows<{ id: `act_${string}` }>(plane, 'select id from action order by id desc limit 1')
-    return { action: newest && newest.id !== before?.id ? newest.id : await ask(), killed: true }
-  }
 }
 
 test('killed at every commit of a rotation, the control plane goes on: no second order, no second certificate, no lost event', { skip: leftOut('nginx'), timeout: 900_000 }, async (t) => {

@@ -1,0 +1,37 @@
+import { fileURLToPath } from 'node:url'
+import { DatabaseSync } from 'node:sqlite'
+import type { CertificateId } from '@certloop/contract'
+import type { Plane } from './plane.ts'
+
+/** A control plane that can be told to kill itself at its k-th commit. */
+export const program = fileURLToPath(new URL('./crashing-plane.ts', import.meta.url))
+
+/** From now on its commits are counted. */
+export async function arm(plane: Plane): Promise<void> {
+  plane.process().kill('SIGUSR2')
+  await plane.process().waitFor(/^counting$/m)
+}
+
+/** Rows as they are on disk: nothing that the API could make look better. */
+export function rows<R>(plane: Plane, query: string, ...values: string[]): R[] {
+  const db = new DatabaseSync(`${plane.dataFolder}/certloop.sqlite`, { readOnly: true })
+  try {
+    return db.prepare(query).all(...values) as R[]
+  } finally {
+    db.close()
+  }
+}
+
+/** The rotation that was asked for. When the answer was lost: the one that was begun, or else a new one. */
+export async function rotate({ plane, id }: { plane: Plane; id: CertificateId }): Promise<{ action: `act_${string}`; killed: boolean }> {
+  const ask = async () => (await plane.client.call('startAction', { params: { id, action: 'rotate' }, body: {} })).id
+  const [before] = rows<{ id: string }>(plane, 'select id from action order by id desc limit 1')
+  try {
+    return { action: await ask(), killed: false }
+  } catch {
+    await plane.process().ended
+    await plane.restart()
+    const [newest] = rows<{ id: `act_${string}` }>(plane, 'select id from action order by id desc limit 1')
+    return { action: newest && newest.id !== before?.id ? newest.id : await ask(), killed: true }
+  }
+}
