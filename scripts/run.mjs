@@ -30,9 +30,7 @@ async function main() {
   const file = join(root, command.file)
   if (!existsSync(file)) throw new UserError(`${command.file} is not part of this checkout.`)
   if (command.before) await runToEnd(node, [join(root, command.before)], root)
-  // glibc keeps a heap per thread otherwise: measured 269 MB against 188 MB resident for an idle control plane.
-  process.env.MALLOC_ARENA_MAX ??= '2'
-  // Compiled code is kept beside what it was compiled from: about half of a cold start.
+  // Compiled code is kept for the next start.
   process.env.NODE_COMPILE_CACHE ??= join(root, 'node_modules', '.cache', 'node-compile')
   const folder = command.where === 'caller' ? process.env.INIT_CWD || process.cwd() : root
   goOn(node, [file, ...args], folder)
