@@ -10,7 +10,7 @@ export const certificateStatuses = wordsOf<CertificateStatus>({
 export const managements = wordsOf<Management>({ managed: true, monitored: true, ignored: true })
 export const orderStates = wordsOf<OrderState>({ pending: true, processing: true, uncertain: true, complete: true, failed: true, cancelled: true })
 export const deploymentStates = wordsOf<DeploymentState>({ 'planning': true, 'planned': true, 'pending': true, 'deploying': true, 'deployed': true, 'failed': true, 'rolled-back': true, 'cancelled': true })
-export const keyAlgorithms = wordsOf<KeyAlgorithm>({ 'rsa-2048': true, 'rsa-3072': true, 'rsa-4096': true, 'ec-256': true, 'ec-384': true, 'ec-521': true, 'ed25519': true })
+export const keyAlgorithms = wordsOf<KeyAlgorithm>({ 'rsa-2048': true, 'rsa-3072': true, 'rsa-4096': true, 'ec-256': true, 'ec-384': true, 'ec-521': true, 'ed25519': true, 'ml-dsa-44': true, 'ml-dsa-65': true, 'ml-dsa-87': true })
 export const permissions = wordsOf<Permission>({
   'certificate:read': true, 'certificate:write': true, 'certificate:order': true, 'certificate:deploy': true, 'certificate:delete': true, 'order:read': true, 'order:write': true,
   'deployment:read': true, 'deployment:approve': true, 'bot:read': true, 'bot:write': true, 'authority:read': true, 'token:read': true, 'token:write': true, 'audit:read': true, 'system:read': true,

@@ -39,7 +39,7 @@ export type BotStatus = (typeof botStatuses)[number]
 export const installationStates = ['in-sync', 'out-of-sync', 'missing', 'unexpected'] as const
 export type InstallationState = (typeof installationStates)[number]
 
-export const keyAlgorithms = ['rsa-2048', 'rsa-3072', 'rsa-4096', 'ec-256', 'ec-384', 'ec-521', 'ed25519'] as const
+export const keyAlgorithms = ['rsa-2048', 'rsa-3072', 'rsa-4096', 'ec-256', 'ec-384', 'ec-521', 'ed25519', 'ml-dsa-44', 'ml-dsa-65', 'ml-dsa-87'] as const
 export type KeyAlgorithm = (typeof keyAlgorithms)[number]
 
 export const keyCustodies = ['endpoint', 'platform', 'external'] as const

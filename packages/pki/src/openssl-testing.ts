@@ -15,3 +15,6 @@ export function temporaryFolder(t: TestContext): string {
 export function openssl(args: readonly string[], input?: string): string {
   return execFileSync('openssl', args, { encoding: 'utf8', input: input ?? '', stdio: ['pipe', 'pipe', 'pipe'] })
 }
+
+/** Whether this openssl has the algorithm: ML-DSA came with version 3.5. */
+export const opensslKnows = (algorithm: string): boolean => !algorithm.startsWith('ml-dsa') || /ML-DSA/i.test(openssl(['list', '-public-key-algorithms']))

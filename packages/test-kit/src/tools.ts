@@ -10,6 +10,12 @@ export const tools = {
   chromium: { package: 'chromium', elsewhere: ['/usr/bin/google-chrome'], without: 'tests of the pages in a browser' },
   chattr: { package: 'e2fsprogs', elsewhere: [], without: 'tests with immutable files' },
   openssl: { package: 'openssl', elsewhere: [], without: 'tests that compare with OpenSSL' },
+  certtool: { package: 'gnutls-bin', elsewhere: [], without: 'tests that compare with GnuTLS' },
+  keytool: { package: 'default-jdk-headless', elsewhere: ['/usr/lib/jvm/*/bin/keytool'], without: 'tests that compare with Java keystores' },
+  certutil: { package: 'libnss3-tools', elsewhere: [], without: 'tests that compare with NSS' },
+  'softhsm2-util': { package: 'softhsm2', elsewhere: [], without: 'tests with keys in a PKCS#11 token' },
+  'libsofthsm2.so': { package: 'libsofthsm2', elsewhere: ['/usr/lib/softhsm/libsofthsm2.so', '/usr/lib/*/softhsm/libsofthsm2.so'], without: 'tests with keys in a PKCS#11 token' },
+  'pkcs11-tool': { package: 'opensc', elsewhere: [], without: 'tests that compare PKCS#11 objects' },
   setpriv: { package: 'util-linux', elsewhere: [], without: 'tests that drop privileges' },
 } as const satisfies Record<string, { package: string; elsewhere: readonly string[]; without: string }>
 export type Tool = keyof typeof tools

@@ -77,7 +77,8 @@ testOnDatabases('replicas that start at once make one hierarchy', async (_t, dat
   assert.equal(a?.issuer, b?.issuer)
 })
 
-for (const algorithm of keyAlgorithms) {
+// ML-DSA came to openssl with version 3.5; what is certified for such keys is looked at in packages/pki.
+for (const algorithm of keyAlgorithms.filter((one) => !one.startsWith('ml-dsa'))) {
   test(`openssl accepts a server certificate for ${algorithm}`, { timeout: 120_000 }, async (t) => {
     const ca = await readyCa(await emptyDatabase(t))
     const issued = await ca.issue(await requestFor('ord_1', { algorithm, names: ['shop.example', '*.shop.example', '2001:db8::1'] }))

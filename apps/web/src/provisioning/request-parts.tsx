@@ -21,7 +21,7 @@ export function AuthorityPart({ draft, change, authorities, problems }: PartProp
 }
 
 const algorithmNames: Record<Draft['keyAlgorithm'], string> = {
-  'rsa-2048': 'RSA 2048', 'rsa-3072': 'RSA 3072', 'rsa-4096': 'RSA 4096', 'ec-256': 'EC P-256', 'ec-384': 'EC P-384', 'ec-521': 'EC P-521', 'ed25519': 'Ed25519',
+  'rsa-2048': 'RSA 2048', 'rsa-3072': 'RSA 3072', 'rsa-4096': 'RSA 4096', 'ec-256': 'EC P-256', 'ec-384': 'EC P-384', 'ec-521': 'EC P-521', 'ed25519': 'Ed25519', 'ml-dsa-44': 'ML-DSA 44 (post-quantum)', 'ml-dsa-65': 'ML-DSA 65 (post-quantum)', 'ml-dsa-87': 'ML-DSA 87 (post-quantum)',
 }
 
 /** What is asked for: names, key, validity. */

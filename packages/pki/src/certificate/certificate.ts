@@ -1,11 +1,11 @@
 import { CertloopError } from '@certloop/contract'
-import { DerCursor, DerError, readBits, readChildren, readElement, readIntegerHex, readOid, readTime, type DerElement } from './der-reader.ts'
-import { commonNameOf, nameText, readName } from './distinguished-name.ts'
-import { oid } from './oids.ts'
-import { splitPem, toPem } from './pem.ts'
-import { signatureName, type Signed } from './signature.ts'
-import { keyAlgorithmOfSpki, sha256Hex } from './spki.ts'
-import { readGeneralNames } from './subject-alt-name.ts'
+import { DerCursor, DerError, readBits, readChildren, readElement, readIntegerHex, readOid, readTime, type DerElement } from '../der/der-reader.ts'
+import { commonNameOf, nameText, readName } from '../name/distinguished-name.ts'
+import { oid } from '../oids.ts'
+import { splitPem, toPem } from '../pem.ts'
+import { signatureName, type Signed } from '../key/signature.ts'
+import { keyAlgorithmOfSpki, sha256Hex } from '../key/spki.ts'
+import { readGeneralNames } from '../name/general-names.ts'
 
 /** What is known of one X.509 certificate. Plain data: it can be stored and sent. */
 export interface CertificateFacts {

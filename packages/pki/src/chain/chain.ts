@@ -1,6 +1,6 @@
 import { CertloopError } from '@certloop/contract'
-import { certificateParts, type CertificateFacts } from './certificate.ts'
-import { signatureFits } from './signature.ts'
+import { certificateParts, type CertificateFacts } from '../certificate/certificate.ts'
+import { signatureFits } from '../key/signature.ts'
 
 /** Names and, where both certificates carry them, key identifiers fit; no signature is checked. */
 function namesIssuer(certificate: CertificateFacts, issuer: CertificateFacts): boolean {

@@ -1,6 +1,6 @@
 import { createPrivateKey, createPublicKey, generateKeyPair, X509Certificate, type KeyObject } from 'node:crypto'
 import { CertloopError, type KeyAlgorithm } from '@certloop/contract'
-import { readCertificate } from './certificate.ts'
+import { readCertificate } from '../certificate/certificate.ts'
 import { keyAlgorithmOfSpki, sha256Hex, spkiOfKey } from './spki.ts'
 
 const encoding = { publicKeyEncoding: { type: 'spki', format: 'pem' }, privateKeyEncoding: { type: 'pkcs8', format: 'pem' } } as const
@@ -19,6 +19,9 @@ export function generateKey(algorithm: KeyAlgorithm): Promise<string> {
         break
       case 'ed25519':
         generateKeyPair('ed25519', encoding, done)
+        break
+      case 'ml-dsa-44': case 'ml-dsa-65': case 'ml-dsa-87':
+        generateKeyPair(algorithm, encoding, done)
         break
     }
   })

@@ -1,7 +1,7 @@
 import { CertloopError } from '@certloop/contract'
-import { DerCursor, readChildren, readOid, readText, type DerElement } from './der-reader.ts'
-import { objectIdentifier, sequence, setOf, utf8String } from './der-writer.ts'
-import { attributeNames, oid } from './oids.ts'
+import { DerCursor, readChildren, readOid, readText, type DerElement } from '../der/der-reader.ts'
+import { objectIdentifier, sequence, setOf, utf8String } from '../der/der-writer.ts'
+import { attributeNames, oid } from '../oids.ts'
 
 export interface NameAttribute { oid: string; value: string; readable: boolean }
 

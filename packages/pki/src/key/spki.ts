@@ -1,6 +1,6 @@
 import { createHash, createPublicKey, type KeyObject } from 'node:crypto'
-import { DerCursor, DerError, readBits, readElement, readOid } from './der-reader.ts'
-import { curveWords, oid, plainKeyWords } from './oids.ts'
+import { DerCursor, DerError, readBits, readElement, readOid } from '../der/der-reader.ts'
+import { curveWords, oid, plainKeyWords } from '../oids.ts'
 
 const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 

@@ -5,9 +5,9 @@ import { rootCertificates } from 'node:tls'
 import { CertloopError } from '@certloop/contract'
 import fc from 'fast-check'
 import { readCertificate, readCertificates } from './certificate.ts'
-import { element, explicit, integer, objectIdentifier, octetString, sequence, smallInteger } from './der-writer.ts'
-import { openssl, temporaryFolder } from './openssl-testing.ts'
-import { toPem } from './pem.ts'
+import { element, explicit, integer, objectIdentifier, octetString, sequence, smallInteger } from '../der/der-writer.ts'
+import { openssl, temporaryFolder } from '../openssl-testing.ts'
+import { toPem } from '../pem.ts'
 
 const selfSigned = (folder: string, args: string[], more: string[] = []): string =>
   openssl(['req', '-x509', '-nodes', ...args, '-keyout', `${folder}/key.pem`, '-days', '3', ...more])

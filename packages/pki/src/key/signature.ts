@@ -1,8 +1,8 @@
 import { constants, createPublicKey, sign, verify, type KeyObject } from 'node:crypto'
 import { CertloopError } from '@certloop/contract'
-import { DerCursor, readChildren, readElement, readIntegerHex, readOid, type DerElement } from './der-reader.ts'
-import { nullElement, objectIdentifier, sequence } from './der-writer.ts'
-import { hashByOid, oid, signatureKinds } from './oids.ts'
+import { DerCursor, readChildren, readElement, readIntegerHex, readOid, type DerElement } from '../der/der-reader.ts'
+import { nullElement, objectIdentifier, sequence } from '../der/der-writer.ts'
+import { hashByOid, oid, signatureKinds } from '../oids.ts'
 
 /** Signs what a certificate, request or list says; a key in memory now, one in a token later. */
 export interface Signer {
@@ -19,11 +19,14 @@ const ecChoices: Record<string, SigningChoice> = {
   secp521r1: { oid: '1.2.840.10045.4.3.4', hash: 'sha512', nullParameters: false },
 }
 const otherChoices: Record<string, SigningChoice> = {
-  rsa: { oid: '1.2.840.113549.1.1.11', hash: 'sha256', nullParameters: true },
-  ed25519: { oid: oid.ed25519, hash: null, nullParameters: false },
+  'rsa': { oid: '1.2.840.113549.1.1.11', hash: 'sha256', nullParameters: true },
+  'ed25519': { oid: oid.ed25519, hash: null, nullParameters: false },
+  'ml-dsa-44': { oid: '2.16.840.1.101.3.4.3.17', hash: null, nullParameters: false },
+  'ml-dsa-65': { oid: '2.16.840.1.101.3.4.3.18', hash: null, nullParameters: false },
+  'ml-dsa-87': { oid: '2.16.840.1.101.3.4.3.19', hash: null, nullParameters: false },
 }
 
-/** A signer with the usual digest of the key's strength (RFC 5758, 8410). @throws CertloopError KEY_ALGORITHM_UNSUPPORTED */
+/** A signer with the usual digest of the key's strength (RFC 5758, 8410, 9881). @throws CertloopError KEY_ALGORITHM_UNSUPPORTED */
 export function keySigner(key: KeyObject): Signer {
   const type = key.asymmetricKeyType ?? 'unknown'
   const curve = key.asymmetricKeyDetails?.namedCurve ?? ''

@@ -1,0 +1,1 @@
+export { isIssuedBy, isSelfSigned, orderChain } from './chain.ts'

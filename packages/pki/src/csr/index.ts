@@ -1,0 +1,1 @@
+export { createCsr, readCsr, maxCsrLength, type CsrFacts, type CsrRequest } from './csr.ts'
