@@ -12,6 +12,7 @@ import { describe, limitMs, type Figures } from './report.ts'
 import { median } from './statistics.ts'
 
 const help = `Usage: npm run bench [-- --rotations N] [--json] [--enforce]
+       npm run bench -- pki [--help]     keys, certificates and lists; ratios to a peer
   --rotations N   how many are measured, 1 to 200; default 30
   --idle N        seconds before memory is looked at, 0 to 30; default 10
   --json          the figures as JSON, with every rotation
@@ -85,6 +86,10 @@ async function withCleanup(options: Options): Promise<Figures> {
 }
 
 async function main(argv: string[]): Promise<number> {
+  if (argv[0] === 'pki') {
+    const { runPkiBenchmarks } = await import('./pki/index.ts')
+    return runPkiBenchmarks(argv.slice(1))
+  }
   if (argv.includes('--help') || argv.includes('-h')) {
     process.stdout.write(help)
     return 0
