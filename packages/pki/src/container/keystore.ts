@@ -4,7 +4,8 @@
  */
 export interface Keystore { entries: KeystoreEntry[] }
 
-export type KeystoreEntry = KeyEntry | CertificateEntry | OpaqueEntry
+export type KeystoreEntry = KeyEntry | LockedKeyEntry | CertificateEntry | OpaqueEntry
+export type KeystoreFormat = 'pkcs12' | 'jks' | 'jceks'
 
 export interface KeyEntry {
   kind: 'key'
@@ -16,6 +17,32 @@ export interface KeyEntry {
   certificates: Buffer[]
   /** Whole milliseconds; null where the format has no date. */
   createdAt: Date | null
+  /** The key as the file had it; an update writes it back unchanged. Absent for a key that comes from elsewhere. */
+  sealed?: SealedKey
+}
+
+/** A key under its own encryption. */
+export interface SealedKey {
+  format: KeystoreFormat
+  /** EncryptedPrivateKeyInfo, DER. */
+  bytes: Buffer
+  /** The PrivateKeyInfo it opens to: where the entry's `privateKey` differs, the seal is out of date and not used. */
+  opensTo: Buffer
+}
+
+/** A key that is there but was not opened: listed with its certificates, and carried along byte for byte. */
+export interface LockedKeyEntry {
+  kind: 'locked-key'
+  alias: string | null
+  /** DER, leaf first; certificates are not encrypted where keys have passwords of their own. */
+  certificates: Buffer[]
+  createdAt: Date | null
+  /** "unreadable": damaged, or protected in a way that is not known here. */
+  reason: 'no-password' | 'password-wrong' | 'unreadable'
+  /** Only this format can write it back. */
+  format: KeystoreFormat
+  /** The key as the file has it (EncryptedPrivateKeyInfo, DER, where it is readable at all). */
+  raw: Buffer
 }
 
 /** A certificate without a key: a trust anchor or an additional issuer. */
@@ -28,7 +55,9 @@ export interface OpaqueEntry {
   /** What it is, for people: "secret key", "CRL". */
   title: string
   createdAt: Date | null
-  /** The bytes as the format has them; only the format that read them can write them. */
+  /** Only this format can write it back. */
+  format: KeystoreFormat
+  /** The bytes as the format has them. */
   raw: Buffer
 }
 
