@@ -21,6 +21,17 @@ export function element(tag: number, ...parts: readonly Uint8Array[]): Buffer {
   return out
 }
 
+/** Tag and length of an element whose content, of `size` bytes, is written elsewhere. */
+export function header(tag: number, size: number): Buffer {
+  if (size < 0x80) return Buffer.of(tag, size)
+  const lengthBytes = size < 0x100 ? 1 : size < 0x10000 ? 2 : size < 0x1000000 ? 3 : 4
+  const out = Buffer.alloc(2 + lengthBytes)
+  out[0] = tag
+  out[1] = 0x80 | lengthBytes
+  out.writeUIntBE(size, 2, lengthBytes)
+  return out
+}
+
 export const sequence = (...parts: readonly Uint8Array[]): Buffer => element(0x30, ...parts)
 /** SET OF: DER wants the members sorted by their bytes. */
 export const setOf = (...parts: readonly Uint8Array[]): Buffer => element(0x31, ...parts.toSorted((a, b) => Buffer.compare(a, b)))
