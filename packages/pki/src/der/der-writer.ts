@@ -90,3 +90,8 @@ export function time(date: Date): Buffer {
   const year = date.getUTCFullYear()
   return year >= 1950 && year < 2050 ? element(0x17, Buffer.from(digits.slice(2), 'latin1')) : element(0x18, Buffer.from(digits, 'latin1'))
 }
+
+/** GeneralizedTime whatever the year, as OCSP and a few extensions want it. Fractions of a second are cut off. */
+export const generalizedTime = (date: Date): Buffer => element(0x18, Buffer.from(date.toISOString().replace(/\.\d+Z$/, 'Z').replace(/[-:T]/g, ''), 'latin1'))
+
+export const enumerated = (value: number): Buffer => element(0x0a, Buffer.of(value))
