@@ -67,20 +67,22 @@ export function namedBits(bits: readonly number[]): Buffer {
 }
 
 const oidCache = new Map<string, Buffer>()
+/** More than the identifiers of this package; those that others bring must not fill the memory. */
+const cachedOids = 1000
 
-/** OBJECT IDENTIFIER from dotted text; arcs below 2^31. */
+/** OBJECT IDENTIFIER from dotted text, whose form has been checked; arcs of any size. */
 export function objectIdentifier(dotted: string): Buffer {
   const known = oidCache.get(dotted)
   if (known) return known
-  const [first = 0, second = 0, ...rest] = dotted.split('.').map(Number)
+  const [first = 0n, second = 0n, ...rest] = dotted.split('.').map(BigInt)
   const bytes: number[] = []
-  for (const arc of [first * 40 + second, ...rest]) {
-    const septets = [arc & 0x7f]
-    for (let left = arc >>> 7; left > 0; left >>>= 7) septets.unshift(0x80 | (left & 0x7f))
+  for (const arc of [first * 40n + second, ...rest]) {
+    const septets = [Number(arc & 0x7fn)]
+    for (let left = arc >> 7n; left > 0n; left >>= 7n) septets.unshift(0x80 | Number(left & 0x7fn))
     bytes.push(...septets)
   }
   const made = element(0x06, Buffer.from(bytes))
-  oidCache.set(dotted, made)
+  if (oidCache.size < cachedOids) oidCache.set(dotted, made)
   return made
 }
 

@@ -3,18 +3,30 @@ import { DerCursor, readChildren, readOid, readText, type DerElement } from '../
 import { objectIdentifier, sequence, setOf, utf8String } from '../der/der-writer.ts'
 import { attributeNames, oid } from '../oids.ts'
 
-export interface NameAttribute { oid: string; value: string; readable: boolean }
+/** One attribute of a Name as it is found. */
+export interface NameAttribute {
+  oid: string
+  /** "CN", "O", …; the dotted identifier where there is no word. */
+  type: string
+  /** Text; "#" and the DER of the value in hex when it is of no string type. */
+  value: string
+  readable: boolean
+  /** The value, DER. */
+  raw: Buffer
+}
 
-/** Attributes of a Name in the order of the certificate, one list per relative name. */
+/** Attributes of a Name in the order of the certificate, one list per relative name. @throws DerError */
 export function readName(element: DerElement): NameAttribute[][] {
   return readChildren(element).map((set) => readChildren(set).map((pair) => {
     const cursor = new DerCursor(pair)
     const id = readOid(cursor.take())
     const value = cursor.take()
     const text = readText(value)
-    return { oid: id, value: text ?? `#${value.raw.toString('hex')}`, readable: text !== undefined }
+    return { oid: id, type: attributeNames[id] ?? id, value: text ?? hexValue(value.raw), readable: text !== undefined, raw: value.raw }
   }))
 }
+
+const hexValue = (raw: Buffer) => `#${raw.toString('hex')}`
 
 const escaped = (value: string) => value
   .replace(/[\\",+<>;]/g, '\\$&')
@@ -22,16 +34,18 @@ const escaped = (value: string) => value
   // oxlint-disable-next-line no-control-regex -- control characters are what is to be made visible
   .replace(/[\u0000-\u001f\u007f]/g, (c) => `\\${c.charCodeAt(0).toString(16).padStart(2, '0').toUpperCase()}`)
 
-/** Text of a Name: most specific part first, "CN=www.example.com,O=Example" (RFC 4514). */
-export function nameText(name: NameAttribute[][]): string {
-  return name.toReversed().map((set) => set.toReversed().map((attribute) => {
-    const value = attribute.readable ? escaped(attribute.value) : attribute.value
-    return `${attributeNames[attribute.oid] ?? attribute.oid}=${value}`
-  }).join('+')).join(',')
+/**
+ * Text of a Name: most specific part first, "CN=www.example.com,O=Example" (RFC 4514). The value of an attribute
+ * without a word is the hex of its DER (2.4).
+ */
+export function nameText(name: readonly (readonly NameAttribute[])[]): string {
+  return name.toReversed().map((set) => set.toReversed().map(({ oid: id, type, value, readable, raw }) => (
+    `${type}=${readable && type !== id ? escaped(value) : hexValue(raw)}`
+  )).join('+')).join(',')
 }
 
 /** The most specific common name. */
-export function commonNameOf(name: NameAttribute[][]): string | null {
+export function commonNameOf(name: readonly (readonly NameAttribute[])[]): string | null {
   return name.flat().findLast((attribute) => attribute.oid === oid.commonName)?.value ?? null
 }
 

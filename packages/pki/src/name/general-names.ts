@@ -1,9 +1,12 @@
 import { isIP } from 'node:net'
 import { CertloopError } from '@certloop/contract'
-import { DerCursor, readChildren, readElement, readOid, readText, type DerElement } from '../der/der-reader.ts'
+import { DerCursor, DerError, readChildren, readElement, readOid, readText, type DerElement } from '../der/der-reader.ts'
 import { element, explicit, implicit, objectIdentifier, sequence, utf8String } from '../der/der-writer.ts'
 import { oid } from '../oids.ts'
+import { isDottedOid } from './attribute-types.ts'
 import { nameText, readName } from './distinguished-name.ts'
+import { shown } from './problems.ts'
+import { subjectName, type SubjectPart } from './subject.ts'
 
 /**
  * One GeneralName (RFC 5280, 4.2.1.6). `dns` in lower case as A-labels, `ip` canonical, `email` and `uri` as written,
@@ -41,16 +44,62 @@ export function ipText(bytes: Buffer): string | undefined {
   return new URL(`http://[${groups.join(':')}]`).hostname.slice(1, -1)
 }
 
-const isAscii = (text: string) => /^[\x21-\x7e]+$/.test(text)
+const notValid = (value: string, problem: string) => new CertloopError('NAME_INVALID', `The name ${shown(value)} ${problem}.`, { fields: [`names: ${shown(value)} ${problem}`] })
+
 function asciiName(tag: number, text: string): Buffer {
-  if (!isAscii(text)) throw new CertloopError('NAME_INVALID', `The name ${JSON.stringify(text)} is not in its ASCII form.`)
+  if (!/^[\x21-\x7e]+$/.test(text)) throw notValid(text, 'is not in its ASCII form')
   return implicit(tag, Buffer.from(text, 'latin1'))
 }
 
 function ipName(value: string): Buffer {
-  const bytes = ipBytes(value)
-  if (!bytes) throw new CertloopError('NAME_INVALID', `The name ${JSON.stringify(value)} is not an IP address.`)
+  const bytes = value.includes('%') ? undefined : ipBytes(value)
+  if (!bytes) throw notValid(value, 'is not an IP address')
   return implicit(7, bytes)
+}
+
+const hexBytes = (hex: string): Buffer | undefined => (/^(?:[0-9a-f]{2})+$/i.test(hex) ? Buffer.from(hex, 'hex') : undefined)
+
+/** What `read` makes of hex that holds one whole element; undefined when it does not. */
+function fromHex<T>(hex: string, read: (element: DerElement) => T): T | undefined {
+  const bytes = hexBytes(hex)
+  if (!bytes) return undefined
+  try {
+    const element = readElement(bytes)
+    return element.raw.length === bytes.length ? read(element) : undefined
+  } catch (error) {
+    if (error instanceof DerError) return undefined
+    throw error
+  }
+}
+
+/** Whether a text is the hex of one whole DER element. */
+export const isOneElement = (hex: string): boolean => fromHex(hex, () => true) ?? false
+
+/** RFC 4514 text of a Name given as the hex of its DER; undefined when it is none. */
+export const directoryText = (hex: string): string | undefined => fromHex(hex, (name) => (name.tag === 0x30 ? nameText(readName(name)) : undefined))
+
+/** A directory name of these attributes. @throws CertloopError NAME_INVALID */
+export function directoryName(parts: readonly SubjectPart[]): GeneralName {
+  const name = subjectName(parts)
+  return { type: 'directory', value: nameText(readName(readElement(name))), der: name.toString('hex') }
+}
+
+function otherKind(id: string | null, value: string): Buffer {
+  const bytes = hexBytes(value)
+  if (!bytes || !isOneElement(value)) throw notValid(value, 'is not one DER element in hex')
+  if (id === null) return bytes
+  if (!isDottedOid(id)) throw notValid(id, 'is not a dotted object identifier')
+  return element(0xa0, objectIdentifier(id), explicit(0, bytes))
+}
+
+function registeredId(value: string): Buffer {
+  if (!isDottedOid(value)) throw notValid(value, 'is not a dotted object identifier')
+  return element(0x88, readElement(objectIdentifier(value)).content)
+}
+
+function directory(name: { value: string; der: string }): Buffer {
+  if (directoryText(name.der) === undefined) throw notValid(name.value, 'is not the DER of a name')
+  return explicit(4, Buffer.from(name.der, 'hex'))
 }
 
 /** One GeneralName, DER. @throws CertloopError NAME_INVALID */
@@ -61,9 +110,9 @@ export function generalName(name: GeneralName): Buffer {
     case 'uri': return asciiName(6, name.value)
     case 'ip': return ipName(name.value)
     case 'upn': return element(0xa0, objectIdentifier(oid.userPrincipalName), explicit(0, utf8String(name.value)))
-    case 'registered-id': return implicit(8, objectIdentifier(name.value).subarray(2))
-    case 'directory': return explicit(4, Buffer.from(name.der, 'hex'))
-    case 'other': return name.oid === null ? Buffer.from(name.value, 'hex') : element(0xa0, objectIdentifier(name.oid), explicit(0, Buffer.from(name.value, 'hex')))
+    case 'registered-id': return registeredId(name.value)
+    case 'directory': return directory(name)
+    case 'other': return otherKind(name.oid, name.value)
   }
 }
 
@@ -78,13 +127,21 @@ export function generalNames(names: readonly (GeneralName | string)[]): Buffer {
 function otherName(element: DerElement): GeneralName {
   const cursor = new DerCursor(element, 0xa0)
   const id = readOid(cursor.take(0x06))
-  const inner = readElement(cursor.take(0xa0).content)
+  const wrapper = cursor.take(0xa0)
+  const inner = readElement(wrapper.content)
+  if (inner.raw.length !== wrapper.content.length) throw new DerError('an other name has more than one value')
   const text = id === oid.userPrincipalName ? readText(inner) : undefined
   return text === undefined ? { type: 'other', oid: id, value: inner.raw.toString('hex') } : { type: 'upn', value: text }
 }
 
-/** Reads one GeneralName of any kind. @throws DerError */
-export function readGeneralName(element: DerElement): GeneralName {
+function directoryOf(element: DerElement): GeneralName {
+  const name = readElement(element.content)
+  if (name.tag !== 0x30 || name.raw.length !== element.content.length) throw new DerError('a directory name is not a name')
+  return { type: 'directory', value: nameText(readName(name)), der: name.raw.toString('hex') }
+}
+
+/** Text outside of ASCII is not allowed here but found: it is shown as Latin 1. */
+function known(element: DerElement): GeneralName | undefined {
   const text = () => element.content.toString('latin1')
   switch (element.tag) {
     case 0x81: return { type: 'email', value: text() }
@@ -92,16 +149,23 @@ export function readGeneralName(element: DerElement): GeneralName {
     case 0x86: return { type: 'uri', value: text() }
     case 0x88: return { type: 'registered-id', value: readOid({ tag: 0x06, content: element.content, raw: element.raw }) }
     case 0xa0: return otherName(element)
-    case 0xa4: {
-      const name = readElement(element.content)
-      return { type: 'directory', value: nameText(readName(name)), der: name.raw.toString('hex') }
-    }
+    case 0xa4: return directoryOf(element)
     case 0x87: {
       const ip = ipText(element.content)
-      if (ip !== undefined) return { type: 'ip', value: ip }
+      return ip === undefined ? undefined : { type: 'ip', value: ip }
     }
   }
-  return { type: 'other', oid: null, value: element.raw.toString('hex') }
+  return undefined
+}
+
+/** Reads one GeneralName of any kind; one that is damaged within is `other`, so that the names beside it are still seen. */
+export function readGeneralName(element: DerElement): GeneralName {
+  try {
+    return known(element) ?? { type: 'other', oid: null, value: element.raw.toString('hex') }
+  } catch (error) {
+    if (error instanceof DerError) return { type: 'other', oid: null, value: element.raw.toString('hex') }
+    throw error
+  }
 }
 
 /** Reads GeneralNames, in order, all kinds. @throws DerError */

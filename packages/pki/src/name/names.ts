@@ -1,8 +1,7 @@
 import { isIP, isIPv4 } from 'node:net'
 import { domainToASCII, domainToUnicode } from 'node:url'
 import { CertloopError } from '@certloop/contract'
-
-const shown = (name: string) => JSON.stringify(name.length > 100 ? `${name.slice(0, 100)}…` : name)
+import { shown } from './problems.ts'
 
 /**
  * Checks and normalises the names of a certificate: lower case, A-labels, IP addresses in their one canonical
@@ -20,7 +19,7 @@ export function checkNames(names: readonly string[], max = 250): string[] {
   const good = new Set<string>()
   const bad: string[] = []
   names.forEach((name, index) => {
-    const result = normalised(name)
+    const result = normalisedName(name)
     if (typeof result === 'string') good.add(result)
     else bad.push(`names[${index}]: ${shown(name)} ${result.problem}`)
   })
@@ -30,16 +29,18 @@ export function checkNames(names: readonly string[], max = 250): string[] {
   return [...good]
 }
 
-type Outcome = string | { problem: string }
+/** The normal form, or what is wrong, worded to follow the name. */
+export type Outcome = string | { problem: string }
 
-function normalised(name: string): Outcome {
+/** One DNS name or IP address, as checkNames has them. */
+export function normalisedName(name: string): Outcome {
   const kind = isIP(name)
   if (kind === 4) return name
   if (kind === 6) return name.includes('%') ? { problem: 'is an IP address with a zone' } : new URL(`http://[${name}]`).hostname.slice(1, -1)
   const problem = problemOfText(name)
   if (problem) return { problem }
   const wildcard = name.startsWith('*.')
-  const host = toHost(wildcard ? name.slice(2) : name)
+  const host = toAscii(wildcard ? name.slice(2) : name)
   if (typeof host !== 'string') return host
   const wrong = problemOfHost(host, wildcard)
   return wrong ? { problem: wrong } : `${wildcard ? '*.' : ''}${host}`
@@ -62,7 +63,7 @@ function problemOfText(name: string): string | undefined {
 // oxlint-disable-next-line no-control-regex -- the range is ASCII
 const isAscii = (text: string) => /^[\u0000-\u007f]*$/.test(text)
 
-function toHost(text: string): Outcome {
+function toAscii(text: string): Outcome {
   // Plain ASCII is not handed to the URL rules: they would read "1.2.3" as an IP address.
   if (isAscii(text)) return text.toLowerCase()
   const host = domainToASCII(text)
@@ -92,4 +93,24 @@ function problemOfLabel(label: string): string | undefined {
   if (label.startsWith('xn--') && !isValidALabel(label)) return 'is not a valid international name'
   if (label.startsWith('-') || label.endsWith('-')) return 'has a label that begins or ends with a hyphen'
   return undefined
+}
+
+/** Longer ones are no DNS names, and not worth converting. */
+const longestForm = 1000
+
+/**
+ * A DNS name in A-label and U-label form, for people: "xn--bcher-kva.example" and "bücher.example". Labels that do
+ * not convert there and back stay as they are. Never throws, whatever the text.
+ */
+export function nameForms(name: string): { ascii: string; unicode: string } {
+  if (name.length > longestForm) return { ascii: name, unicode: name }
+  const labels = name.split('.')
+  return { ascii: labels.map(aLabel).join('.'), unicode: labels.map(uLabel).join('.') }
+}
+
+const aLabel = (label: string): string => (isAscii(label) ? label : domainToASCII(label) || label)
+
+function uLabel(label: string): string {
+  const ascii = aLabel(label).toLowerCase()
+  return ascii.startsWith('xn--') && isValidALabel(ascii) ? domainToUnicode(ascii) : label
 }
