@@ -109,6 +109,17 @@ const pause = (): Promise<number> => setImmediate(sliceEntries)
 interface Unsigned { bytes: Buffer; start: number; end: number }
 
 const longestHeader = 6
+const partBytes = 1 << 20
+
+async function* inParts(bytes: Buffer): AsyncGenerator<Buffer> {
+  for (let at = 0; at < bytes.length; at += partBytes) {
+    yield bytes.subarray(at, at + partBytes)
+    await pause()
+  }
+}
+
+const sign = (bytes: Buffer, signer: Signer): Promise<Buffer> =>
+  (bytes.length > partBytes && signer.signParts ? signer.signParts(inParts(bytes)) : signer.sign(bytes))
 
 async function assemble(template: CrlTemplate, algorithm: Uint8Array): Promise<Unsigned> {
   const extensions = extensionsOf(template) // first: what is refused is refused before the work
@@ -142,7 +153,7 @@ async function assemble(template: CrlTemplate, algorithm: Uint8Array): Promise<U
  */
 export async function buildCrl(template: CrlTemplate, signer: Signer): Promise<Buffer> {
   const { bytes, start, end } = await assemble(template, signer.algorithm)
-  const tail = Buffer.concat([signer.algorithm, bitString(await signer.sign(bytes.subarray(start, end)))])
+  const tail = Buffer.concat([signer.algorithm, bitString(await sign(bytes.subarray(start, end), signer))])
   const opening = header(0x30, end - start + tail.length)
   if (end + tail.length > bytes.length) return Buffer.concat([opening, bytes.subarray(start, end), tail])
   opening.copy(bytes, start - opening.length)
