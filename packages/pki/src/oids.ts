@@ -10,6 +10,7 @@ export const oid = {
   signedCertificateTimestamps: '1.3.6.1.4.1.11129.2.4.2', precertificatePoison: '1.3.6.1.4.1.11129.2.4.3', challengePassword: '1.2.840.113549.1.9.7',
   userPrincipalName: '1.3.6.1.4.1.311.20.2.3',
   rsa: '1.2.840.113549.1.1.1', rsaPss: '1.2.840.113549.1.1.10', mgf1: '1.2.840.113549.1.1.8',
+  sunJksKeyProtector: '1.3.6.1.4.1.42.2.17.1.1', sunPbeWithMd5AndTripleDes: '1.3.6.1.4.1.42.2.19.1',
   ecPublicKey: '1.2.840.10045.2.1', ed25519: '1.3.101.112', ed448: '1.3.101.113',
 } as const
 
