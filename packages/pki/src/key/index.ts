@@ -1,3 +1,5 @@
+export { openPrivateKey } from './open-private-key.ts'
+export { writePrivateKey, type PrivateKeyForm } from './write-private-key.ts'
 export { generateKey, keyAlgorithmOf, keyMatchesCertificate, readPrivateKey, spkiDigestOfPrivateKey } from './key.ts'
 export { keySigner, type Signer } from './signature.ts'
 export { keyAlgorithmOfSpki, keyIdOfSpki, sha256Hex, spkiOfKey } from './spki.ts'

@@ -1,6 +1,7 @@
-import { createPrivateKey, createPublicKey, generateKeyPair, X509Certificate, type KeyObject } from 'node:crypto'
+import { createPublicKey, generateKeyPair, X509Certificate, type KeyObject } from 'node:crypto'
 import { CertloopError, type KeyAlgorithm } from '@certloop/contract'
 import { readCertificate } from '../certificate/certificate.ts'
+import { openPlainKey } from './open-private-key.ts'
 import { keyAlgorithmOfSpki, sha256Hex, spkiOfKey } from './spki.ts'
 
 const encoding = { publicKeyEncoding: { type: 'spki', format: 'pem' }, privateKeyEncoding: { type: 'pkcs8', format: 'pem' } } as const
@@ -27,14 +28,11 @@ export function generateKey(algorithm: KeyAlgorithm): Promise<string> {
   })
 }
 
-/** Reads a private key, PEM of any kind, not encrypted. @throws CertloopError KEY_INVALID */
-export function readPrivateKey(pem: string): KeyObject {
-  try {
-    return createPrivateKey(pem)
-  } catch (error) {
-    throw new CertloopError('KEY_INVALID', 'The private key can not be read: it is damaged, encrypted or of an unknown kind.', {}, error)
-  }
-}
+/**
+ * Reads a private key that is not encrypted, without waiting; openPrivateKey reads the others as well.
+ * @throws CertloopError KEY_INVALID
+ */
+export const readPrivateKey = (pem: string): KeyObject => openPlainKey(pem)
 
 /** SHA-256 (hex) of the SubjectPublicKeyInfo that belongs to a private key. @throws CertloopError KEY_INVALID */
 export const spkiDigestOfPrivateKey = (pem: string): string => sha256Hex(spkiOfKey(readPrivateKey(pem)))
