@@ -1,3 +1,7 @@
 export { buildCrl, reasonFlags, type CrlTemplate, type IssuingDistributionPoint, type ReasonFlag } from './crl-builder.ts'
+export { readCrl, type Crl, type CrlLimits, type CrlParts } from './crl.ts'
+export type { ReadCrlEntry } from './crl-entries.ts'
 export type { CrlEntry } from './crl-entry-writer.ts'
+export type { CrlScope } from './crl-scope.ts'
+export { applyDelta, crlSignatureFits, findInCrl } from './crl-use.ts'
 export { revocationReasons, type RevocationReason } from './revocation-reason.ts'

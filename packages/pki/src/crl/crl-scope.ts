@@ -1,0 +1,46 @@
+import { DerCursor, DerError, latin1Text, readChildren, readInner, type DerElement } from '../der/der-reader.ts'
+import { reasonFlags, type ReasonFlag } from './crl-builder.ts'
+
+/** What an issuing distribution point says of a list (RFC 5280, 5.2.5). */
+export interface CrlScope {
+  /** Addresses among the names of the distribution point; other kinds of names are left out. */
+  addresses: string[]
+  onlyContainsUserCerts: boolean
+  onlyContainsCaCerts: boolean
+  onlyContainsAttributeCerts: boolean
+  /** null: all reasons. */
+  onlySomeReasons: ReasonFlag[] | null
+  /** Entries may be of certificates of other issuers. */
+  indirect: boolean
+}
+
+/** Addresses of a DistributionPointName in its wrapper; none when it is relative to the issuer's name. */
+function addressesOf(wrapper: DerElement | undefined): string[] {
+  if (!wrapper) return []
+  const name = readInner(wrapper)
+  return name.tag === 0xa0 ? readChildren(name).filter(({ tag }) => tag === 0x86).map(latin1Text) : []
+}
+
+const isTrue = (element: DerElement | undefined): boolean => element !== undefined && element.content[0] !== 0
+
+function flagsOf(element: DerElement): ReasonFlag[] {
+  const { content } = element
+  if (content.length < 2 || content.length > 3) throw new DerError('its reasons are no short bit string')
+  return (Object.keys(reasonFlags) as ReasonFlag[]).filter((flag) => {
+    const bit = reasonFlags[flag]
+    return ((content[1 + (bit >> 3)] ?? 0) & (0x80 >> (bit & 7))) !== 0
+  })
+}
+
+/** @throws DerError */
+export function readScope(element: DerElement): CrlScope {
+  const cursor = new DerCursor(element)
+  const addresses = addressesOf(cursor.takeIf(0xa0))
+  const [onlyContainsUserCerts, onlyContainsCaCerts] = [isTrue(cursor.takeIf(0x81)), isTrue(cursor.takeIf(0x82))]
+  const reasons = cursor.takeIf(0x83)
+  const [indirect, onlyContainsAttributeCerts] = [isTrue(cursor.takeIf(0x84)), isTrue(cursor.takeIf(0x85))]
+  return { addresses, onlyContainsUserCerts, onlyContainsCaCerts, onlyContainsAttributeCerts, onlySomeReasons: reasons ? flagsOf(reasons) : null, indirect }
+}
+
+/** Addresses of CRLDistributionPoints, which is also the form of freshestCRL. @throws DerError */
+export const readDistributionPoints = (element: DerElement): string[] => readChildren(element).flatMap((point) => addressesOf(new DerCursor(point).takeIf(0xa0)))
