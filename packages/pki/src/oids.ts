@@ -8,6 +8,7 @@ export const oid = {
   crlNumber: '2.5.29.20', reasonCode: '2.5.29.21', invalidityDate: '2.5.29.24', deltaCrlIndicator: '2.5.29.27', certificateIssuer: '2.5.29.29', issuingDistributionPoint: '2.5.29.28', freshestCrl: '2.5.29.46',
   authorityInfoAccess: '1.3.6.1.5.5.7.1.1', ocspAccess: '1.3.6.1.5.5.7.48.1', caIssuersAccess: '1.3.6.1.5.5.7.48.2', ocspBasic: '1.3.6.1.5.5.7.48.1.1', ocspNonce: '1.3.6.1.5.5.7.48.1.2', ocspNoCheck: '1.3.6.1.5.5.7.48.1.5', ocspArchiveCutoff: '1.3.6.1.5.5.7.48.1.6', tlsFeature: '1.3.6.1.5.5.7.1.24',
   signedCertificateTimestamps: '1.3.6.1.4.1.11129.2.4.2', precertificatePoison: '1.3.6.1.4.1.11129.2.4.3', challengePassword: '1.2.840.113549.1.9.7',
+  practiceStatement: '1.3.6.1.5.5.7.2.1',
   userPrincipalName: '1.3.6.1.4.1.311.20.2.3',
   rsa: '1.2.840.113549.1.1.1', rsaPss: '1.2.840.113549.1.1.10', mgf1: '1.2.840.113549.1.1.8',
   sunJksKeyProtector: '1.3.6.1.4.1.42.2.17.1.1', sunPbeWithMd5AndTripleDes: '1.3.6.1.4.1.42.2.19.1',
@@ -32,7 +33,7 @@ export const attributeNames: Record<string, string> = {
 /** Named curve to the word used in key algorithms. */
 export const curveWords: Record<string, string> = {
   '1.2.840.10045.3.1.7': 'ec-256', '1.3.132.0.34': 'ec-384', '1.3.132.0.35': 'ec-521', '1.3.132.0.10': 'ec-secp256k1',
-  '1.2.840.10045.3.1.1': 'ec-192', '1.3.132.0.33': 'ec-224', '1.3.36.3.3.2.8.1.1.7': 'ec-brainpool256', '1.3.36.3.3.2.8.1.1.11': 'ec-brainpool384',
+  '1.2.840.10045.3.1.1': 'ec-192', '1.3.132.0.33': 'ec-224', '1.3.36.3.3.2.8.1.1.7': 'ec-brainpool256', '1.3.36.3.3.2.8.1.1.11': 'ec-brainpool384', '1.3.36.3.3.2.8.1.1.13': 'ec-brainpool512',
 }
 
 /** Keys whose algorithm says all. */

@@ -1,3 +1,4 @@
-export { certificateParts, readCertificate, readCertificates, type CertificateFacts, type CertificateParts } from './certificate.ts'
+export { certificateParts, readCertificate, readCertificates, readCertificatesFrom, type CertificateFound, type CertificateLimits, type CertificateParts } from './certificate.ts'
+export type * from './certificate-facts.ts'
 export * from './certificate-builder.ts'
 export * from './extensions.ts'

@@ -104,6 +104,7 @@ export class DerCursor {
     this.#next++
     return member
   }
+  get isAtEnd(): boolean { return this.#next === this.#members.length }
   takeIf(tag: number): DerElement | undefined {
     return this.#members[this.#next]?.tag === tag ? this.take(tag) : undefined
   }
