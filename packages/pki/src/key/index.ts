@@ -1,5 +1,6 @@
 export { openPrivateKey } from './open-private-key.ts'
 export { writePrivateKey, type PrivateKeyForm } from './write-private-key.ts'
 export { generateKey, keyAlgorithmOf, keyMatchesCertificate, readPrivateKey, spkiDigestOfPrivateKey } from './key.ts'
-export { keySigner, type Signer } from './signature.ts'
+export { keySigner, signatureFits, type Signed, type Signer, type SignerOptions } from './signature.ts'
+export type { SigningHash } from './pss.ts'
 export { keyAlgorithmOfSpki, keyIdOfSpki, sha256Hex, spkiOfKey } from './spki.ts'

@@ -103,7 +103,7 @@ export function bytesSeemToBe(bytes: Buffer): string | undefined {
 
 /** Kinds of PKCS#8 keys that are not for certificates, for the message. */
 export const unusedKinds: Record<string, string> = {
-  '1.2.840.10040.4.1': 'a DSA key, which can not be used for certificates here', '1.3.101.110': 'an X25519 key, which can not sign', '1.3.101.111': 'an X448 key, which can not sign',
+  '1.2.840.10040.4.1': 'a DSA key, which can not be used for certificates here', '1.3.101.111': 'an X448 key, which can not sign',
   '1.2.840.113549.1.3.1': 'a Diffie-Hellman key, which can not sign',
 }
 
