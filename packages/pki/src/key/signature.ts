@@ -68,16 +68,22 @@ function chooseWay(key: KeyObject, options: SignerOptions): Way {
   if (type === 'rsa') return options.pss ? pssWay(key, options.hash) : pkcs1Way(key, options.hash ?? 'sha256')
   if (type === 'rsa-pss') return pssWay(key, options.hash)
   if (options.pss) throw new CertloopError('INPUT_INVALID', 'RSASSA-PSS is for RSA keys only.')
-  const curve = key.asymmetricKeyDetails?.namedCurve ?? ''
-  const usual = type === 'ec' ? ecHashes[curve] : undefined
-  if (usual !== undefined) {
-    const hash = options.hash ?? usual
-    return { algorithm: sequence(objectIdentifier(ecOids[hash])), hash }
-  }
-  const own = ownDigestOids[type]
-  if (own === undefined) throw new CertloopError('KEY_ALGORITHM_UNSUPPORTED', `Certloop does not sign with keys of the kind ${`${type} ${curve}`.trim()}.`)
-  if (options.hash) throw new CertloopError('INPUT_INVALID', `A key of the kind ${type} has a digest of its own; none can be chosen.`)
-  return { algorithm: sequence(objectIdentifier(own)), hash: null }
+  return type === 'ec' ? ecWay(key.asymmetricKeyDetails?.namedCurve ?? '', options.hash) : ownWay(type, options.hash)
+}
+
+function ecWay(curve: string, asked: SigningHash | undefined): Way {
+  const usual = ecHashes[curve]
+  if (usual === undefined) throw new CertloopError('KEY_ALGORITHM_UNSUPPORTED', `Certloop does not sign with keys on the curve ${curve}.`)
+  const hash = asked ?? usual
+  return { algorithm: sequence(objectIdentifier(ecOids[hash])), hash }
+}
+
+/** Ed25519 and ML-DSA. */
+function ownWay(type: string, asked: SigningHash | undefined): Way {
+  const id = ownDigestOids[type]
+  if (id === undefined) throw new CertloopError('KEY_ALGORITHM_UNSUPPORTED', `Certloop does not sign with keys of the kind ${type}.`)
+  if (asked) throw new CertloopError('INPUT_INVALID', `A key of the kind ${type} has a digest of its own; none can be chosen.`)
+  return { algorithm: sequence(objectIdentifier(id)), hash: null }
 }
 
 function pkcs1Way(key: KeyObject, hash: SigningHash): Way {
