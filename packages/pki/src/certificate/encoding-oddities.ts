@@ -4,15 +4,15 @@ import type { Oddity } from './certificate-facts.ts'
 /** String types that RFC 5280, 4.1.2.4 keeps for old names only. */
 const oldStrings: Readonly<Record<number, string>> = { 0x14: 'TeletexString', 0x1c: 'UniversalString', 0x1e: 'BMPString' }
 
-/** A length of several octets that would have fitted in fewer. */
+/** Whether a length of `count` octets from `at` would have fitted in fewer; 0 octets are the short form. */
 function isTooLong(bytes: Buffer, at: number, count: number): boolean {
   const first = bytes[at] ?? 0
-  return first === 0 || (count === 1 && first < 0x80)
+  return count > 0 && (first === 0 || (count === 1 && first < 0x80))
 }
 
-/** The length in `count` octets from `at`. */
-function lengthAt(bytes: Buffer, at: number, count: number): number {
-  let size = 0
+/** The length that is in `first` alone, or in `count` octets from `at`. */
+function lengthOf(bytes: Buffer, at: number, first: number, count: number): number {
+  let size = count === 0 ? first : 0
   for (let i = at; i < at + count; i++) size = size * 256 + (bytes[i] ?? 0)
   return size
 }
@@ -29,9 +29,9 @@ function walk(bytes: Buffer): { tooLongAt: number; oldString: number } {
     const count = first < 0x80 ? 0 : first & 0x7f
     if (first === 0x80 || count > 6) return found
     const start = at + 2 + count
-    if (count > 0 && found.tooLongAt < 0 && isTooLong(bytes, at + 2, count)) found.tooLongAt = at
+    if (found.tooLongAt < 0 && isTooLong(bytes, at + 2, count)) found.tooLongAt = at
     if (oldStrings[tag] !== undefined) found.oldString = tag
-    at = (tag & 0x20) !== 0 ? start : start + (count === 0 ? first : lengthAt(bytes, at + 2, count))
+    at = (tag & 0x20) !== 0 ? start : start + lengthOf(bytes, at + 2, first, count)
   }
   return found
 }

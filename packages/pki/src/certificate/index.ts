@@ -2,3 +2,5 @@ export { certificateParts, readCertificate, readCertificates, readCertificatesFr
 export type * from './certificate-facts.ts'
 export * from './certificate-builder.ts'
 export * from './extensions.ts'
+export { certificateFindings } from './certificate-findings.ts'
+export type { CertificateFinding, FindingSeverity } from './finding-rule.ts'
