@@ -1,3 +1,5 @@
-export { certIdHashes, certIdOf, issuerHashes, responderKeyHash, type CertId, type CertIdHash, type IssuerHashes, type IssuerParts } from './cert-id.ts'
+export { certIdHashes, certIdOf, issuerHashes, responderKeyHash, sameCertId, type CertId, type CertIdHash, type IssuerHashes, type IssuerParts } from './cert-id.ts'
+export { checkOcspResponse, type OcspCheck, type OcspFinding, type OcspFindingCode, type OcspQuestion } from './ocsp-check.ts'
 export { buildOcspRequest, readOcspRequest, type OcspRequest, type OcspRequestLimits, type OcspRequestTemplate } from './ocsp-request.ts'
+export { readOcspResponse, type BasicOcspResponse, type OcspResponse, type OcspResponseLimits, type ReadSingleResponse } from './ocsp-response.ts'
 export { buildOcspResponse, ocspError, ocspErrors, type OcspErrorStatus, type OcspResponseTemplate, type OcspStatus, type SingleOcspResponse } from './ocsp-response-builder.ts'
