@@ -1,1 +1,5 @@
-export {}
+export { openToken, type Token, type TokenInfo, type TokenSettings, type UsableKey } from './token.ts'
+export type { KeyReference, TokenKey } from './keys.ts'
+export type { NewKey } from './key-generation.ts'
+export type { SignerOptions } from './signature-scheme.ts'
+export type { Digest } from './constants.ts'

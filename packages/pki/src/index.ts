@@ -8,3 +8,5 @@ export * from './crl/index.ts'
 export * from './ocsp/index.ts'
 export { splitPem, toPem, type PemBlock } from './pem.ts'
 export { serialHex } from './der/der-reader.ts'
+/** Writers of DER elements, for packages that make their own structures. */
+export * as der from './der/der-writer.ts'

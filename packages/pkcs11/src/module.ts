@@ -1,0 +1,207 @@
+import { realpathSync, statSync } from 'node:fs'
+import { isAbsolute } from 'node:path'
+import koffi, { type KoffiFunc } from 'koffi'
+import { CertloopError } from '@certloop/contract'
+import { CallTimeout, CkrError, ckr } from './ckr.ts'
+import { flag, functionIndex, type FunctionName } from './constants.ts'
+import { createLayout, thisLayout, type Memory, type NativeLayout } from './layout.ts'
+import { Semaphore } from './semaphore.ts'
+
+type NativeFunction = KoffiFunc<(...args: unknown[]) => number>
+
+const [number, pointer] = ['ulong', 'void *']
+const argumentsOf: Record<FunctionName, readonly string[]> = {
+  C_Initialize: [pointer], C_Finalize: [pointer], C_GetInfo: [pointer], C_GetSlotList: ['uint8_t', pointer, pointer], C_GetTokenInfo: [number, pointer],
+  C_GetMechanismList: [number, pointer, pointer], C_OpenSession: [number, number, pointer, pointer, pointer], C_CloseSession: [number],
+  C_Login: [number, number, pointer, number], C_DestroyObject: [number, number], C_GetAttributeValue: [number, number, pointer, number],
+  C_FindObjectsInit: [number, pointer, number], C_FindObjects: [number, pointer, number, pointer], C_FindObjectsFinal: [number],
+  C_SignInit: [number, pointer, number], C_Sign: [number, pointer, number, pointer, pointer],
+  C_GenerateKeyPair: [number, pointer, pointer, number, pointer, number, pointer, pointer],
+}
+
+/** Modules run on this stack: koffi's own 128 KiB is less than a C library may expect of a thread. */
+const stackBytes = 1_048_576
+
+/**
+ * koffi's asynchronous calls run in the thread pool of libuv, which Node needs for files, names and keys as well.
+ * A token that hangs must not take all of it: two threads are left to Node. UV_THREADPOOL_SIZE allows more calls at once.
+ */
+const poolThreads = Math.min(1024, Math.max(1, Number.parseInt(process.env['UV_THREADPOOL_SIZE'] ?? '4', 10) || 1))
+const threads = new Semaphore(Math.max(1, poolThreads - 2), 'threads for PKCS#11 calls')
+
+const unavailable = (message: string, cause?: unknown): CertloopError => new CertloopError('PKCS11_UNAVAILABLE', message, {}, cause)
+
+/** At most this often is a module started afresh to win a lost token back: it ends the sessions of its other tokens too. */
+const restartGapMs = 2_000
+
+/** One PKCS#11 library, loaded once per process and initialised while somebody uses it. */
+export class Module {
+  readonly path: string
+  readonly layout: NativeLayout
+  readonly #functions: Readonly<Record<FunctionName, NativeFunction>>
+  /** Arguments of calls under way: native code writes into them, so they have to stay where they are. */
+  readonly #underWay = new Set<readonly unknown[]>()
+  #users = 0
+  /** 'ours': C_Initialize was called here; 'foreign': by somebody else in this process, who also ends it. */
+  #state: 'ended' | 'ours' | 'foreign' = 'ended'
+  #turn: Promise<unknown> = Promise.resolve()
+  #restartedAt = Number.NEGATIVE_INFINITY
+  /** Grows with each initialisation; handles of an earlier one are void. */
+  generation = 0
+
+  constructor(path: string, layout: NativeLayout, functions: Readonly<Record<FunctionName, NativeFunction>>) {
+    this.path = path
+    this.layout = layout
+    this.#functions = functions
+  }
+
+  /**
+   * One call in another thread. @throws CkrError what the module says; CallTimeout when it does not come back in time;
+   * CertloopError PKCS11_UNAVAILABLE when no thread gets free
+   */
+  async call(name: FunctionName, milliseconds: number, args: readonly unknown[], keep: readonly Memory[] = []): Promise<void> {
+    await threads.acquire(milliseconds)
+    const used = [...args, keep]
+    this.#underWay.add(used)
+    await new Promise<void>((resolve, reject) => {
+      let comeBack = () => {}
+      const timer = setTimeout(() => { reject(new CallTimeout(name, milliseconds, new Promise((back) => { comeBack = back }))) }, milliseconds)
+      const done = (error: unknown, value: number | bigint) => {
+        clearTimeout(timer)
+        this.#underWay.delete(used)
+        threads.release()
+        comeBack()
+        if (error) reject(unavailable(`${name} could not be called.`, error))
+        else if (Number(value) === ckr.ok) resolve()
+        else reject(new CkrError(Number(value), name))
+      }
+      this.#functions[name].async(...args, done)
+    })
+  }
+
+  /** Work on the module as a whole and logins go one after the other. */
+  exclusive<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#turn.then(work)
+    this.#turn = result.then(() => undefined, () => undefined) // the caller of `work` gets its error
+    return result
+  }
+
+  /** Initialises at the first user. Each one calls release() once. @throws CertloopError PKCS11_UNAVAILABLE */
+  retain(milliseconds: number): Promise<void> {
+    return this.exclusive(async () => {
+      if (this.#state === 'ended') await this.#initialize(milliseconds)
+      this.#users++
+    })
+  }
+
+  /** C_Finalize after the last user, unless a call hangs or the module is somebody else's too. */
+  release(milliseconds: number): Promise<void> {
+    return this.exclusive(async () => {
+      if (--this.#users === 0) await this.#finalize(milliseconds)
+    })
+  }
+
+  /**
+   * Ends and begins anew: clients of network HSMs, and SoftHSM, see a returned token only then.
+   * False when that must not be: a call is under way, it was just done, or the module is somebody else's too.
+   */
+  restart(milliseconds: number): Promise<boolean> {
+    return this.exclusive(async () => {
+      if (this.#state === 'foreign' || this.#underWay.size > 0 || performance.now() - this.#restartedAt < restartGapMs) return false
+      this.#restartedAt = performance.now()
+      await this.#finalize(milliseconds)
+      await this.#initialize(milliseconds)
+      return true
+    })
+  }
+
+  async #initialize(milliseconds: number): Promise<void> {
+    if (this.#underWay.size > 0) throw unavailable(`An earlier call of the PKCS#11 module ${this.path} still hangs. Restart Certloop once the token answers again.`)
+    try {
+      await this.call('C_Initialize', milliseconds, [this.layout.initializeArguments(flag.osLockingOk)])
+      this.#state = 'ours'
+    } catch (error) {
+      if (!(error instanceof CkrError) || error.value !== ckr.cryptokiAlreadyInitialized) throw error
+      this.#state = 'foreign'
+    }
+    this.generation++
+  }
+
+  async #finalize(milliseconds: number): Promise<void> {
+    if (this.#state === 'ours' && this.#underWay.size > 0) return // C_Finalize while another thread is inside is undefined
+    const isOurs = this.#state === 'ours'
+    this.#state = 'ended'
+    if (!isOurs) return
+    try {
+      await this.call('C_Finalize', milliseconds, [null])
+    } catch (error) {
+      if (!(error instanceof CkrError) || error.value !== ckr.cryptokiNotInitialized) throw error // somebody else ended it
+    }
+  }
+}
+
+const loaded = new Map<string, Module>()
+
+/** The module at this path, loaded but not initialised. @throws CertloopError PKCS11_UNAVAILABLE */
+export function loadModule(modulePath: string): Module {
+  if (!isAbsolute(modulePath)) throw unavailable(`The path of the PKCS#11 module has to be absolute: "${modulePath}".`)
+  const path = realPath(modulePath)
+  const known = loaded.get(path)
+  if (known) return known
+  const layout = createLayout(thisLayout())
+  const module = new Module(path, layout, functionsOf(modulePath, path, layout))
+  loaded.set(path, module)
+  return module
+}
+
+function realPath(modulePath: string): string {
+  try {
+    const path = realpathSync(modulePath)
+    if (statSync(path).isFile()) return path
+  } catch (error) {
+    throw unavailable(`There is no PKCS#11 module at ${modulePath}.`, error)
+  }
+  throw unavailable(`The path of the PKCS#11 module, ${modulePath}, is not that of a file.`)
+}
+
+function functionsOf(modulePath: string, path: string, layout: NativeLayout): Record<FunctionName, NativeFunction> {
+  const getFunctionList = entryOf(modulePath, path)
+  const out = Buffer.alloc(8)
+  const value = Number(getFunctionList(out))
+  if (value !== ckr.ok) throw new CkrError(value, 'C_GetFunctionList')
+  const list = out.readBigUInt64LE()
+  if (list === 0n) throw unavailable(`The PKCS#11 module ${modulePath} gave no list of its functions.`)
+  const functionAt = (name: FunctionName): NativeFunction => {
+    const address = koffi.decode(list, layout.functionOffset(functionIndex[name]), 'uintptr_t') as number | bigint
+    if (BigInt(address) === 0n) throw unavailable(`The PKCS#11 module ${modulePath} lacks the function ${name}.`)
+    return koffi.decode(BigInt(address), koffi.proto(number, [...argumentsOf[name]])) as NativeFunction
+  }
+  const names = Object.keys(functionIndex) as FunctionName[]
+  return Object.fromEntries(names.map((name) => [name, functionAt(name)])) as Record<FunctionName, NativeFunction>
+}
+
+function entryOf(modulePath: string, path: string): (out: Buffer) => number | bigint {
+  if (Number(koffi.config().async_stack_size) < stackBytes) raiseStack()
+  let library
+  try {
+    library = koffi.load(path)
+  } catch (error) {
+    throw unavailable(`${modulePath} can not be loaded as a PKCS#11 module: ${plain(error)}. It has to be a shared library for ${process.platform} ${process.arch}.`, error)
+  }
+  try {
+    return library.func('C_GetFunctionList', number, [pointer])
+  } catch (error) {
+    throw unavailable(`${modulePath} is a shared library, but not a PKCS#11 module: it has no C_GetFunctionList.`, error)
+  }
+}
+
+function raiseStack(): void {
+  try {
+    koffi.config({ async_stack_size: stackBytes })
+  } catch (error) {
+    // koffi refuses once any library is loaded; then this process was set up without thought of PKCS#11.
+    throw unavailable('The stack for PKCS#11 calls can not be set, because another native library was loaded first.', error)
+  }
+}
+
+const plain = (error: unknown): string => (error instanceof Error ? error.message : String(error)).replace(/\.$/, '')
