@@ -80,15 +80,14 @@ export function sealJksKey(key: Buffer, password: string): Buffer {
   return sequence(sequence(objectIdentifier(oid.sunJksKeyProtector), nullElement()), octetString(content))
 }
 
-const pauseAfter = 20_000
+const pauseAfter = 5_000
 
 /** Key and initialisation vector of Sun's PBEWithMD5AndTripleDES: each half of the salt hashed with the password over and over. */
 async function tripleDesParts(password: string, salt: Buffer, iterations: number): Promise<{ key: Buffer; iv: Buffer }> {
   const chars = Buffer.from(password, 'latin1')
   const halves = [Buffer.from(salt.subarray(0, 4)), Buffer.from(salt.subarray(4))]
   const [first = Buffer.alloc(4), second = Buffer.alloc(4)] = halves
-  // Equal halves would give a weak key. Java means to turn the first one round, and by a slip only does this:
-  if (first.equals(second)) first.set([first[3] ?? 0, first[0] ?? 0, first[1] ?? 0, first[3] ?? 0])
+  if (first.equals(second)) first.reverse() // equal halves would give a weak key
   const digests: Buffer[] = []
   for (const half of halves) {
     let digest: Buffer = half
@@ -125,17 +124,14 @@ async function openJceksKey({ salt, iterations, content }: { salt: Buffer; itera
   }
 }
 
-/** As many as Java takes. */
-const jceksIterations = 200_000
-
 /** @throws CertloopError INPUT_INVALID for a password that Java would not take */
-export async function sealJceksKey(key: Buffer, password: string): Promise<Buffer> {
+export async function sealJceksKey(key: Buffer, password: string, iterations: number): Promise<Buffer> {
   if (!isPbePassword(password)) throw new CertloopError('INPUT_INVALID', 'Keys in a JCEKS keystore need a password of ASCII characters; Java takes no other.')
   const salt = randomBytes(8)
-  const { key: cipherKey, iv } = await tripleDesParts(password, salt, jceksIterations)
+  const { key: cipherKey, iv } = await tripleDesParts(password, salt, iterations)
   const cipher = createCipheriv('des-ede3-cbc', cipherKey, iv)
   const count = Buffer.alloc(4)
-  count.writeUInt32BE(jceksIterations)
+  count.writeUInt32BE(iterations)
   const algorithm = sequence(objectIdentifier(oid.sunPbeWithMd5AndTripleDes), sequence(octetString(salt), integer(count)))
   return sequence(algorithm, octetString(Buffer.concat([cipher.update(key), cipher.final()])))
 }

@@ -14,6 +14,8 @@ export interface WriteJksOptions {
   now?: Date
   /** Aliases as they are, for Java's "CaseExactJKS". Otherwise in lower case, as Java looks them up. */
   caseExact?: boolean
+  /** Password iterations for keys in JCEKS; 200,000 as Java has it unless said otherwise. */
+  iterations?: number
 }
 
 /**
@@ -75,7 +77,7 @@ async function sealedKey(format: JavaFormat, entry: KeyEntry, { alias, password,
   const { sealed } = entry
   if (own === undefined && sealed && canHold(format, sealed.format) && sealed.opensTo.equals(entry.privateKey)) return sealed.bytes
   if (entry.certificates.length === 0) throw new CertloopError('INPUT_INVALID', `The key "${alias}" has no certificate; Java keystores hold keys only together with theirs.`)
-  return format === 'jks' ? sealJksKey(entry.privateKey, own ?? password) : sealJceksKey(entry.privateKey, own ?? password)
+  return format === 'jks' ? sealJksKey(entry.privateKey, own ?? password) : sealJceksKey(entry.privateKey, own ?? password, options.iterations ?? 200_000)
 }
 
 const certificateParts = (certificate: Buffer): Buffer[] => [writeText('X.509'), writeSized(certificate)]
