@@ -13,21 +13,22 @@ export type GeneralOutcome = GeneralName | { problem: string }
  * addresses with such a host (RFC 5280, 4.2.1.6), URIs with scheme and host in lower case and escaped to ASCII
  * (RFC 3987, 3.1), duplicates dropped, order kept.
  * @param max how many different names are allowed
+ * @param field what the names are called in `fields`
  * @throws CertloopError NAME_INVALID, whose fact `fields` has one line "names[2]: problem" per bad name; TOO_MANY_NAMES
  */
-export function checkGeneralNames(names: readonly GeneralName[], max = 250): GeneralName[] {
-  if (names.length === 0) throw new CertloopError('NAME_INVALID', 'At least one name is needed.', { fields: ['names: at least one name is needed'] })
+export function checkGeneralNames(names: readonly GeneralName[], max = 250, field = 'names'): GeneralName[] {
+  if (names.length === 0) throw new CertloopError('NAME_INVALID', 'At least one name is needed.', { fields: [`${field}: at least one name is needed`] })
   const given = new Set(names.map(nameKey)).size
   if (given > max) throw new CertloopError('TOO_MANY_NAMES', `${given} names were given; at most ${max} are allowed.`, { given, allowed: max })
   const good = new Map<string, GeneralName>()
   const bad: string[] = []
   names.forEach((name, index) => {
     const result = normalGeneralName(name)
-    if ('problem' in result) bad.push(`names[${index}]: ${shown(name.value)} ${result.problem}`)
+    if ('problem' in result) bad.push(`${field}[${index}]: ${shown(name.value)} ${result.problem}`)
     else if (!good.has(nameKey(result))) good.set(nameKey(result), result)
   })
   if (bad.length > 0) {
-    throw new CertloopError('NAME_INVALID', bad.length === 1 ? `The name ${bad[0]?.replace(/^names\[\d+\]: /, '')}.` : `${bad.length} names are not valid.`, { fields: bad })
+    throw new CertloopError('NAME_INVALID', bad.length === 1 ? `The name ${bad[0]?.replace(/^\w+\[\d+\]: /, '')}.` : `${bad.length} names are not valid.`, { fields: bad })
   }
   return [...good.values()]
 }

@@ -26,7 +26,8 @@ export function readName(element: DerElement): NameAttribute[][] {
   }))
 }
 
-const hexValue = (raw: Buffer) => `#${raw.toString('hex')}`
+/** Upper case, as openssl has it. */
+const hexValue = (raw: Buffer) => `#${raw.toString('hex').toUpperCase()}`
 
 const escaped = (value: string) => value
   .replace(/[\\",+<>;]/g, '\\$&')

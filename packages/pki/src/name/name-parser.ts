@@ -12,7 +12,7 @@ const invalid = (problem: string) => new CertloopError('NAME_INVALID', `The name
 /**
  * Reads the text of a name into the order in which `subjectName` writes it. Two forms: RFC 4514, most specific part
  * first ("CN=www,OU=Shop,O=Ex\, ample"; values in double quotes and spaces around separators are read as well), and
- * the one of openssl, which begins with "/" ("/C=DE/CN=www"; a slash within a value is written "\/").
+ * the one of openssl, which begins with "/" ("/C=DE/CN=www"; a slash within a value is written "\/", spaces count).
  * @throws CertloopError NAME_INVALID
  */
 export function parseName(text: string): SubjectPart[] {
@@ -58,10 +58,10 @@ class NameScanner {
   }
 
   #value(): string {
+    if (this.#separator === '/') return this.#plain()
     while (this.#text[this.#at] === ' ') this.#at++
-    if (this.#separator === ',' && this.#text[this.#at] === '#') return this.#hex()
-    if (this.#separator === ',' && this.#text[this.#at] === '"') return this.#quoted()
-    return this.#plain()
+    if (this.#text[this.#at] === '#') return this.#hex()
+    return this.#text[this.#at] === '"' ? this.#quoted() : this.#plain()
   }
 
   #plain(): string {
@@ -76,6 +76,7 @@ class NameScanner {
       if (c === '\\') this.#escape(bytes)
       else bytes.text(c)
     }
+    if (this.#separator === '/') bytes.text(' '.repeat(spaces))
     return bytes.done()
   }
 
