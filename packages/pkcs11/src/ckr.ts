@@ -88,8 +88,22 @@ const sessionLost: ReadonlySet<number> = new Set([
   ckr.slotIdInvalid, ckr.deviceError, ckr.deviceRemoved, ckr.sessionClosed, ckr.sessionHandleInvalid, ckr.tokenNotPresent, ckr.tokenNotRecognized,
   ckr.userNotLoggedIn, ckr.cryptokiNotInitialized, ckr.generalError,
 ])
+/** The token that the settings name is not there. */
+export class TokenMissing extends CertloopError {
+  constructor(message: string) {
+    super('PKCS11_UNAVAILABLE', message)
+  }
+}
+
+/** A key that was there is not any more: SoftHSM says so when the token was away. */
+export class KeyGone extends CertloopError {
+  constructor(message: string) {
+    super('PKCS11_KEY_NOT_FOUND', message)
+  }
+}
+
 /** After these a new session and a new login may help. */
-export const meansSessionLost = (error: unknown): error is CkrError => error instanceof CkrError && sessionLost.has(error.value)
+export const meansSessionLost = (error: unknown): boolean => error instanceof TokenMissing || error instanceof KeyGone || (error instanceof CkrError && sessionLost.has(error.value))
 
 /** After these the call has certainly done nothing. */
 export const meansNothingDone = (error: unknown): boolean => error instanceof CkrError && error.value !== ckr.deviceError && error.value !== ckr.deviceRemoved && error.value !== ckr.generalError

@@ -1,5 +1,6 @@
 import { CertloopError } from '@certloop/contract'
 import { keyAlgorithmOfSpki } from '@certloop/pki'
+import { KeyGone } from './ckr.ts'
 import { attribute, keyType, objectClass } from './constants.ts'
 import type { Attribute } from './layout.ts'
 import { findObjects, idAttribute, labelAttribute, readAttributes, ulongAttribute } from './objects.ts'
@@ -44,10 +45,17 @@ const referenceAttributes = ({ label, id }: KeyReference): Attribute[] => [...(l
 export const findKeyObjects = (session: Session, kind: keyof typeof objectClass, reference: KeyReference): Promise<bigint[]> =>
   findObjects(session, [ulongAttribute(session, attribute.class, objectClass[kind]), ...referenceAttributes(reference)])
 
-/** The one private key that fits. @throws CertloopError PKCS11_KEY_NOT_FOUND when there is none, or several */
-export async function findPrivateKey(session: Session, reference: KeyReference): Promise<bigint> {
+/**
+ * The one private key that fits.
+ * @throws CertloopError PKCS11_KEY_NOT_FOUND when there is none, or several; KeyGone when `wasThere`, or when the token shows no key at all
+ */
+export async function findPrivateKey(session: Session, reference: KeyReference, wasThere = false): Promise<bigint> {
   const [handle, ...more] = await findKeyObjects(session, 'privateKey', reference)
-  if (handle === undefined) throw new CertloopError('PKCS11_KEY_NOT_FOUND', `The token has no private key ${describe(reference)}.`)
+  if (handle === undefined) {
+    const message = `The token has no private key ${describe(reference)}.`
+    const isSuspect = wasThere || (await findKeyObjects(session, 'privateKey', {})).length === 0
+    throw isSuspect ? new KeyGone(message) : new CertloopError('PKCS11_KEY_NOT_FOUND', message)
+  }
   if (more.length > 0) throw new CertloopError('PKCS11_KEY_NOT_FOUND', `The token has ${more.length + 1} private keys ${describe(reference)}: which one is meant is not clear. Name it by label and id.`)
   return handle
 }

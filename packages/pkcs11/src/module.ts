@@ -46,7 +46,9 @@ export class Module {
   #state: 'ended' | 'ours' | 'foreign' = 'ended'
   #turn: Promise<unknown> = Promise.resolve()
   #restartedAt = Number.NEGATIVE_INFINITY
-  /** Grows with each initialisation; handles of an earlier one are void. */
+  #restarting: Promise<void> | undefined
+  #tellIdle: () => void = () => {}
+  /** Grows when the module is initialised or ended; handles of an earlier one are void. */
   generation = 0
 
   constructor(path: string, layout: NativeLayout, functions: Readonly<Record<FunctionName, NativeFunction>>) {
@@ -56,11 +58,27 @@ export class Module {
   }
 
   /**
-   * One call in another thread. @throws CkrError what the module says; CallTimeout when it does not come back in time;
-   * CertloopError PKCS11_UNAVAILABLE when no thread gets free
+   * One call in another thread.
+   * @param generation that the handles among the arguments belong to; after a restart their numbers may be those of others
+   * @throws CkrError what the module says; CallTimeout when it does not come back in time; CertloopError PKCS11_UNAVAILABLE
+   * when no thread gets free
    */
-  async call(name: FunctionName, milliseconds: number, args: readonly unknown[], keep: readonly Memory[] = []): Promise<void> {
-    await threads.acquire(milliseconds)
+  async call(name: FunctionName, milliseconds: number, args: readonly unknown[], keep: readonly Memory[] = [], generation?: number): Promise<void> {
+    for (;;) {
+      await this.#restarting
+      await threads.acquire(milliseconds)
+      if (!this.#restarting) break
+      threads.release()
+    }
+    if (generation !== undefined && generation !== this.generation) {
+      threads.release()
+      throw new CkrError(ckr.sessionHandleInvalid, name)
+    }
+    await this.#begin(name, milliseconds, args, keep)
+  }
+
+  /** Begins a call in a thread that was acquired. */
+  async #begin(name: FunctionName, milliseconds: number, args: readonly unknown[], keep: readonly Memory[] = []): Promise<void> {
     const used = [...args, keep]
     this.#underWay.add(used)
     await new Promise<void>((resolve, reject) => {
@@ -69,6 +87,7 @@ export class Module {
       const done = (error: unknown, value: number | bigint) => {
         clearTimeout(timer)
         this.#underWay.delete(used)
+        if (this.#underWay.size === 0) this.#tellIdle()
         threads.release()
         comeBack()
         if (error) reject(unavailable(`${name} could not be called.`, error))
@@ -102,23 +121,52 @@ export class Module {
   }
 
   /**
-   * Ends and begins anew: clients of network HSMs, and SoftHSM, see a returned token only then.
-   * False when that must not be: a call is under way, it was just done, or the module is somebody else's too.
+   * Ends and begins anew: clients of network HSMs, and SoftHSM, see a returned token only then. Calls wait meanwhile.
+   * True as well when somebody else did since `generation`. False when that must not be: a call hangs, it was just
+   * done, or the module is somebody else's too.
    */
-  restart(milliseconds: number): Promise<boolean> {
+  restart(generation: number, milliseconds: number): Promise<boolean> {
     return this.exclusive(async () => {
-      if (this.#state === 'foreign' || this.#underWay.size > 0 || performance.now() - this.#restartedAt < restartGapMs) return false
-      this.#restartedAt = performance.now()
-      await this.#finalize(milliseconds)
-      await this.#initialize(milliseconds)
-      return true
+      if (generation !== this.generation) return true
+      if (this.#state === 'foreign' || performance.now() - this.#restartedAt < restartGapMs) return false
+      const { promise, resolve } = Promise.withResolvers<void>()
+      this.#restarting = promise
+      try {
+        if (!await this.#isIdleWithin(milliseconds)) return false
+        this.#restartedAt = performance.now()
+        await this.#finalize(milliseconds)
+        await this.#initialize(milliseconds)
+        return true
+      } finally {
+        this.#restarting = undefined
+        resolve()
+      }
     })
+  }
+
+  async #isIdleWithin(milliseconds: number): Promise<boolean> {
+    if (this.#underWay.size === 0) return true
+    const { promise, resolve } = Promise.withResolvers<boolean>()
+    const timer = setTimeout(() => { resolve(false) }, milliseconds)
+    this.#tellIdle = () => { resolve(true) }
+    try {
+      return await promise
+    } finally {
+      clearTimeout(timer)
+      this.#tellIdle = () => {}
+    }
+  }
+
+  /** A call that belongs to starting and ending, and so does not wait for it. */
+  async #callInside(name: 'C_Initialize' | 'C_Finalize', milliseconds: number, args: readonly unknown[]): Promise<void> {
+    await threads.acquire(milliseconds)
+    await this.#begin(name, milliseconds, args)
   }
 
   async #initialize(milliseconds: number): Promise<void> {
     if (this.#underWay.size > 0) throw unavailable(`An earlier call of the PKCS#11 module ${this.path} still hangs. Restart Certloop once the token answers again.`)
     try {
-      await this.call('C_Initialize', milliseconds, [this.layout.initializeArguments(flag.osLockingOk)])
+      await this.#callInside('C_Initialize', milliseconds, [this.layout.initializeArguments(flag.osLockingOk)])
       this.#state = 'ours'
     } catch (error) {
       if (!(error instanceof CkrError) || error.value !== ckr.cryptokiAlreadyInitialized) throw error
@@ -131,9 +179,10 @@ export class Module {
     if (this.#state === 'ours' && this.#underWay.size > 0) return // C_Finalize while another thread is inside is undefined
     const isOurs = this.#state === 'ours'
     this.#state = 'ended'
+    this.generation++
     if (!isOurs) return
     try {
-      await this.call('C_Finalize', milliseconds, [null])
+      await this.#callInside('C_Finalize', milliseconds, [null])
     } catch (error) {
       if (!(error instanceof CkrError) || error.value !== ckr.cryptokiNotInitialized) throw error // somebody else ended it
     }

@@ -5,7 +5,7 @@ import { flag, type FunctionName } from './constants.ts'
 import type { Memory, TokenFacts } from './layout.ts'
 import type { Module } from './module.ts'
 import { Semaphore } from './semaphore.ts'
-import { findSlot, tokenFacts, TokenMissing } from './slots.ts'
+import { findSlot, tokenFacts } from './slots.ts'
 
 export interface SessionOptions {
   tokenLabel: string | undefined
@@ -60,12 +60,12 @@ export class Sessions {
   async run<T>(work: (session: Session) => Promise<T>, mayRepeat: (error: unknown) => boolean = () => true): Promise<T> {
     for (let attempt = 0; ; attempt++) {
       const { number } = this.#login
+      const { generation } = this.#module
       try {
         return await this.#runOnce(work)
       } catch (error) {
-        const mayHelp = (meansSessionLost(error) || error instanceof TokenMissing) && mayRepeat(error)
-        if (!mayHelp || attempt === 2) throw error
-        if (attempt === 1 && !await this.#module.restart(this.#options.callTimeoutMs)) throw error
+        if (attempt === 2 || !meansSessionLost(error) || !mayRepeat(error)) throw error
+        if (attempt === 1 && !await this.#module.restart(generation, this.#options.callTimeoutMs)) throw error
         this.#forget(number)
       }
     }
@@ -136,8 +136,7 @@ export class Sessions {
   }
 
   #discard(session: OpenSession): void {
-    if (!session.epoch.startsWith(`${this.#module.generation}.`)) return // the module has forgotten it, and may have given its number away
-    const closing = this.#module.call('C_CloseSession', this.#options.callTimeoutMs, [session.handle])
+    const closing = session.call('C_CloseSession', [])
       .catch(() => undefined) // a session that broke can seldom be closed; nothing depends on it
       .finally(() => this.#closing.delete(closing))
     this.#closing.add(closing)
@@ -147,18 +146,15 @@ export class Sessions {
     const { readOnly, callTimeoutMs } = this.#options
     const module = this.#module
     const login = this.#login
+    const { generation } = module
     const epoch = this.#epoch()
     const slot = this.#slot ??= await findSlot(module, callTimeoutMs, this.#options)
     const out = module.layout.ulongBytes(0)
-    await module.call('C_OpenSession', callTimeoutMs, [slot, flag.serialSession | (readOnly ? 0 : flag.rwSession), null, null, out])
+    await module.call('C_OpenSession', callTimeoutMs, [slot, flag.serialSession | (readOnly ? 0 : flag.rwSession), null, null, out], [], generation)
     const handle = module.layout.readHandle(out)
     const session: OpenSession = {
       module, slot, epoch, handle, login: login.number,
-      call(name, args, keep, milliseconds = callTimeoutMs) {
-        // After a restart of the module the number may be that of somebody else's session.
-        if (!epoch.startsWith(`${module.generation}.`)) return Promise.reject(new CkrError(ckr.sessionHandleInvalid, name))
-        return module.call(name, milliseconds, [handle, ...args], keep)
-      },
+      call: (name, args, keep, milliseconds = callTimeoutMs) => module.call(name, milliseconds, [handle, ...args], keep, generation),
     }
     try {
       login.done ??= this.#logIn(session)

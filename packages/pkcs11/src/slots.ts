@@ -1,15 +1,8 @@
 import { CertloopError } from '@certloop/contract'
-import { CkrError, ckr } from './ckr.ts'
+import { CkrError, TokenMissing, ckr } from './ckr.ts'
 import { flag } from './constants.ts'
 import type { TokenFacts } from './layout.ts'
 import type { Module } from './module.ts'
-
-/** The token that the settings name is not there. */
-export class TokenMissing extends CertloopError {
-  constructor(message: string) {
-    super('PKCS11_UNAVAILABLE', message)
-  }
-}
 
 const mostSlots = 1_024
 const mostMechanisms = 4_096

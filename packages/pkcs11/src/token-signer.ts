@@ -36,12 +36,12 @@ export function createTokenSigner(sessions: Sessions, key: SigningKey, scheme: S
   let isProven = false
 
   async function signOnce(session: Session, data: Buffer): Promise<Buffer> {
-    if (known.epoch !== session.epoch) known = { handle: await findPrivateKey(session, key.reference), epoch: session.epoch }
+    if (known.epoch !== session.epoch) known = { handle: await findPrivateKey(session, key.reference, true), epoch: session.epoch }
     try {
       return await signWith(session, known.handle, data)
     } catch (error) {
       if (!(error instanceof CkrError) || (error.value !== ckr.keyHandleInvalid && error.value !== ckr.objectHandleInvalid)) throw error
-      known = { handle: await findPrivateKey(session, key.reference), epoch: session.epoch } // moved, or gone: then this says so
+      known = { handle: await findPrivateKey(session, key.reference, true), epoch: session.epoch } // moved, or gone: then this says so
       return await signWith(session, known.handle, data)
     }
   }
