@@ -1,55 +1,60 @@
 import { CertloopError } from '@certloop/contract'
-import { readExtensions } from '../certificate/certificate.ts'
-import { DerCursor, DerError, readBits, readChildren, readElement, readOid, type DerElement } from '../der/der-reader.ts'
-import { bitString, explicit, objectIdentifier, octetString, sequence, setOf, smallInteger } from '../der/der-writer.ts'
-import { commonNameOf, nameOfCommonName, readName } from '../name/distinguished-name.ts'
-import { readPrivateKey } from '../key/key.ts'
-import { checkNames } from '../name/names.ts'
-import { oid } from '../oids.ts'
-import { splitPem, toPem } from '../pem.ts'
-import { keySigner, signatureFits } from '../key/signature.ts'
-import { keyAlgorithmOfSpki, sha256Hex, spkiOfKey } from '../key/spki.ts'
-import { generalNames, readGeneralNames } from '../name/general-names.ts'
+import { DerCursor, DerError, readBits, readElement } from '../der/der-reader.ts'
+import { signatureFits, signatureName } from '../key/signature.ts'
+import { keyAlgorithmOfSpki, sha256Hex } from '../key/spki.ts'
+import { commonNameOf, nameText, readName, type NameAttribute } from '../name/distinguished-name.ts'
+import { toPem } from '../pem.ts'
+import { csrInput } from './csr-input.ts'
+import { readWishes, type CsrWishes, type WishProblem } from './csr-wishes.ts'
 
-export interface CsrRequest { privateKeyPem: string; commonName: string | null; names: readonly string[] }
-
-/**
- * A PKCS#10 request (RFC 2986) with an optional common name and DNS and IP names, PEM.
- * @throws CertloopError NAME_INVALID, KEY_INVALID, KEY_ALGORITHM_UNSUPPORTED
- */
-export async function createCsr({ privateKeyPem, commonName, names }: CsrRequest): Promise<string> {
-  const key = readPrivateKey(privateKeyPem)
-  const signer = keySigner(key)
-  const spki = spkiOfKey(key)
-  const attributes = names.length === 0 ? [] : [sequence(objectIdentifier(oid.extensionRequest), setOf(sequence(
-    sequence(objectIdentifier(oid.subjectAltName), octetString(generalNames(checkNames(names, Number.POSITIVE_INFINITY)))),
-  )))]
-  const info = sequence(smallInteger(0), nameOfCommonName(commonName), spki, explicit(0, ...attributes))
-  return toPem('CERTIFICATE REQUEST', sequence(info, signer.algorithm, bitString(await signer.sign(info))))
-}
-
-/** What a request asks for. Its other wishes (usages, other attributes) are not read: profiles decide those. */
-export interface CsrFacts {
+/** What a request says, and what it asks for. Only wishes: what is granted is for profiles to decide. */
+export interface CsrFacts extends CsrWishes {
+  /** RFC 4514, most specific part first; empty for an empty subject. */
+  subject: string
+  /** The subject in its own order, one list per relative name. */
+  subjectAttributes: NameAttribute[][]
   commonName: string | null
-  /** DNS names (lower case) and IP addresses (canonical), in order. */
+  /** DNS names (lower case) and IP addresses (canonical) of alternativeNames, in order. */
   names: string[]
   /** SubjectPublicKeyInfo, DER. */
   publicKeySpki: Uint8Array
   /** SHA-256 of publicKeySpki, lower-case hex. */
   spkiDigest: string
+  /** A KeyAlgorithm, or a word like it for other keys. */
   keyAlgorithm: string
+  /** As openssl writes it: "ecdsa-with-SHA256". */
+  signatureAlgorithm: string
+  /** The whole request, DER. */
+  der: Uint8Array
+  pem: string
 }
 
-/** Longest request that is read, in characters of PEM. */
-export const maxCsrLength = 200_000
+/** undefined: key or signature algorithm is not known here. */
+export interface CsrReading { facts: CsrFacts; problems: WishProblem[]; signatureFits: boolean | undefined; otherBlocks: string[] }
 
 /**
- * Reads a PKCS#10 request and checks that it was signed by its own key.
+ * Reads a PKCS#10 request (RFC 2986) and checks that it was signed by its own key. Takes DER; PEM with either label,
+ * text around, any line ends; or base64 without PEM lines. A request that asks for something twice is refused.
  * @throws CertloopError CSR_INVALID, and nothing else, whatever the input
  */
-export function readCsr(pem: string): CsrFacts {
+export function readCsr(pemOrDer: string | Uint8Array): CsrFacts {
+  const { facts, problems, signatureFits: fits } = readUnjudged(pemOrDer)
+  const [problem] = problems
+  if (problem) throw new CertloopError('CSR_INVALID', problem.message)
+  if (fits === undefined) throw new CertloopError('CSR_INVALID', unsupported(facts))
+  if (!fits) throw new CertloopError('CSR_INVALID', wrongSignature)
+  return facts
+}
+
+export const wrongSignature = 'The signature of the certificate request does not fit its key.'
+export const unsupported = ({ keyAlgorithm, signatureAlgorithm }: CsrFacts): string =>
+  `The signature of the certificate request can not be checked: its key (${keyAlgorithm}) or signature algorithm (${signatureAlgorithm}) is not known here.`
+
+/** All there is to know of a request, before anything is judged. @throws CertloopError CSR_INVALID when it is no request */
+export function readUnjudged(pemOrDer: string | Uint8Array): CsrReading {
   try {
-    return readChecked(pem)
+    const { der, otherBlocks } = csrInput(pemOrDer)
+    return { ...readOutline(der), otherBlocks }
   } catch (error) {
     if (error instanceof DerError || (error instanceof CertloopError && error.code === 'PEM_INVALID')) {
       throw new CertloopError('CSR_INVALID', `The certificate request can not be read: ${error.message.replace(/\.$/, '')}.`, {}, error)
@@ -58,38 +63,21 @@ export function readCsr(pem: string): CsrFacts {
   }
 }
 
-function readChecked(pem: string): CsrFacts {
-  if (pem.length > maxCsrLength) throw new DerError(`it is longer than ${maxCsrLength} characters`)
-  const blocks = splitPem(pem).filter(({ label }) => label === 'CERTIFICATE REQUEST' || label === 'NEW CERTIFICATE REQUEST')
-  const block = blocks[0]
-  if (!block || blocks.length > 1) throw new DerError('the text has to have one block "CERTIFICATE REQUEST"')
-  const whole = readElement(block.der)
-  if (whole.raw.length !== block.der.length) throw new DerError('something follows after its end')
-  const outer = new DerCursor(whole)
+function readOutline(der: Buffer): Omit<CsrReading, 'otherBlocks'> {
+  const outer = new DerCursor(readElement(der))
   const info = outer.take(0x30)
   const algorithm = outer.take(0x30)
   const signature = readBits(outer.take(0x03))
   const inner = new DerCursor(info)
   inner.take(0x02)
   const subject = readName(inner.take(0x30))
-  const spki = inner.take(0x30)
-  const attributes = inner.takeIf(0xa0)
-  const fits = signatureFits({ signed: info.raw, algorithm, signature }, spki.raw)
-  if (fits === undefined) throw new CertloopError('CSR_INVALID', 'The key or signature algorithm of the certificate request is not known here.')
-  if (!fits) throw new CertloopError('CSR_INVALID', 'The signature of the certificate request does not fit its key.')
-  return {
-    commonName: commonNameOf(subject), names: requestedNames(attributes),
-    publicKeySpki: spki.raw, spkiDigest: sha256Hex(spki.raw), keyAlgorithm: keyAlgorithmOfSpki(spki.raw),
+  const spki = inner.take(0x30).raw
+  const { wishes, problems } = readWishes(inner.takeIf(0xa0))
+  const facts: CsrFacts = {
+    ...wishes, subject: nameText(subject), subjectAttributes: subject, commonName: commonNameOf(subject),
+    names: wishes.alternativeNames.filter(({ type }) => type === 'dns' || type === 'ip').map(({ value }) => value),
+    publicKeySpki: spki, spkiDigest: sha256Hex(spki), keyAlgorithm: keyAlgorithmOfSpki(spki),
+    signatureAlgorithm: signatureName(algorithm), der, pem: toPem('CERTIFICATE REQUEST', der),
   }
-}
-
-function requestedNames(attributes: DerElement | undefined): string[] {
-  for (const attribute of attributes ? readChildren(attributes) : []) {
-    const cursor = new DerCursor(attribute)
-    const id = readOid(cursor.take())
-    if (id !== oid.extensionRequest && id !== oid.microsoftExtensionRequest) continue
-    const value = readExtensions(cursor.take(0x31)).get(oid.subjectAltName)
-    if (value) return readGeneralNames(readElement(value))
-  }
-  return []
+  return { facts, problems, signatureFits: signatureFits({ signed: info.raw, algorithm, signature }, spki) }
 }

@@ -1,1 +1,5 @@
-export { createCsr, readCsr, maxCsrLength, type CsrFacts, type CsrRequest } from './csr.ts'
+export { createCsr, buildCsr, type CsrContent, type CsrRequest } from './create-csr.ts'
+export { readCsr, type CsrFacts } from './csr.ts'
+export { maxCsrLength } from './csr-input.ts'
+export { inspectCsr, type CsrFinding, type CsrFindingCode } from './inspect-csr.ts'
+export { compareCsr, type CsrDifference, type WantedCsr } from './compare-csr.ts'

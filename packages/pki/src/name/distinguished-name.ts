@@ -1,5 +1,5 @@
 import { CertloopError } from '@certloop/contract'
-import { DerCursor, readChildren, readOid, readText, type DerElement } from '../der/der-reader.ts'
+import { DerCursor, readChildren, readElement, readOid, readText, type DerElement } from '../der/der-reader.ts'
 import { objectIdentifier, sequence, setOf, utf8String } from '../der/der-writer.ts'
 import { attributeNames, oid } from '../oids.ts'
 
@@ -58,3 +58,6 @@ export function nameOfCommonName(commonName: string | null): Buffer {
   }
   return sequence(setOf(sequence(objectIdentifier(oid.commonName), utf8String(commonName))))
 }
+
+/** Text of a Name given as DER (RFC 4514). @throws DerError */
+export const textOfName = (der: Uint8Array): string => nameText(readName(readElement(Buffer.from(der.buffer, der.byteOffset, der.byteLength))))

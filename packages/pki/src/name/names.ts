@@ -108,9 +108,14 @@ export function nameForms(name: string): { ascii: string; unicode: string } {
   return { ascii: labels.map(aLabel).join('.'), unicode: labels.map(uLabel).join('.') }
 }
 
-const aLabel = (label: string): string => (isAscii(label) ? label : domainToASCII(label) || label)
+/** In ASCII, or as it is when it can not be. One label that becomes several was an address in unusual digits. */
+function aLabel(label: string): string {
+  const ascii = isAscii(label) ? label : domainToASCII(label)
+  return ascii === '' || ascii.includes('.') ? label : ascii
+}
 
 function uLabel(label: string): string {
-  const ascii = aLabel(label).toLowerCase()
-  return ascii.startsWith('xn--') && isValidALabel(ascii) ? domainToUnicode(ascii) : label
+  const ascii = aLabel(label)
+  const lower = ascii.toLowerCase()
+  return lower.startsWith('xn--') && isValidALabel(lower) ? domainToUnicode(lower) : ascii
 }
