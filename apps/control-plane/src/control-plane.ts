@@ -17,6 +17,8 @@ import { registerDeploymentRoutes } from './deployment/deployment-routes.ts'
 import { scanHandler } from './discovery/scan-handler.ts'
 import { buildHttp, type App } from './http/index.ts'
 import { listen, type Listener } from './listener/index.ts'
+import { publishCrlKind } from './local-ca/crl-schedule.ts'
+import { chainAbove, issuerInSlot } from './local-ca/issue.ts'
 import { createLocalCa, type LocalCa } from './local-ca/local-ca.ts'
 import { localCaAuthority } from './local-ca/local-ca-authority.ts'
 import { makeCsrHandler, submitOrderKind } from './order/order-worker.ts'
@@ -69,11 +71,11 @@ export function makeParts(now: () => Date, database: Database, localCa: LocalCa)
   }
   const chainOf = async () => {
     const issuers = await localCa.issuers()
-    return ['intermediate', 'root'].flatMap((slot) => issuers.filter((i) => i.slot === slot).map((i) => i.certificatePem))
+    return chainAbove(issuerInSlot(issuers, 'intermediate'), issuers)
   }
   const deps = { database, now, authorityOf }
   const planeKinds: Record<string, PlaneTaskKind> = {
-    'submit-order': submitOrderKind(deps), 'advance-action': advanceActionKind(deps), 'renew': renewKind(deps), 'refresh-certificate': refreshKind(deps),
+    'submit-order': submitOrderKind(deps), 'advance-action': advanceActionKind(deps), 'renew': renewKind(deps), 'refresh-certificate': refreshKind(deps), [publishCrlKind]: localCa.crls.taskKind,
   }
   const botKinds: Record<BotTaskKind, BotTaskHandler> = {
     'scan-host': scanHandler(deps), 'make-csr': makeCsrHandler(deps), 'plan-deployment': planHandler(deps), 'deploy': deployHandler(deps), 'inspect-target': inspectHandler(deps),

@@ -2,7 +2,7 @@
 export const idKinds = {
   crt: 'certificate', ver: 'version', ins: 'installation', tgt: 'target', ord: 'order', dep: 'deployment',
   act: 'action', tsk: 'task', bot: 'bot', jtk: 'join token', scn: 'host scan', prf: 'proof', evt: 'event',
-  ath: 'authority', iss: 'issuer', key: 'key', usr: 'user', ses: 'session', tok: 'API token', sec: 'secret',
+  ath: 'authority', iss: 'issuer', icc: 'issuer certificate', cac: 'issued certificate', pfl: 'issuance profile', key: 'key', usr: 'user', ses: 'session', tok: 'API token', sec: 'secret',
   aud: 'audit entry', req: 'request',
 } as const
 
@@ -19,6 +19,10 @@ export type ActionId = Id<'act'>
 export type TaskId = Id<'tsk'>
 export type BotId = Id<'bot'>
 export type AuthorityId = Id<'ath'>
+export type IssuerId = Id<'iss'>
+export type IssuerCertificateId = Id<'icc'>
+export type IssuedCertificateId = Id<'cac'>
+export type ProfileId = Id<'pfl'>
 export type KeyId = Id<'key'>
 export type UserId = Id<'usr'>
 

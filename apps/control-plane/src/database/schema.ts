@@ -7,7 +7,12 @@ import type { OrderTables } from '../order/order-store.ts'
 import type { ProofTables } from '../proof/proof-store.ts'
 import type { ActionTables } from '../provisioning/action-store.ts'
 import type { ConfigurationTables } from '../provisioning/configuration-store.ts'
-import type { LocalCaTables } from '../local-ca/local-ca-store.ts'
+import type { CrlTables } from '../local-ca/crl-store.ts'
+import type { IssuedTables } from '../local-ca/issued-store.ts'
+import type { IssuerTables } from '../local-ca/issuer-store.ts'
+import type { LedgerTables } from '../local-ca/ledger.ts'
+import type { ProfileTables } from '../local-ca/profile-store.ts'
+import type { ResponderTables } from '../local-ca/responder.ts'
 import type { SecretTables } from '../secret/data-key-store.ts'
 import type { TaskTables } from '../task/task-store.ts'
 import type { AuditTables } from '../audit/audit-store.ts'
@@ -19,4 +24,4 @@ import type { UserTables } from '../user/user-store.ts'
  * All tables. Each domain declares its own in its store and is named here once.
  * Both databases: ids, times (UTC ISO 8601 text) and JSON are text, booleans are integers 0 and 1.
  */
-export interface Schema extends AuthorityTables, BotTables, CertificateTables, DeploymentTables, EventTables, OrderTables, ProofTables, ActionTables, ConfigurationTables, TaskTables, SecretTables, LocalCaTables, UserTables, ApiTokenTables, AuditTables, IdempotencyTables {}
+export interface Schema extends AuthorityTables, BotTables, CertificateTables, DeploymentTables, EventTables, OrderTables, ProofTables, ActionTables, ConfigurationTables, TaskTables, SecretTables, IssuerTables, IssuedTables, ProfileTables, CrlTables, ResponderTables, LedgerTables, UserTables, ApiTokenTables, AuditTables, IdempotencyTables {}

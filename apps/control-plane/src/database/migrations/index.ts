@@ -6,6 +6,7 @@ import * as lists from './0004-lists.ts'
 import * as idleLooks from './0005-idle-looks.ts'
 import * as scannedPlaces from './0006-scanned-places.ts'
 import * as oldKeys from './0007-old-keys.ts'
+import * as builtInCa from './0008-built-in-ca.ts'
 
 /** In order. Written once for both databases; a released one is never changed. */
 export const migrations: Record<string, Migration> = {
@@ -16,4 +17,5 @@ export const migrations: Record<string, Migration> = {
   '0005-idle-looks': idleLooks,
   '0006-scanned-places': scannedPlaces,
   '0007-old-keys': oldKeys,
+  '0008-built-in-ca': builtInCa,
 }

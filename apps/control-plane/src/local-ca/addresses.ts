@@ -1,0 +1,19 @@
+import type { IssuerId } from '@certloop/contract'
+
+/** Where clients find what an issuer publishes. Plain http, as RFC 5280 (8) and the Baseline Requirements ask: it is all signed. */
+export interface CaAddresses {
+  issuer(id: IssuerId): string
+  crl(id: IssuerId, shard: number | null): string
+  deltaCrl(id: IssuerId): string
+  ocsp(id: IssuerId): string
+}
+
+/** @param origin "http://pki.example.com", without a slash at its end */
+export function addressesAt(origin: string): CaAddresses {
+  return {
+    issuer: (id) => `${origin}/ca/${id}.cer`,
+    crl: (id, shard) => `${origin}/crl/${id}${shard === null ? '' : `-${shard}`}.crl`,
+    deltaCrl: (id) => `${origin}/crl/${id}-delta.crl`,
+    ocsp: (id) => `${origin}/ocsp/${id}`,
+  }
+}

@@ -1,0 +1,70 @@
+import { randomUUID } from 'node:crypto'
+import { setImmediate } from 'node:timers/promises'
+import type { IssuerId } from '@certloop/contract'
+import type { Selectable } from 'kysely'
+import { iso } from '../database/columns.ts'
+import type { Database, Db, Tx } from '../database/database.ts'
+
+/** "full", "shard:3" or "delta": the newest list of each is kept. */
+export type CrlScopeName = 'full' | 'delta' | `shard:${number}`
+
+export interface CrlTable {
+  issuerId: IssuerId
+  scope: CrlScopeName
+  number: number
+  thisUpdate: string
+  nextUpdate: string
+  entries: number
+  bytes: number
+  /** The issuer's change number up to which changes are in it. */
+  changeNumber: number
+  /** How long it took to make. */
+  buildMs: number
+  bodyId: string
+}
+export interface CrlSliceTable { bodyId: string; position: number; bytes: Uint8Array; createdAt: string }
+export interface CrlTables { ca_crl: CrlTable; ca_crl_slice: CrlSliceTable }
+export type CrlRow = Selectable<CrlTable>
+
+const sliceBytes = 1 << 20
+
+export async function findCrl(db: Db | Tx, issuerId: IssuerId, scope: CrlScopeName): Promise<CrlRow | undefined> {
+  return db.selectFrom('ca_crl').selectAll().where('issuerId', '=', issuerId).where('scope', '=', scope).executeTakeFirst()
+}
+export async function listCrls(db: Db | Tx, issuerId?: IssuerId): Promise<CrlRow[]> {
+  let query = db.selectFrom('ca_crl').selectAll().orderBy('issuerId').orderBy('scope')
+  if (issuerId) query = query.where('issuerId', '=', issuerId)
+  return query.execute()
+}
+
+/** Writes the bytes of a list, piece by piece, each its own short statement; nobody sees them before a row names them. @returns their id */
+export async function writeBody(db: Db, body: Buffer, now: Date): Promise<string> {
+  const bodyId = randomUUID()
+  for (let position = 0; position * sliceBytes < body.length; position++) {
+    await db.insertInto('ca_crl_slice').values({ bodyId, position, bytes: body.subarray(position * sliceBytes, (position + 1) * sliceBytes), createdAt: iso(now) }).execute()
+    await setImmediate()
+  }
+  return bodyId
+}
+
+/** The bytes of a list, piece by piece; ends early when it was replaced meanwhile. */
+export async function* readBody(db: Db, bodyId: string): AsyncGenerator<Buffer> {
+  for (let position = 0; ; position++) {
+    const slice = await db.selectFrom('ca_crl_slice').select('bytes').where('bodyId', '=', bodyId).where('position', '=', position).executeTakeFirst()
+    if (!slice) return
+    yield Buffer.from(slice.bytes.buffer, slice.bytes.byteOffset, slice.bytes.byteLength)
+  }
+}
+
+/** Puts a list in the place of the one before, unless another replica put a newer one there. @returns whether it did */
+export async function replaceCrl(tx: Tx, row: CrlRow): Promise<boolean> {
+  const { issuerId: _issuer, scope: _scope, ...change } = row
+  const { numInsertedOrUpdatedRows } = await tx.insertInto('ca_crl').values(row)
+    .onConflict((c) => c.columns(['issuerId', 'scope']).doUpdateSet(change).where('ca_crl.number', '<', row.number)).executeTakeFirstOrThrow()
+  return numInsertedOrUpdatedRows === 1n
+}
+
+/** Bodies that no list names: replaced ones, and those of a crash. Old enough that nobody reads or writes them. */
+export async function dropOldBodies({ db }: Database, before: Date): Promise<void> {
+  await db.deleteFrom('ca_crl_slice').where('createdAt', '<', iso(before)).where('bodyId', 'not in', (eb) => eb.selectFrom('ca_crl').select('bodyId')).execute()
+}

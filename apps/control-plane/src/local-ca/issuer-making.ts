@@ -1,0 +1,158 @@
+import { createPrivateKey } from 'node:crypto'
+import { CertloopError, newId, type IssuerId, type KeyAlgorithm } from '@certloop/contract'
+import {
+  authorityKeyIdentifier, basicConstraints, buildCsr, buildTbsCertificate, generateKey, isIssuedBy, keyIdOfSpki, keyUsage, readCertificate, signTbs, spkiOfKey, subjectKeyIdentifier, subjectName, textOfName,
+  type CertificateFacts, type SubjectAttribute,
+} from '@certloop/pki'
+import { toJson } from '../database/columns.ts'
+import type { Database, Tx } from '../database/database.ts'
+import { newSerialNumber, type CaWish, type LocalIssued } from './issue.ts'
+import type { IssueOptions } from './issue-request.ts'
+import { defaultIssuerSettings, type Issuer, type IssuerSettings, type IssuerSlot, type WantedCertificate } from './issuer.ts'
+import type { IssuerKeys } from './issuer-open.ts'
+import { getIssuer, insertIssuer, insertIssuerCertificate, isNameTaken, updateIssuer, type IssuerRow } from './issuer-store.ts'
+import { lifetimeOf } from './profiles.ts'
+
+export interface IssuerMakingDeps {
+  database: Database
+  keys: IssuerKeys
+  issue(options: IssueOptions, ca?: CaWish): Promise<LocalIssued>
+  now: () => Date
+}
+
+export interface NewIssuer {
+  /** Its name here; unique. */
+  name: string
+  commonName: string
+  subject?: readonly SubjectAttribute[]
+  /** Adds the beginning of the key identifier to name and common name, so that the CAs of two installations can be told apart. */
+  appendKeyId?: boolean
+  keyAlgorithm: KeyAlgorithm
+  /** pkcs11: the key is made in the token, under the label. */
+  key?: { source: 'sealed' } | { source: 'pkcs11'; label: string }
+  signedBy: WantedCertificate['signedBy']
+  /** Default subordinate-ca. */
+  profile?: string
+  validityDays: number
+  slot?: IssuerSlot
+  settings?: Partial<IssuerSettings>
+}
+
+interface MadeKey { spki: Buffer; sealedKey: string | null; keyReference: string | null }
+
+async function makeKey({ keys }: IssuerMakingDeps, id: IssuerId, { key, keyAlgorithm }: NewIssuer): Promise<MadeKey> {
+  if (key?.source === 'pkcs11') {
+    if (!keys.tokenKeys) throw new CertloopError('PKCS11_UNAVAILABLE', 'No PKCS#11 module is configured.', { fields: ['key: no PKCS#11 module is configured'] })
+    const { reference, spki } = await keys.tokenKeys.generate(key.label, keyAlgorithm)
+    return { spki, sealedKey: null, keyReference: toJson(reference) }
+  }
+  const keyPem = await generateKey(keyAlgorithm)
+  return { spki: spkiOfKey(createPrivateKey(keyPem)), sealedKey: keys.seal(id, keyPem), keyReference: null }
+}
+
+/**
+ * Makes an issuer: its key and row first, as one that waits, then its certificate. Whatever happens between, the next
+ * start finishes what this installation can sign itself; one to be signed elsewhere waits with its CSR.
+ * @returns the issuer; when the slot was taken by another replica, that of the slot
+ * @throws CertloopError CONFLICT when the name is taken; NAME_INVALID, PROFILE_VIOLATION, ISSUER_NOT_READY, PKCS11_…
+ */
+export async function makeIssuer(deps: IssuerMakingDeps, wish: NewIssuer): Promise<Issuer> {
+  const { database, now } = deps
+  const id = newId('iss', now())
+  const { spki, sealedKey, keyReference } = await makeKey(deps, id, wish)
+  const suffix = wish.appendKeyId ? ` ${keyIdOfSpki(spki).toString('hex').slice(0, 8)}` : ''
+  const commonName = `${wish.commonName}${suffix}`
+  const attributes = [...wish.subject ?? [], { type: 'CN', value: commonName }]
+  const wanted: WantedCertificate = { signedBy: wish.signedBy, validityDays: wish.validityDays, commonName, subject: wish.subject ?? [], profile: wish.profile ?? 'subordinate-ca' }
+  const settings: IssuerSettings = { ...defaultIssuerSettings, ...wish.settings, wanted }
+  const row: IssuerRow = {
+    id, name: `${wish.name}${suffix}`, slot: wish.slot ?? null, kind: wish.signedBy === 'self' ? 'root' : 'intermediate', status: 'pending', subject: textOfName(subjectName(attributes)), keyAlgorithm: wish.keyAlgorithm,
+    spki: spki.toString('base64'), keySource: keyReference === null ? 'sealed' : 'pkcs11', sealedKey, keyReference, settings: toJson(settings), csrPem: null, certificateId: null, successorId: null, changeNumber: 0,
+    createdAt: now().toISOString(), retiredAt: null,
+  }
+  const isOurs = await database.transaction(async (tx) => {
+    if (await isNameTaken(tx, row.name)) throw new CertloopError('CONFLICT', `There is an issuer named "${row.name}" already.`, { name: row.name, fields: ['name: is taken'] })
+    return insertIssuer(tx, row)
+  })
+  if (!isOurs) return getIssuer(database.db, (await database.db.selectFrom('ca_issuer').select('id').where('slot', '=', row.slot).executeTakeFirstOrThrow()).id)
+  return completeIssuer(deps, id)
+}
+
+/** Takes a waiting issuer as far as this installation can. Safe to repeat, also on several replicas at once. */
+export async function completeIssuer(deps: IssuerMakingDeps, id: IssuerId): Promise<Issuer> {
+  const issuer = await getIssuer(deps.database.db, id)
+  const { wanted } = issuer.settings
+  if (issuer.status !== 'pending' || !wanted) return issuer
+  const csrPem = issuer.csrPem ?? await makeCsr(deps, issuer, wanted)
+  if (wanted.signedBy === 'self') await install(deps, issuer, await selfSign(deps, issuer, wanted), { signedBy: id, outsideChain: [] })
+  else if (wanted.signedBy !== null) {
+    const { commonName, subject, validityDays, profile } = wanted
+    const { pathLength, nameConstraints } = issuer.settings
+    const { chainPem } = await deps.issue({ reference: `issuer:${id}`, csrPem, names: [], commonName, subject, validityDays, profile, issuerId: wanted.signedBy }, { pathLength, nameConstraints })
+    await install(deps, issuer, readCertificate(chainPem[0] ?? ''), { signedBy: wanted.signedBy, outsideChain: [] })
+  }
+  return getIssuer(deps.database.db, id)
+}
+
+/** The request that an outside authority signs; kept, so that the same one can be fetched again. */
+export async function makeCsr({ database, keys }: IssuerMakingDeps, issuer: Issuer, { commonName, subject }: WantedCertificate): Promise<string> {
+  const row = await database.db.selectFrom('ca_issuer').select('spki').where('id', '=', issuer.id).executeTakeFirstOrThrow()
+  const csrPem = await buildCsr(
+    { commonName, subject, names: [], keyUsage: ['keyCertSign', 'cRLSign', 'digitalSignature'], certificateAuthority: { pathLength: issuer.settings.pathLength }, subjectKeyIdentifier: true },
+    { signer: await keys.signerOf(database.db, issuer.id), spki: Buffer.from(row.spki, 'base64') },
+  )
+  await database.transaction((tx) => updateIssuer(tx, issuer.id, { csrPem }))
+  return csrPem
+}
+
+/** A self-signed CA certificate (RFC 5280, 3.2; Baseline Requirements 7.1.2.1: no policies, no extended usages, no addresses). */
+async function selfSign({ database, keys, now }: IssuerMakingDeps, issuer: Issuer, { commonName, subject, validityDays }: WantedCertificate): Promise<CertificateFacts> {
+  const signer = await keys.signerOf(database.db, issuer.id)
+  const { spki: text } = await database.db.selectFrom('ca_issuer').select('spki').where('id', '=', issuer.id).executeTakeFirstOrThrow()
+  const spki = Buffer.from(text, 'base64')
+  const name = subjectName([...subject, { type: 'CN', value: commonName }])
+  const keyId = keyIdOfSpki(spki)
+  const tbs = buildTbsCertificate({
+    serialNumber: newSerialNumber(), issuer: name, subject: name, ...lifetimeOf(validityDays, now()), spki,
+    extensions: [basicConstraints(true, issuer.settings.pathLength ?? undefined), keyUsage(['keyCertSign', 'cRLSign']), subjectKeyIdentifier(keyId), authorityKeyIdentifier(keyId)],
+  }, signer.algorithm)
+  return readCertificate(await signTbs(tbs, signer))
+}
+
+interface Origin { signedBy: IssuerId | null; outsideChain: readonly string[] }
+
+/** Stores a certificate of an issuer and lets it sign; the first one stays the preferred one. */
+export async function install({ database, now }: Pick<IssuerMakingDeps, 'database' | 'now'>, issuer: Issuer, certificate: CertificateFacts, { signedBy, outsideChain }: Origin): Promise<void> {
+  await database.transaction(async (tx) => {
+    const { fingerprint, serialNumber, pem: certificatePem, notBefore, notAfter } = certificate
+    const id = await insertIssuerCertificate(tx, { id: newId('icc', now()), issuerId: issuer.id, signedBy, serialNumber, certificatePem, fingerprint, outsideChain, notBefore, notAfter }, now())
+    await activate(tx, issuer.id, id)
+  })
+}
+
+async function activate(tx: Tx, id: IssuerId, certificateId: Issuer['certificates'][number]['id']): Promise<void> {
+  await tx.updateTable('ca_issuer').set({ certificateId, status: 'active' }).where('id', '=', id).where('certificateId', 'is', null).where('status', '=', 'pending').execute()
+}
+
+/**
+ * Whether a certificate is one for this issuer: key, name, CA flag, key usage and lifetime.
+ * @throws CertloopError ISSUER_MISMATCH, naming everything that differs
+ */
+export function checkOwnCertificate(issuer: Pick<Issuer, 'name' | 'subject'>, spkiDigest: string, certificate: CertificateFacts, now: Date): void {
+  const problems = [
+    certificate.spkiDigest === spkiDigest ? '' : 'its public key is not that of the issuer',
+    certificate.subject === issuer.subject ? '' : `its subject is "${certificate.subject}", that of the issuer "${issuer.subject}"`,
+    certificate.isCa ? '' : 'it is not a CA certificate',
+    certificate.notAfter > now ? '' : `it ended at ${certificate.notAfter.toISOString()}`,
+  ].filter((problem) => problem !== '')
+  if (problems.length > 0) throw new CertloopError('ISSUER_MISMATCH', `The certificate does not fit the issuer "${issuer.name}": ${problems.join('; ')}.`, { fields: problems.map((problem) => `certificatePem: ${problem}`) })
+}
+
+/** @throws CertloopError CHAIN_INVALID when a certificate is not signed by the next one */
+export function checkOutsideChain(certificate: CertificateFacts, above: readonly CertificateFacts[]): void {
+  let below = certificate
+  for (const next of above) {
+    if (!isIssuedBy(below, next)) throw new CertloopError('CHAIN_INVALID', `"${below.subject}" was not signed by "${next.subject}", which follows it.`, { subject: below.subject, issuer: next.subject })
+    below = next
+  }
+}

@@ -1,0 +1,153 @@
+import { open, readdir, stat, type FileHandle } from 'node:fs/promises'
+import { join } from 'node:path'
+import { CertloopError, newId, type IssuerId } from '@certloop/contract'
+import type { Database } from '../database/database.ts'
+import { insertIntent } from './issued-store.ts'
+
+/**
+ * What was about to be signed, in files beside the database. A database that is put back from a backup forgets what
+ * was issued since; the ledger does not, so those certificates can still be revoked. Keep it on another disk than the
+ * database where there is one.
+ */
+export interface Ledger {
+  /** Returns once the entry is on the disk. */
+  append(entry: LedgerEntry): Promise<void>
+  close(): Promise<void>
+}
+export interface LedgerEntry {
+  issuerId: IssuerId
+  serialNumber: string
+  reference: string
+  profile: string
+  subject: string
+  names: readonly string[]
+  notBefore: Date
+  notAfter: Date
+  spki: Buffer
+}
+
+/** How far each file was read into this database, in bytes. */
+export interface LedgerTables { ca_ledger_mark: { file: string; bytes: number } }
+
+const prefix = 'issued-'
+const monthOf = (at: Date) => at.toISOString().slice(0, 7)
+
+function lineOf({ names, notBefore, notAfter, spki, ...entry }: LedgerEntry): string {
+  const json = JSON.stringify({ v: 1, ...entry, names, notBefore: notBefore.toISOString(), notAfter: notAfter.toISOString(), spki: spki.toString('base64') })
+  // ASCII alone, so that a file can be read in pieces of any length.
+  return `${json.replace(/[^\x20-\x7e]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`)}\n`
+}
+
+/** Appends to one file a month. Lines that come while a write is under way go to the disk together. */
+export function createLedger(folder: string, now: () => Date): Ledger {
+  let file: { month: string; handle: FileHandle } | undefined
+  let waiting: { line: string; done: () => void; fail: (error: unknown) => void }[] = []
+  let running: Promise<void> | undefined
+
+  async function handleFor(month: string): Promise<FileHandle> {
+    if (file?.month === month) return file.handle
+    await file?.handle.close()
+    file = undefined
+    const handle = await open(join(folder, `${prefix}${month}.jsonl`), 'a', 0o600)
+    // A line that a crash cut off must not swallow the next one.
+    if ((await handle.stat()).size > 0) await handle.write('\n')
+    file = { month, handle }
+    return handle
+  }
+
+  async function writeAll(): Promise<void> {
+    while (waiting.length > 0) {
+      const batch = waiting
+      waiting = []
+      try {
+        const handle = await handleFor(monthOf(now()))
+        await handle.write(batch.map(({ line }) => line).join(''))
+        await handle.datasync()
+        for (const { done } of batch) done()
+      } catch (error) {
+        const failure = new CertloopError('DATA_FOLDER_UNWRITABLE', `The issuance ledger in ${folder} can not be written, so nothing is signed.`, { folder }, error)
+        for (const { fail } of batch) fail(failure)
+      }
+    }
+    running = undefined
+  }
+
+  return {
+    append: (entry) => new Promise((done, fail) => {
+      waiting.push({ line: lineOf(entry), done, fail })
+      running ??= writeAll()
+    }),
+    async close() {
+      await running
+      await file?.handle.close()
+      file = undefined
+    },
+  }
+}
+
+/** For tests of other things and for tools that issue nothing. */
+export const noLedger: Ledger = { append: async () => {}, close: async () => {} }
+
+const readBytes = 1 << 20
+
+/**
+ * Brings into the database what the ledger has and the database lost. Each file is read on from where this database
+ * last read it, so a database from a backup reads again what came after the backup.
+ * @returns how many certificates were brought back
+ */
+export async function recoverFromLedger(folder: string, database: Database, now: () => Date): Promise<number> {
+  let recovered = 0
+  const files = (await readdir(folder)).filter((name) => name.startsWith(prefix) && name.endsWith('.jsonl')).toSorted()
+  for (const name of files) recovered += await recoverFile(folder, name, database, now)
+  return recovered
+}
+
+async function recoverFile(folder: string, name: string, database: Database, now: () => Date): Promise<number> {
+  const path = join(folder, name)
+  const { size } = await stat(path)
+  const mark = await database.db.selectFrom('ca_ledger_mark').select('bytes').where('file', '=', name).executeTakeFirst()
+  // A file shorter than the mark is another one: read it whole.
+  let at = mark && Number(mark.bytes) <= size ? Number(mark.bytes) : 0
+  let recovered = 0
+  const handle = await open(path, 'r')
+  try {
+    for (let rest = ''; at < size;) {
+      const { buffer, bytesRead } = await handle.read(Buffer.alloc(Math.min(readBytes, size - at)), 0, undefined, at)
+      if (bytesRead === 0) break
+      const lines = (rest + buffer.toString('latin1', 0, bytesRead)).split('\n')
+      rest = lines.pop() ?? ''
+      at += bytesRead
+      for (const line of lines) if (await recoverLine(line, database, now)) recovered++
+      await database.transaction((tx) => tx.insertInto('ca_ledger_mark').values({ file: name, bytes: at - rest.length }).onConflict((c) => c.column('file').doUpdateSet({ bytes: at - rest.length })).execute())
+    }
+  } finally {
+    await handle.close()
+  }
+  return recovered
+}
+
+interface StoredEntry { issuerId: IssuerId; serialNumber: string; reference: string; profile: string; subject: string; names: string[]; notBefore: string; notAfter: string; spki: string }
+
+/** A line that a crash cut short was followed by no signature, so it is passed over. */
+function readLine(line: string): StoredEntry | undefined {
+  try {
+    const entry = JSON.parse(line) as Partial<StoredEntry>
+    return typeof entry.serialNumber === 'string' && typeof entry.issuerId === 'string' && typeof entry.notAfter === 'string' ? entry as StoredEntry : undefined
+  } catch {
+    return undefined
+  }
+}
+
+async function recoverLine(line: string, database: Database, now: () => Date): Promise<boolean> {
+  const entry = readLine(line)
+  if (!entry || new Date(entry.notAfter) < now()) return false
+  const { db } = database
+  const isThere = await db.selectFrom('ca_certificate').select('id').where('issuerId', '=', entry.issuerId).where('serialNumber', '=', entry.serialNumber).executeTakeFirst()
+  if (isThere) return false
+  if (!await db.selectFrom('ca_issuer').select('id').where('id', '=', entry.issuerId).executeTakeFirst()) return false
+  const { notBefore, notAfter, spki, reference, ...rest } = entry
+  return insertIntent(db, {
+    ...rest, id: newId('cac', now()), reference: `ledger:${entry.issuerId}:${entry.serialNumber}:${reference}`, commonName: null, request: null, spki: Buffer.from(spki, 'base64'),
+    notBefore: new Date(notBefore), notAfter: new Date(notAfter), tbs: null, shard: 0,
+  }, now())
+}
