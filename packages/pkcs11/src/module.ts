@@ -5,7 +5,7 @@ import { CertloopError } from '@certloop/contract'
 import { CallTimeout, CkrError, ckr } from './ckr.ts'
 import { flag, functionIndex, type FunctionName } from './constants.ts'
 import { createLayout, thisLayout, type Memory, type NativeLayout } from './layout.ts'
-import { Semaphore } from './semaphore.ts'
+import { acquireThread, noteHanging, releaseThread } from './threads.ts'
 
 type NativeFunction = KoffiFunc<(...args: unknown[]) => number>
 
@@ -21,13 +21,6 @@ const argumentsOf: Record<FunctionName, readonly string[]> = {
 
 /** Modules run on this stack: koffi's own 128 KiB is less than a C library may expect of a thread. */
 const stackBytes = 1_048_576
-
-/**
- * koffi's asynchronous calls run in the thread pool of libuv, which Node needs for files, names and keys as well.
- * A token that hangs must not take all of it: two threads are left to Node. UV_THREADPOOL_SIZE allows more calls at once.
- */
-const poolThreads = Math.min(1024, Math.max(1, Number.parseInt(process.env['UV_THREADPOOL_SIZE'] ?? '4', 10) || 1))
-const threads = new Semaphore(Math.max(1, poolThreads - 2), 'threads for PKCS#11 calls')
 
 const unavailable = (message: string, cause?: unknown): CertloopError => new CertloopError('PKCS11_UNAVAILABLE', message, {}, cause)
 
@@ -66,12 +59,12 @@ export class Module {
   async call(name: FunctionName, milliseconds: number, args: readonly unknown[], keep: readonly Memory[] = [], generation?: number): Promise<void> {
     for (;;) {
       await this.#restarting
-      await threads.acquire(milliseconds)
+      await acquireThread(milliseconds)
       if (!this.#restarting) break
-      threads.release()
+      releaseThread()
     }
     if (generation !== undefined && generation !== this.generation) {
-      threads.release()
+      releaseThread()
       throw new CkrError(ckr.sessionHandleInvalid, name)
     }
     await this.#begin(name, milliseconds, args, keep)
@@ -83,12 +76,15 @@ export class Module {
     this.#underWay.add(used)
     await new Promise<void>((resolve, reject) => {
       let comeBack = () => {}
-      const timer = setTimeout(() => { reject(new CallTimeout(name, milliseconds, new Promise((back) => { comeBack = back }))) }, milliseconds)
+      const timer = setTimeout(() => {
+        const isBack = noteHanging()
+        reject(new CallTimeout(name, milliseconds, new Promise((back) => { comeBack = () => { isBack(); back() } })))
+      }, milliseconds)
       const done = (error: unknown, value: number | bigint) => {
         clearTimeout(timer)
         this.#underWay.delete(used)
         if (this.#underWay.size === 0) this.#tellIdle()
-        threads.release()
+        releaseThread()
         comeBack()
         if (error) reject(unavailable(`${name} could not be called.`, error))
         else if (Number(value) === ckr.ok) resolve()
@@ -159,7 +155,7 @@ export class Module {
 
   /** A call that belongs to starting and ending, and so does not wait for it. */
   async #callInside(name: 'C_Initialize' | 'C_Finalize', milliseconds: number, args: readonly unknown[]): Promise<void> {
-    await threads.acquire(milliseconds)
+    await acquireThread(milliseconds)
     await this.#begin(name, milliseconds, args)
   }
 
