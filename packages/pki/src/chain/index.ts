@@ -1,1 +1,6 @@
 export { isIssuedBy, isSelfSigned, orderChain } from './chain.ts'
+export { buildPaths, type BuildPathsOptions, type BuiltPaths, type CertificatePath } from './build-paths.ts'
+export { checkChain, coversHost, type ChainReport, type CheckChainOptions } from './check-chain.ts'
+export { completeChain, type CompleteChainOptions, type CompletedChain } from './complete-chain.ts'
+export { chainFindingCodes, type ChainFinding, type ChainFindingCode } from './findings.ts'
+export { groupIdentities, matchKeys, pickLeaf, type Grouped, type Identity, type KeyMatches } from './identities.ts'
