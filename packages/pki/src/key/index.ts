@@ -4,3 +4,6 @@ export { generateKey, keyAlgorithmOf, keyMatchesCertificate, readPrivateKey, spk
 export { keySigner, signatureFits, type Signed, type Signer, type SignerOptions } from './signature.ts'
 export type { SigningHash } from './pss.ts'
 export { keyAlgorithmOfSpki, keyIdOfSpki, sha256Hex, spkiOfKey } from './spki.ts'
+export { keyProblems, type KeyProblem, type KeyProblemCode, type KeyProblemOptions } from './weak-key.ts'
+export { readKeyBlocklist, type KeyBlocklist } from './key-blocklist.ts'
+export { createModulusPool, sharedPrimes, type ModulusPool } from './shared-primes.ts'
