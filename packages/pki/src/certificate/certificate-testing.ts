@@ -34,14 +34,14 @@ export const goodExtensions = (names: readonly string[] = ['www.example.com']): 
   keyUsage(['digitalSignature']), extendedKeyUsage('serverAuth'), basicConstraints(false), subjectKeyIdentifier(Buffer.alloc(20, 1)), authorityKeyIdentifier(Buffer.alloc(20, 2)), subjectAltName(names, false),
 ]
 
+const good = (): Required<Omit<OddParts, 'innerAlgorithm' | 'outerAlgorithm'>> => ({
+  version: explicit(0, smallInteger(2)), serial: integer(Buffer.from('1234567890abcdef', 'hex')), issuer: nameOf(utf8('Some CA')), notBefore: utcTime('260401000000Z'), notAfter: utcTime('260517235959Z'),
+  subject: nameOf(utf8('www.example.com')), spki: ecSpki(), extensions: goodExtensions(), after: Buffer.alloc(0),
+})
+
 /** A certificate that nobody signed: readers do not check signatures. */
 export function oddCertificate(parts: OddParts = {}): Buffer {
-  const algorithm = parts.innerAlgorithm ?? ecdsaSha256()
-  const extensions = parts.extensions === undefined ? goodExtensions() : parts.extensions
-  const tbs = sequence(
-    ...(parts.version === null ? [] : [parts.version ?? explicit(0, smallInteger(2))]), parts.serial ?? integer(Buffer.from('1234567890abcdef', 'hex')), algorithm, parts.issuer ?? nameOf(utf8('Some CA')),
-    sequence(parts.notBefore ?? utcTime('260401000000Z'), parts.notAfter ?? utcTime('260517235959Z')), parts.subject ?? nameOf(utf8('www.example.com')), parts.spki ?? ecSpki(),
-    ...(extensions === null ? [] : [explicit(3, sequence(...extensions))]),
-  )
-  return Buffer.concat([sequence(tbs, parts.outerAlgorithm ?? algorithm, element(3, Buffer.of(0, 1, 2))), parts.after ?? Buffer.alloc(0)])
+  const { version, serial, innerAlgorithm = ecdsaSha256(), outerAlgorithm = innerAlgorithm, issuer, notBefore, notAfter, subject, spki, extensions, after } = { ...good(), ...parts }
+  const tbs = sequence(...(version ? [version] : []), serial, innerAlgorithm, issuer, sequence(notBefore, notAfter), subject, spki, ...(extensions ? [explicit(3, sequence(...extensions))] : []))
+  return Buffer.concat([sequence(tbs, outerAlgorithm, element(3, Buffer.of(0, 1, 2))), after])
 }
