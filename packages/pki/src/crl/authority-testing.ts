@@ -1,5 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { createPrivateKey } from 'node:crypto'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import type { KeyAlgorithm } from '@certloop/contract'
 import { buildCertificate } from '../certificate/certificate-builder.ts'
 import { authorityKeyIdentifier, basicConstraints, extendedKeyUsage, keyUsage, subjectKeyIdentifier } from '../certificate/extensions.ts'
@@ -53,4 +55,28 @@ export function run(program: string, args: readonly string[], input: string | Bu
   const { status, stdout, stderr, error } = spawnSync(program, args, { input, encoding: 'utf8', env: { ...process.env, LC_ALL: 'C', TZ: 'UTC' }, maxBuffer: 1 << 28 })
   if (error) throw error
   return { code: status, text: stdout + stderr }
+}
+
+export interface IndexRow {
+  /** Hex. */
+  serialNumber: string
+  /** As openssl writes it after the R: "260301000000Z,keyCompromise"; left out: valid. */
+  revoked?: string
+}
+
+/** The database of `openssl ca` and `openssl ocsp`: rows with tabs between. */
+export const opensslIndex = (rows: readonly IndexRow[]): string => rows.map(({ serialNumber, revoked }) =>
+  `${revoked === undefined ? 'V' : 'R'}\t640101000000Z\t${revoked ?? ''}\t${serialNumber.toUpperCase()}\tunknown\t/CN=${serialNumber}\n`).join('')
+
+/** Makes a CRL as `openssl ca -gencrl` does. @param extensions lines of a configuration file, further sections included */
+export function opensslCrl(folder: string, authority: TestAuthority, rows: readonly IndexRow[], extensions = 'authorityKeyIdentifier=keyid'): Buffer {
+  const at = (name: string) => join(folder, name)
+  const files = {
+    'index.txt': opensslIndex(rows), 'index.txt.attr': 'unique_subject = no\n', 'crlnumber': '0100\n', 'ca.key': authority.keyPem, 'ca.pem': authority.pem,
+    'ca.cnf': `[ca]\ndefault_ca=it\n[it]\ndatabase=${at('index.txt')}\ncrlnumber=${at('crlnumber')}\ndefault_md=default\ncrl_extensions=lists\ndefault_crl_days=30\n[lists]\n${extensions}\n`,
+  }
+  for (const [name, content] of Object.entries(files)) writeFileSync(at(name), content)
+  const made = run('openssl', ['ca', '-gencrl', '-config', at('ca.cnf'), '-cert', at('ca.pem'), '-keyfile', at('ca.key'), '-crl_lastupdate', '20261101000000Z', '-crl_nextupdate', '20261201000000Z', '-out', at('made.pem')])
+  if (made.code !== 0) throw new Error(made.text)
+  return readFileSync(at('made.pem'))
 }

@@ -205,7 +205,7 @@ test('property: entries are read as they were written, in their order, whether o
     const template = { ...templateOf(authority, entries), baseNumber: 1n }
     const crl = readCrl(await buildCrl(template, authority.signer))
     assert.equal(crl.entryCount, entries.length)
-    assert.deepEqual([...crl.entries()], entries.map((one) => ({ ...one, certificateIssuer: null, unknownCritical: [] })))
+    assert.deepEqual([...crl.entries()], entries.map((one) => ({ ...one, certificateIssuer: null, unknownCritical: [], damagedExtensions: [] })))
     assert.deepEqual(await buildCrl({ ...template, entries: oneByOne(entries) }, authority.signer), crl.parts.der)
   }), { numRuns: 200 })
 })

@@ -1,4 +1,4 @@
-import { DerCursor, DerError, readElement, readIntegerHex, readOid, readTime, type DerElement } from '../der/der-reader.ts'
+import { DerCursor, DerError, readElement, readInner, readIntegerHex, readOid, readTime, type DerElement } from '../der/der-reader.ts'
 import { readAllGeneralNames, type GeneralName } from '../name/general-names.ts'
 import { oid } from '../oids.ts'
 import type { CrlEntry } from './crl-entry-writer.ts'
@@ -12,6 +12,8 @@ export interface ReadCrlEntry extends CrlEntry {
   certificateIssuer: GeneralName | null
   /** Dotted identifiers of critical extensions that are not known here: what they mean for this entry is unknown too. */
   unknownCritical: string[]
+  /** Dotted identifiers of those that are not critical and can't be read, as NSS makes them; they count as absent. */
+  damagedExtensions: string[]
 }
 
 /** Where an entry has its content and its end. Only numbers: a list has a million of them. */
@@ -52,7 +54,7 @@ export function* readEntries(list: Buffer): Generator<ReadCrlEntry> {
 /** @param issuer certificateIssuer of the entry before. @throws DerError */
 export function readEntry(element: DerElement, issuer: GeneralName | null = null): ReadCrlEntry {
   const cursor = new DerCursor(element)
-  const entry: ReadCrlEntry = { serialNumber: readIntegerHex(cursor.take(0x02)), revokedAt: readTime(cursor.take()), certificateIssuer: issuer, unknownCritical: [] }
+  const entry: ReadCrlEntry = { serialNumber: readIntegerHex(cursor.take(0x02)), revokedAt: readTime(cursor.take()), certificateIssuer: issuer, unknownCritical: [], damagedExtensions: [] }
   const extensions = cursor.takeIf(0x30)
   if (extensions) readEntryExtensions(extensions, entry)
   return entry
@@ -61,20 +63,40 @@ export function readEntry(element: DerElement, issuer: GeneralName | null = null
 function readEntryExtensions(list: DerElement, entry: ReadCrlEntry): void {
   const extensions = new DerCursor(list)
   for (let item = extensions.takeIf(0x30); item; item = extensions.takeIf(0x30)) {
-    const cursor = new DerCursor(item)
-    const id = readOid(cursor.take())
-    const critical = (cursor.takeIf(0x01)?.content[0] ?? 0) !== 0
-    const value = readElement(cursor.take(0x04).content)
-    switch (id) {
-      case oid.reasonCode: {
-        const reason = value.tag === 0x0a && value.content.length === 1 ? reasonOfNumber(value.content[0]) : undefined
-        if (reason) entry.reason = reason
-        break
-      }
-      case oid.invalidityDate: entry.invalidityDate = readTime(value); break
-      case oid.certificateIssuer: entry.certificateIssuer = readAllGeneralNames(value)[0] ?? null; break
-      default: if (critical) entry.unknownCritical.push(id)
+    readTolerant(item, entry.damagedExtensions, (id, critical, value) => readEntryExtension(id, critical, value, entry))
+  }
+}
+
+function readEntryExtension(id: string, critical: boolean, value: DerElement, entry: ReadCrlEntry): void {
+  switch (id) {
+    case oid.reasonCode: {
+      const reason = value.tag === 0x0a && value.content.length === 1 ? reasonOfNumber(value.content[0]) : undefined
+      if (reason) entry.reason = reason
+      break
     }
+    case oid.invalidityDate: entry.invalidityDate = readTime(value); break
+    case oid.certificateIssuer: entry.certificateIssuer = readAllGeneralNames(value)[0] ?? null; break
+    default: if (critical) entry.unknownCritical.push(id)
+  }
+}
+
+/** They say what a list or entry is about; the rest of it means nothing without them, critical or not. */
+const essential = new Set<string>([oid.deltaCrlIndicator, oid.issuingDistributionPoint, oid.certificateIssuer])
+
+/**
+ * Reads one Extension whose value is DER. One that is damaged is named in `damaged` and otherwise passed over.
+ * @throws DerError when a critical or essential one is damaged
+ */
+export function readTolerant(item: DerElement, damaged: string[], read: (id: string, critical: boolean, value: DerElement) => void): void {
+  const cursor = new DerCursor(item)
+  const id = readOid(cursor.take())
+  const critical = (cursor.takeIf(0x01)?.content[0] ?? 0) !== 0
+  const wrapper = cursor.take(0x04)
+  try {
+    read(id, critical, readInner(wrapper))
+  } catch (error) {
+    if (critical || essential.has(id) || !(error instanceof DerError)) throw error
+    damaged.push(id)
   }
 }
 

@@ -1,10 +1,10 @@
 import { CertloopError } from '@certloop/contract'
-import { contentHex, DerCursor, DerError, readBits, readChildren, readElement, readInner, readIntegerHex, readOid, readTime, type DerElement } from '../der/der-reader.ts'
+import { contentHex, DerCursor, DerError, readBits, readChildren, readElement, readInner, readIntegerHex, readTime, type DerElement } from '../der/der-reader.ts'
 import { signatureName, type Signed } from '../key/signature.ts'
 import { nameText, readName } from '../name/distinguished-name.ts'
 import { oid } from '../oids.ts'
 import { splitPem } from '../pem.ts'
-import { countEntries, readEntries, type ReadCrlEntry } from './crl-entries.ts'
+import { countEntries, readEntries, readTolerant, type ReadCrlEntry } from './crl-entries.ts'
 import { readDistributionPoints, readScope, type CrlScope } from './crl-scope.ts'
 
 /** What is known of one certificate revocation list. */
@@ -28,6 +28,8 @@ export interface Crl {
   freshestCrl: string[]
   /** Dotted identifiers of critical extensions that are not known here: then the list may not be relied on (RFC 5280, 5.2). */
   unknownCritical: string[]
+  /** Dotted identifiers of those that are not critical and can't be read, as NSS makes them; they count as absent. */
+  damagedExtensions: string[]
   entryCount: number
   /**
    * Revoked certificates in the order of the list, each read when it is asked for.
@@ -119,25 +121,25 @@ function* entriesOf(list: Buffer): Generator<ReadCrlEntry> {
   for (let next = reading(() => entries.next()); next.done !== true; next = reading(() => entries.next())) yield next.value
 }
 
-type CrlExtensions = Pick<Crl, 'number' | 'baseNumber' | 'authorityKeyId' | 'scope' | 'freshestCrl' | 'unknownCritical'>
+type CrlExtensions = Pick<Crl, 'number' | 'baseNumber' | 'authorityKeyId' | 'scope' | 'freshestCrl' | 'unknownCritical' | 'damagedExtensions'>
 
 function readCrlExtensions(wrapper: DerElement | undefined): CrlExtensions {
-  const found: CrlExtensions = { number: null, baseNumber: null, authorityKeyId: null, scope: null, freshestCrl: [], unknownCritical: [] }
+  const found: CrlExtensions = { number: null, baseNumber: null, authorityKeyId: null, scope: null, freshestCrl: [], unknownCritical: [], damagedExtensions: [] }
   for (const item of wrapper ? readChildren(readInner(wrapper)) : []) {
-    const cursor = new DerCursor(item)
-    const id = readOid(cursor.take())
-    const critical = (cursor.takeIf(0x01)?.content[0] ?? 0) !== 0
-    const value = readInner(cursor.take(0x04))
-    switch (id) {
-      case oid.crlNumber: found.number = readIntegerHex(value); break
-      case oid.deltaCrlIndicator: found.baseNumber = readIntegerHex(value); break
-      case oid.issuingDistributionPoint: found.scope = readScope(value); break
-      case oid.freshestCrl: found.freshestCrl = readDistributionPoints(value); break
-      case oid.authorityKeyIdentifier: found.authorityKeyId = keyIdOf(value); break
-      default: if (critical) found.unknownCritical.push(id)
-    }
+    readTolerant(item, found.damagedExtensions, (id, critical, value) => readCrlExtension(id, critical, value, found))
   }
   return found
+}
+
+function readCrlExtension(id: string, critical: boolean, value: DerElement, found: CrlExtensions): void {
+  switch (id) {
+    case oid.crlNumber: found.number = readIntegerHex(value); break
+    case oid.deltaCrlIndicator: found.baseNumber = readIntegerHex(value); break
+    case oid.issuingDistributionPoint: found.scope = readScope(value); break
+    case oid.freshestCrl: found.freshestCrl = readDistributionPoints(value); break
+    case oid.authorityKeyIdentifier: found.authorityKeyId = keyIdOf(value); break
+    default: if (critical) found.unknownCritical.push(id)
+  }
 }
 
 function keyIdOf(element: DerElement): string | null {
