@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto'
+import { mkdir } from 'node:fs/promises'
 import { hostname } from 'node:os'
+import { join } from 'node:path'
 import { CertloopError, type BotTaskKind } from '@certloop/contract'
 import type { Logger } from 'pino'
 import { createAudit } from './audit/audit.ts'
@@ -10,6 +12,7 @@ import { createBotAuth } from './bot/bot-auth.ts'
 import { registerBotProtocol } from './bot/bot-protocol-routes.ts'
 import { registerBotRoutes } from './bot/bot-routes.ts'
 import type { JoinDeps } from './bot/join.ts'
+import { followRevocation } from './certificate/follow-revocation.ts'
 import { registerCertificateRoutes } from './certificate/certificate-routes.ts'
 import { openDatabase, type CrashPoint, type Database } from './database/database.ts'
 import { deployHandler, planHandler } from './deployment/deployment-worker.ts'
@@ -17,10 +20,14 @@ import { registerDeploymentRoutes } from './deployment/deployment-routes.ts'
 import { scanHandler } from './discovery/scan-handler.ts'
 import { buildHttp, type App } from './http/index.ts'
 import { listen, type Listener } from './listener/index.ts'
+import { caAddresses, type CaAddresses } from './local-ca/addresses.ts'
 import { publishCrlKind } from './local-ca/crl-schedule.ts'
 import { chainAbove, issuerInSlot } from './local-ca/issue.ts'
+import { createLedger, recoverFromLedger } from './local-ca/ledger.ts'
 import { createLocalCa, type LocalCa } from './local-ca/local-ca.ts'
 import { localCaAuthority } from './local-ca/local-ca-authority.ts'
+import { createPublicHttp } from './local-ca/public-http.ts'
+import { tokenKeysOf } from './local-ca/token-keys.ts'
 import { makeCsrHandler, submitOrderKind } from './order/order-worker.ts'
 import { registerOrderRoutes } from './order/order-routes.ts'
 import { advanceActionKind, inspectHandler } from './provisioning/action-worker.ts'
@@ -91,13 +98,18 @@ const identityIssuer = (localCa: LocalCa): JoinDeps['issueIdentity'] => async ({
 
 interface Opened { database: Database; localCa: LocalCa }
 
-async function open({ settings, dataFolder, now, crashPoint }: ControlPlaneOptions): Promise<Opened & { secrets: Awaited<ReturnType<typeof createSecrets>> }> {
+async function open({ settings, dataFolder, now, crashPoint, logger }: ControlPlaneOptions, addresses: () => CaAddresses | undefined): Promise<Opened & { secrets: Awaited<ReturnType<typeof createSecrets>> }> {
   const database = await openDatabase(settings.databaseUrl ?? `sqlite:${dataFolder}/certloop.sqlite`, crashPoint)
   try {
     const masterKey = await loadMasterKey({ environmentKey: settings.masterKey ?? undefined, dataFolder, database })
     const secrets = await createSecrets({ database, masterKey, now })
-    const localCa = createLocalCa({ database, secrets, now })
+    const ledgerFolder = settings.issuanceLedger ?? join(dataFolder, 'ledger')
+    await mkdir(ledgerFolder, { recursive: true, mode: 0o700 })
+    const recovered = await recoverFromLedger(ledgerFolder, database, now)
+    if (recovered > 0) logger.warn({ recovered, ledgerFolder }, 'the database had lost certificates that were issued; they were brought back from the ledger and can be revoked')
+    const localCa = createLocalCa({ database, secrets, now, ledger: createLedger(ledgerFolder, now), addresses, tokenKeys: tokenKeysOf(settings), revocationChanged: followRevocation(now) })
     await localCa.ensureHierarchy()
+    await localCa.crls.ensurePublished()
     await database.transaction((tx) => ensureBuiltInAuthority(tx, now()))
     return { database, localCa, secrets }
   } catch (error) {
@@ -126,7 +138,9 @@ export async function composeApp(options: Omit<ControlPlaneOptions, 'settings' |
 /** Starts the control plane; everything is released again when it can't. */
 export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
   const { settings, now, random, logger } = options
-  const { database, localCa } = await open(options)
+  let port = settings.port
+  const publicUrl = () => settings.publicUrl ?? `https://${hostOfUrl(settings.host)}:${port}`
+  const { database, localCa } = await open(options, () => caAddresses(settings.pkiUrl, publicUrl()))
   const closing = new AbortController()
   const stops: (() => Promise<void> | void)[] = [() => database.close()]
   const stop = async () => {
@@ -134,11 +148,9 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     for (const step of stops.toReversed()) await step()
   }
   try {
-    let port = settings.port
-    const publicUrl = () => settings.publicUrl ?? `https://${hostOfUrl(settings.host)}:${port}`
     const { app, parts, users, joinDeps } = await composeApp(options, { database, localCa }, publicUrl, closing.signal)
     await app.ready()
-    const listener = await listenWithOwnTls(app, options, localCa, stops)
+    const listener = await listenWithOwnTls(app, options, { database, localCa }, stops)
     port = listener.port
     // Replicas on PostgreSQL would make each other's words untrue.
     const firstAdministrator = await users.ensureFirstAdministrator() ?? (database.kind === 'sqlite' ? await users.renewOneTimePassword() : undefined)
@@ -164,9 +176,10 @@ function registerDomains(app: App, { deps, chainOf }: ReturnType<typeof makePart
   registerAuthorityRoutes(app, { ...deps, chainOf })
 }
 
-async function listenWithOwnTls(app: App, { settings, now, logger }: ControlPlaneOptions, localCa: LocalCa, stops: (() => Promise<void> | void)[]): Promise<Listener> {
+async function listenWithOwnTls(app: App, { settings, now, logger }: ControlPlaneOptions, { database, localCa }: Opened, stops: (() => Promise<void> | void)[]): Promise<Listener> {
   const ownTls = createOwnTls({ localCa, names: ownNames(settings.host, settings.publicUrl), now })
-  const listener = await listen({ app, host: settings.host, port: settings.port, tlsIdentity: ownTls.identity })
+  const publicHandler = createPublicHttp({ database, ocsp: localCa.ocsp, now, log: (message, error) => { logger.error({ err: error }, message) } })
+  const listener = await listen({ app, host: settings.host, port: settings.port, tlsIdentity: ownTls.identity, publicHandler })
   stops.push(() => listener.close())
   const timer = setInterval(() => {
     if (!ownTls.isDue()) return

@@ -57,12 +57,23 @@ async function read(tx: Tx, certificate: CertificateRow): Promise<Known> {
     targetCount: targets.length,
     renewalDaysBefore: renewal?.daysBefore ?? null,
     current: current ? { fingerprint: current.fingerprint, notBefore: new Date(current.notBefore), notAfter: new Date(current.notAfter), source: current.source } : null,
+    revocation: await worstRevocation(tx, current?.fingerprint ?? null, [...installed.values()].map((v) => v.fingerprint)),
     openOrder: await openOrderOf(tx, id) ?? null,
     openDeployments: await openDeploymentsOf(tx, id),
     failure: await latestFailure(tx, actions),
     installations: installations.filter((i) => i.state !== 'unexpected').map((i) => ({ title: i.title, state: i.state, notAfter: endOfInstalled(i, installed), trouble: isTrouble(i, installed, current) })),
   }
   return { renewal, renewing: renewingVersion(versions, targets), deploysItself: configuration !== undefined && fromBit(configuration.deployAfterRenewal), actions, evidence, currentVersionId: current?.id ?? null }
+}
+
+/** What the built-in CA recorded of the newest version and of what is installed; other authorities' revocations are not known here. */
+async function worstRevocation(tx: Tx, current: string | null, installed: readonly string[]): Promise<Evidence['revocation']> {
+  const fingerprints = [...new Set([...installed, ...(current === null ? [] : [current])])]
+  if (fingerprints.length === 0) return null
+  const rows = await tx.selectFrom('ca_certificate').select(['status', 'revokedAt', 'revocationReason', 'fingerprint']).where('fingerprint', 'in', fingerprints).where('status', 'in', ['revoked', 'held']).execute()
+  const [worst] = rows.toSorted((a, b) => Number(b.status === 'revoked') - Number(a.status === 'revoked'))
+  if (!worst?.revokedAt) return null
+  return { status: worst.status === 'revoked' ? 'revoked' : 'held', at: new Date(worst.revokedAt), reason: worst.revocationReason ?? 'unspecified', isInstalled: installed.includes(worst.fingerprint ?? '') }
 }
 
 const endOfInstalled = ({ versionId }: InstallationRow, installed: Awaited<ReturnType<typeof versionFacts>>): Date | null => {

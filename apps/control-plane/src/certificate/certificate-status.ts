@@ -9,6 +9,8 @@ export interface Evidence {
   renewalDaysBefore: number | null
   /** Newest version made by an order, or found when there was no order. */
   current: { fingerprint: string; notBefore: Date; notAfter: Date; source: 'order' | 'discovery' } | null
+  /** Of what is newest or installed, the worst that the built-in CA recorded. */
+  revocation: { status: 'revoked' | 'held'; at: Date; reason: string; isInstalled: boolean } | null
   openOrder: { state: OrderState; reason: string; nextAction: string | null } | null
   openDeployments: readonly { state: DeploymentState; reason: string; nextAction: string | null }[]
   /** The newest ended order or deployment of the newest action, when it did not succeed. */
@@ -45,10 +47,19 @@ export function deriveStatus(e: Evidence, now: Date): DerivedStatus {
   const say = (status: CertificateStatus, reason: string): DerivedStatus => ({ status, reason, problem })
   const end = endOf(e)
   if (end && end < now) return say('expired', `What is served expired on ${end.toISOString().slice(0, 10)}. ${e.current && e.current.notAfter > now ? 'Deploy the newer version now.' : 'Rotate it now.'}`)
-  return openWork(e, say) ?? failedWork(e, say) ?? settled(e, now, say)
+  return openWork(e, say) ?? revoked(e, say) ?? failedWork(e, say) ?? settled(e, now, say)
 }
 
 type Say = (status: CertificateStatus, reason: string) => DerivedStatus
+
+/** Clients that look at lists or OCSP refuse it, so it outweighs everything but work under way. */
+function revoked({ revocation }: Evidence, say: Say): DerivedStatus | undefined {
+  if (!revocation) return undefined
+  const { status, at, reason, isInstalled } = revocation
+  const what = isInstalled ? 'What is installed' : 'The newest version'
+  const day = at.toISOString().slice(0, 10)
+  return status === 'revoked' ? say('revoked', `${what} was revoked on ${day} (${reason}). Rekey it now.`) : say('suspended', `${what} was suspended on ${day}. Resume it, or rekey it.`)
+}
 
 function openWork({ openOrder, openDeployments }: Evidence, say: Say): DerivedStatus | undefined {
   const withNext = (w: { reason: string; nextAction: string | null }) => [w.reason, w.nextAction].filter(Boolean).join(' ')

@@ -16,6 +16,8 @@ export interface ListenerDeps {
   host: string
   port: number
   tlsIdentity: () => Promise<TlsIdentity>
+  /** Serves what is public and signed in itself, over http too; says whether a request was for it. */
+  publicHandler?: (request: http.IncomingMessage, response: http.ServerResponse) => boolean
   /** How long the head of a request may take to arrive. Default 30 s. */
   slowHeadMs?: number
 }
@@ -60,14 +62,15 @@ async function openPort(server: net.Server, host: string, port: number): Promise
 }
 
 /** The HTTP parsers behind the port. They never listen themselves: connections are handed to them. */
-async function makeParsers({ app, tlsIdentity, slowHeadMs = 30_000 }: ListenerDeps) {
+async function makeParsers({ app, tlsIdentity, publicHandler = () => false, slowHeadMs = 30_000 }: ListenerDeps) {
   const limits = { headersTimeout: slowHeadMs, connectionsCheckingInterval: Math.min(slowHeadMs / 2, 5_000) }
   const { keyPem, certPem } = await tlsIdentity()
   const plain = http.createServer(limits, (request, response) => {
+    if (publicHandler(request, response)) return
     if (isLoopback(request.socket.remoteAddress)) app.routing(request, response)
     else refusePlainHttp(request, response)
   })
-  const secure = https.createServer({ ...limits, key: keyPem, cert: certPem, minVersion: 'TLSv1.2', handshakeTimeout: firstByteMs }, (request, response) => { app.routing(request, response) })
+  const secure = https.createServer({ ...limits, key: keyPem, cert: certPem, minVersion: 'TLSv1.2', handshakeTimeout: firstByteMs }, (request, response) => { if (!publicHandler(request, response)) app.routing(request, response) })
   secure.on('tlsClientError', (error, socket) => {
     app.log.debug({ err: error, address: socket.remoteAddress }, 'TLS handshake failed')
     socket.destroy()
@@ -78,7 +81,7 @@ async function makeParsers({ app, tlsIdentity, slowHeadMs = 30_000 }: ListenerDe
 }
 
 /**
- * Serves HTTPS and, to this machine alone, HTTP on one port.
+ * Serves HTTPS and, to this machine alone, HTTP on one port; what `publicHandler` takes, to everybody over both.
  * @throws CertloopError PORT_TAKEN, SETTINGS_INVALID (host or port that can't be had)
  */
 export async function listen(deps: ListenerDeps): Promise<Listener> {

@@ -17,3 +17,16 @@ export function addressesAt(origin: string): CaAddresses {
     ocsp: (id) => `${origin}/ocsp/${id}`,
   }
 }
+
+const isOfThisMachine = (host: string) => /^(localhost|127\.[\d.]+|\[::1\])$/.test(host)
+
+/**
+ * What goes into certificates: the address set for it, or the public one over plain http. undefined when that could be
+ * reached from this machine alone: a certificate that names it would make its clients wait in vain.
+ */
+export function caAddresses(pkiUrl: string | null, publicUrl: string): CaAddresses | undefined {
+  if (pkiUrl !== null) return addressesAt(pkiUrl)
+  const { hostname, port } = new URL(publicUrl)
+  if (isOfThisMachine(hostname) || port === '0') return undefined
+  return addressesAt(`http://${hostname}${port === '' ? '' : `:${port}`}`)
+}
