@@ -18,8 +18,8 @@ export type Item =
 
 /** How a file is protected, for writing it again the same way and for telling people. */
 export interface Pkcs12Protection {
-  /** Which password the file has: one of at least one character, an empty one, or none. */
-  password: 'given' | 'empty' | 'none'
+  /** Which password the file has: the one given, an empty one, none; unknown when none was given and something stayed closed. */
+  password: 'given' | 'empty' | 'none' | 'unknown'
   /** unchecked: there is one, but no password to check it with. */
   mac: 'fits' | 'unchecked' | 'none'
   /** old: RC2, RC4 or 3DES with SHA-1; modern: PBES2; none: nothing is encrypted. */
@@ -87,7 +87,7 @@ class Opening {
     for (const bag of hidden) if (bag.id === oid.shroudedKeyBag) this.#budget.addSealed(readSealed(bag.value))
     for (const bag of [...visible, ...hidden]) items.push(await this.#openBag(bag))
     this.#refuseIfNothingOpened(items)
-    return { items, protection: this.#protection() }
+    return { items, protection: this.#protection(items) }
   }
 
   #count(pfx: Pfx, visible: readonly Bag[]): void {
@@ -164,11 +164,16 @@ class Opening {
     throw new CertloopError('PASSWORD_WRONG', 'The password does not open the keys of the PKCS#12 file.')
   }
 
-  #protection(): Pkcs12Protection {
-    const isProtected = this.#sealed.length > 0 || this.#mac === 'fits'
-    const password = !isProtected || this.#usedNone ? 'none' : this.#given.contents === '' ? 'empty' : this.#given.contents === null ? 'none' : 'given'
+  #protection(items: readonly Item[]): Pkcs12Protection {
     const style = this.#sealed.length === 0 ? 'none' : this.#sealed.some(isOldProtection) ? 'old' : 'modern'
-    return { password, mac: this.#mac, style, iterations: this.#budget.highest }
+    return { password: this.#passwordKind(items), mac: this.#mac, style, iterations: this.#budget.highest }
+  }
+
+  #passwordKind(items: readonly Item[]): Pkcs12Protection['password'] {
+    if (this.#mac === 'unchecked' || items.some((item) => item.kind === 'locked-key' && item.reason === 'no-password')) return 'unknown'
+    if (this.#usedNone || (this.#sealed.length === 0 && this.#mac === 'none')) return 'none'
+    const password = this.#sealed.length > 0 ? this.#given.contents : this.#given.mac
+    return password === '' ? 'empty' : password === null ? 'none' : 'given'
   }
 }
 

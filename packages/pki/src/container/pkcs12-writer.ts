@@ -57,9 +57,7 @@ export async function updatePkcs12(
   { limits = defaultReadLimits, ...options }: WritePkcs12Options & { limits?: ReadLimits } = {},
 ): Promise<Buffer> {
   const { items, protection } = await openPkcs12(bytes, password, limits)
-  if (protection.mac === 'unchecked' || items.some((item) => item.kind === 'locked-key' && item.reason === 'no-password')) {
-    throw new CertloopError('PASSWORD_NEEDED', 'The PKCS#12 file has a password, which is needed to change it.')
-  }
+  if (protection.password === 'unknown') throw new CertloopError('PASSWORD_NEEDED', 'The PKCS#12 file has a password, which is needed to change it.')
   const entries = await readably(async () => entriesOf(items))
   const changed = await change({ entries, protection })
   const iterations = Math.max(protection.iterations, defaultIterations)
