@@ -50,6 +50,16 @@ test('a CA wish may be without limit', async () => {
   assert.deepEqual((await read({ commonName: 'x', certificateAuthority: { pathLength: 0 } })).basicConstraints, { critical: true, isCa: true, pathLength: 0 })
 })
 
+test('more names than could be read again are refused', async () => {
+  const many = (length: number) => Array.from({ length }, (_, i) => `host${i}.example`)
+  assert.equal((await read({ names: many(5_000) })).names.length, 5_000)
+  for (const length of [5_001, 200_000]) {
+    await assert.rejects(createCsr({ privateKeyPem, names: many(length) }), { code: 'TOO_MANY_NAMES' })
+    await assert.rejects(createCsr({ privateKeyPem, names: many(5_000).map((name) => `${'abcdefghi.'.repeat(10)}${name}`) }), { code: 'INPUT_INVALID' })
+    await assert.rejects(createCsr({ privateKeyPem, alternativeNames: many(length).map((value) => ({ type: 'dns', value })) }), { code: 'TOO_MANY_NAMES' })
+  }
+})
+
 const refused: [what: string, content: CsrContent, code: ErrorCode, field: RegExp][] = [
   ['a bad attribute', { subject: [{ type: 'C', value: 'x' }] }, 'NAME_INVALID', /^subject\[0\]: C has to be/],
   ['a bad host name', { names: ['a b'] }, 'NAME_INVALID', /^names\[0\]: /],

@@ -14,6 +14,7 @@ import { checkNames } from '../name/names.ts'
 import { isPrintable, subjectName, withCommonName, type SubjectPart } from '../name/subject.ts'
 import { oid } from '../oids.ts'
 import { toPem } from '../pem.ts'
+import { maxCsrBytes } from './csr-input.ts'
 
 /** What a request is to say. */
 export interface CsrContent {
@@ -42,7 +43,7 @@ export interface CsrRequest extends CsrContent, SignerOptions { privateKeyPem: s
 
 /**
  * A PKCS#10 request (RFC 2986), PEM, signed with its own key.
- * @throws CertloopError NAME_INVALID, INPUT_INVALID (both with the fact `fields`), KEY_INVALID, KEY_ALGORITHM_UNSUPPORTED
+ * @throws CertloopError NAME_INVALID, INPUT_INVALID (both with the fact `fields`), TOO_MANY_NAMES, KEY_INVALID, KEY_ALGORITHM_UNSUPPORTED
  */
 export async function createCsr({ privateKeyPem, hash, pss, ...content }: CsrRequest): Promise<string> {
   const key = readPrivateKey(privateKeyPem)
@@ -53,11 +54,12 @@ export async function createCsr({ privateKeyPem, hash, pss, ...content }: CsrReq
 /**
  * The same for a key that stays where it is, such as in a token.
  * @param key the signer, and the SubjectPublicKeyInfo (DER) of the same key
- * @throws CertloopError NAME_INVALID, INPUT_INVALID, KEY_INVALID; KEY_MISMATCH when the signer has another key
+ * @throws CertloopError NAME_INVALID, INPUT_INVALID, TOO_MANY_NAMES, KEY_INVALID; KEY_MISMATCH when the signer has another key
  */
 export async function buildCsr(content: CsrContent, { signer, spki }: { signer: Signer; spki: Uint8Array }): Promise<string> {
   const info = sequence(smallInteger(0), subjectOf(content), spki, explicit(0, ...attributesOf(content, spki)))
   const csr = await signTbs(info, signer)
+  if (csr.length > maxCsrBytes) throw invalid('names', `make it ${csr.length} bytes long; at most ${maxCsrBytes} are possible`)
   if (!provesKey(csr, Buffer.from(spki))) throw new CertloopError('KEY_MISMATCH', 'The request was signed with another key than the one it is for.')
   return toPem('CERTIFICATE REQUEST', csr)
 }
@@ -100,9 +102,12 @@ const otherExtensions = (content: CsrContent, spki: Uint8Array): Buffer[] => [
   ...(content.mustStaple ? [mustStaple()] : []),
 ]
 
+/** A request with more could not be read again. */
+const mostNames = 5_000
+
 function namesOf({ names = [], alternativeNames = [] }: CsrContent): GeneralName[] {
-  const hosts = names.length === 0 ? [] : checkNames(names, Number.POSITIVE_INFINITY).map(hostName)
-  const others = alternativeNames.length === 0 ? [] : checkGeneralNames(alternativeNames, Number.POSITIVE_INFINITY, 'alternativeNames')
+  const hosts = names.length === 0 ? [] : checkNames(names, mostNames).map(hostName)
+  const others = alternativeNames.length === 0 ? [] : checkGeneralNames(alternativeNames, mostNames, 'alternativeNames')
   return [...new Map([...hosts, ...others].map((name) => [nameKey(name), name])).values()]
 }
 

@@ -4,7 +4,8 @@ import { splitPem } from '../pem.ts'
 
 /** Longest request that is read, in characters of text. */
 export const maxCsrLength = 200_000
-const maxCsrBytes = 150_000
+/** The same in bytes of DER. */
+export const maxCsrBytes = 140_000
 
 export interface CsrInput {
   der: Buffer

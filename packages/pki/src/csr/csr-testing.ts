@@ -76,7 +76,7 @@ export const wish = (id: string, value: Uint8Array): Buffer => sequence(objectId
 export async function signedRequest(privateKeyPem: string, attributes: readonly Uint8Array[], subject: Uint8Array = sequence()): Promise<Buffer> {
   const key = readPrivateKey(privateKeyPem)
   const signer = keySigner(key)
-  const info = sequence(smallInteger(0), subject, spkiOfKey(key), explicit(0, ...attributes))
+  const info = sequence(smallInteger(0), subject, spkiOfKey(key), explicit(0, Buffer.concat(attributes)))
   return sequence(info, signer.algorithm, bitString(await signer.sign(info)))
 }
 
