@@ -62,7 +62,7 @@ function extensionsOf(options: MakeOptions, key: KeyObject): Buffer[] {
 }
 
 export async function make(options: MakeOptions): Promise<Made> {
-  const { name, issuer, notBefore = new Date('2026-01-01T00:00:00Z'), notAfter = new Date('2027-01-01T00:00:00Z'), subject = nameOf(['2.5.4.3', name]) } = options
+  const { name, issuer, notBefore = new Date('2020-01-01T00:00:00Z'), notAfter = new Date('2099-01-01T00:00:00Z'), subject = nameOf(['2.5.4.3', name]) } = options
   const key = options.key ?? await testKey(name, options.algorithm)
   const der = await buildCertificate({
     serialNumber: `01${randomBytes(8).toString('hex')}`, spki: spkiOfKey(key), subject, notBefore, notAfter, issuer: issuer?.subject ?? subject, extensions: extensionsOf(options, key),
