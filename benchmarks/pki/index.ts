@@ -10,6 +10,7 @@
 import { execFileSync } from 'node:child_process'
 import { cpus } from 'node:os'
 import { parseArgs } from 'node:util'
+import { measureBulk } from './bulk.ts'
 import { measureIssuing } from './issuing.ts'
 import { measureParsing } from './parsing.ts'
 import { describeLines } from './report.ts'
@@ -20,6 +21,7 @@ interface Part { name: string; run: (cleanup: Cleanup) => Promise<Line[]> }
 
 const parts: readonly Part[] = [
   { name: 'parsing', run: measureParsing },
+  { name: 'bulk', run: measureBulk },
   { name: 'issuing', run: measureIssuing },
 ]
 

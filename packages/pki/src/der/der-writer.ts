@@ -86,11 +86,29 @@ export function objectIdentifier(dotted: string): Buffer {
   return made
 }
 
-/** UTCTime to 2049, GeneralizedTime from 2050 (RFC 5280, 4.1.2.5). Fractions of a second are cut off. */
+/** Decimal digits of `value` into `places` bytes from `at`. */
+function putDigits(out: Buffer, at: number, places: number, value: number): void {
+  let left = value
+  for (let i = at + places - 1; i >= at; i--) {
+    out[i] = 0x30 + (left % 10)
+    left = Math.floor(left / 10)
+  }
+}
+
+/** UTCTime to 2049, GeneralizedTime from 2050 (RFC 5280, 4.1.2.5). Fractions of a second are cut off. @throws RangeError before the year 0 and after 9999 */
 export function time(date: Date): Buffer {
-  const digits = date.toISOString().replace(/\.\d+Z$/, 'Z').replace(/[-:T]/g, '')
   const year = date.getUTCFullYear()
-  return year >= 1950 && year < 2050 ? element(0x17, Buffer.from(digits.slice(2), 'latin1')) : element(0x18, Buffer.from(digits, 'latin1'))
+  if (!(year >= 0 && year <= 9999)) throw new RangeError('a date without a year of four digits can not be written')
+  const isShort = year >= 1950 && year < 2050
+  const yearDigits = isShort ? 2 : 4
+  const out = Buffer.allocUnsafe(yearDigits + 13)
+  out[0] = isShort ? 0x17 : 0x18
+  out[1] = yearDigits + 11
+  putDigits(out, 2, yearDigits, year)
+  const rest = [date.getUTCMonth() + 1, date.getUTCDate(), date.getUTCHours(), date.getUTCMinutes(), date.getUTCSeconds()]
+  rest.forEach((value, i) => { putDigits(out, 2 + yearDigits + i * 2, 2, value) })
+  out[out.length - 1] = 0x5a
+  return out
 }
 
 /** GeneralizedTime whatever the year, as OCSP and a few extensions want it. Fractions of a second are cut off. */

@@ -1,10 +1,10 @@
-import { createHash, createPublicKey, type KeyObject } from 'node:crypto'
+import { createHash, hash, createPublicKey, type KeyObject } from 'node:crypto'
 import { DerCursor, DerError, readBits, readElement, readOid } from '../der/der-reader.ts'
 import { curveWords, oid, plainKeyWords } from '../oids.ts'
 
 const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 
-export const sha256Hex = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
+export const sha256Hex = (bytes: Uint8Array): string => hash('sha256', bytes, 'hex')
 
 /** SubjectPublicKeyInfo (DER) of a private or public key. */
 export const spkiOfKey = (key: KeyObject): Buffer => (key.type === 'private' ? createPublicKey(key) : key).export({ type: 'spki', format: 'der' })
