@@ -100,16 +100,22 @@ function pathOf(step: Step): Link[] {
 
 interface Issuer { link: Link; cost: number; distance: number }
 
-/** Gives the possible issuers of a certificate by name, best first. */
+/** Gives the possible issuers of a certificate by name, newest first. Only the names that are asked for are sorted: anchors are many. */
 function issuerIndex({ pool, anchors, at, deadEnds }: SearchOptions, anchored: ReadonlySet<string>): (link: Link) => Issuer[] {
-  const all = [...new Map([...pool, ...anchors].map((link) => [link.facts.fingerprint, link])).values()].toSorted(newerFirst)
+  const all = [...new Map([...pool, ...anchors].map((link) => [link.facts.fingerprint, link])).values()]
   const bySubject = Map.groupBy(all, ({ subjectKey }) => subjectKey)
   const distances = deadEnds ? undefined : distancesFrom(anchors, all)
-  const costs = new Map(all.map((link) => [link, costOf(link, at, anchored.has(link.facts.fingerprint))]))
-  return (link) => (bySubject.get(link.issuerKey) ?? []).flatMap((issuer) => {
-    const distance = anchored.has(issuer.facts.fingerprint) ? 0 : distances ? distances.get(issuer.issuerKey) : 0
-    return distance === undefined ? [] : [{ link: issuer, distance, cost: (costs.get(issuer) ?? 0) + (authorityDiffers(link, issuer) ? 4 : 0) }]
+  const sorted = new Map<string, Issuer[]>()
+  const prepared = (name: string) => (bySubject.get(name) ?? []).toSorted(newerFirst).flatMap((link) => {
+    const isAnchor = anchored.has(link.facts.fingerprint)
+    const distance = isAnchor || !distances ? 0 : distances.get(link.issuerKey)
+    return distance === undefined ? [] : [{ link, distance, cost: costOf(link, at, isAnchor) }]
   })
+  return (link) => {
+    const issuers = sorted.get(link.issuerKey) ?? prepared(link.issuerKey)
+    sorted.set(link.issuerKey, issuers)
+    return issuers.map((issuer) => (authorityDiffers(link, issuer.link) ? { ...issuer, cost: issuer.cost + 4 } : issuer))
+  }
 }
 
 /** How many certificates are above one whose issuer has this name, going by names alone. Names from which no anchor is reached are absent. */
