@@ -186,6 +186,8 @@ export class Module {
 }
 
 const loaded = new Map<string, Module>()
+/** koffi unloads a library that nothing refers to, and does not know of functions taken from its list: this keeps them. */
+const kept = new Set<unknown>()
 
 /** The module at this path, loaded but not initialised. @throws CertloopError PKCS11_UNAVAILABLE */
 export function loadModule(modulePath: string): Module {
@@ -229,12 +231,15 @@ function entryOf(modulePath: string, path: string): (out: Buffer) => number | bi
   if (Number(koffi.config().async_stack_size) < stackBytes) raiseStack()
   let library
   try {
-    library = koffi.load(path)
+    // Node exports the symbols of its own OpenSSL. Without "deep" a module built on OpenSSL gets those mixed with its own, and crashes.
+    library = koffi.load(path, { deep: true })
   } catch (error) {
     throw unavailable(`${modulePath} can not be loaded as a PKCS#11 module: ${plain(error)}. It has to be a shared library for ${process.platform} ${process.arch}.`, error)
   }
   try {
-    return library.func('C_GetFunctionList', number, [pointer])
+    const getFunctionList = library.func('C_GetFunctionList', number, [pointer])
+    kept.add(library).add(getFunctionList)
+    return getFunctionList
   } catch (error) {
     throw unavailable(`${modulePath} is a shared library, but not a PKCS#11 module: it has no C_GetFunctionList.`, error)
   }

@@ -26,7 +26,8 @@ export interface Session {
   /** Calls with the handle of the session put before the arguments. */
   call(name: FunctionName, args: readonly unknown[], keep?: readonly Memory[], milliseconds?: number): Promise<void>
 }
-interface OpenSession extends Session { readonly handle: bigint; readonly login: number }
+interface OpenSession extends Session { readonly login: number }
+interface Login { number: number; done?: Promise<void> | undefined; anchor?: OpenSession }
 
 const userTypeUser = 1
 const pinKey = randomBytes(32)
@@ -40,7 +41,7 @@ export class Sessions {
   readonly #permits: Semaphore
   readonly #idle: OpenSession[] = []
   readonly #closing = new Set<Promise<void>>()
-  #login: { number: number; done: Promise<void> | undefined } = { number: 1, done: undefined }
+  #login: Login = { number: 1 }
   #slot: bigint | undefined
   #refusal: CertloopError | undefined
   #isClosed = false
@@ -85,11 +86,11 @@ export class Sessions {
   }
 
   async #runOnce<T>(work: (session: Session) => Promise<T>): Promise<T> {
-    this.#assertUsable()
+    if (this.#isClosed) throw new CertloopError('PKCS11_UNAVAILABLE', 'The connection to the token was closed.')
     await this.#permits.acquire(this.#options.callTimeoutMs)
     let session: OpenSession | undefined
     try {
-      this.#assertUsable()
+      if (this.#refusal) throw this.#refusal
       session = this.#takeIdle() ?? await this.#openSession()
       const result = await work(session)
       if (this.#isCurrent(session)) this.#idle.push(session)
@@ -104,11 +105,6 @@ export class Sessions {
       })
       throw error
     }
-  }
-
-  #assertUsable(): void {
-    if (this.#isClosed) throw new CertloopError('PKCS11_UNAVAILABLE', 'The connection to the token was closed.')
-    if (this.#refusal) throw this.#refusal
   }
 
   #isCurrent(session: OpenSession): boolean {
@@ -130,7 +126,9 @@ export class Sessions {
   /** All sessions of this login are void. Does nothing when somebody has begun a newer one. */
   #forget(login: number): void {
     if (login !== this.#login.number) return
-    this.#login = { number: login + 1, done: undefined }
+    const { anchor } = this.#login
+    this.#login = { number: login + 1 }
+    if (anchor) this.#discard(anchor)
     this.#slot = undefined
     for (const session of this.#idle.splice(0)) this.#discard(session)
   }
@@ -143,28 +141,40 @@ export class Sessions {
   }
 
   async #openSession(): Promise<OpenSession> {
+    const login = this.#login
+    login.done ??= this.#beginLogin(login)
+    try {
+      await login.done
+    } catch (error) {
+      login.done = undefined
+      throw error
+    }
+    return this.#openPlain(login.number)
+  }
+
+  /** The session that logs in is never lent and stays open: a token logs out whoever closes their last session. */
+  async #beginLogin(login: Login): Promise<void> {
+    const anchor = await this.#openPlain(login.number)
+    try {
+      await this.#logIn(anchor)
+      login.anchor = anchor
+    } catch (error) {
+      if (!(error instanceof CallTimeout)) this.#discard(anchor)
+      throw error
+    }
+    if (login !== this.#login) this.#discard(anchor) // forgotten meanwhile
+  }
+
+  async #openPlain(login: number): Promise<OpenSession> {
     const { readOnly, callTimeoutMs } = this.#options
     const module = this.#module
-    const login = this.#login
     const { generation } = module
     const epoch = this.#epoch()
     const slot = this.#slot ??= await findSlot(module, callTimeoutMs, this.#options)
     const out = module.layout.ulongBytes(0)
     await module.call('C_OpenSession', callTimeoutMs, [slot, flag.serialSession | (readOnly ? 0 : flag.rwSession), null, null, out], [], generation)
     const handle = module.layout.readHandle(out)
-    const session: OpenSession = {
-      module, slot, epoch, handle, login: login.number,
-      call: (name, args, keep, milliseconds = callTimeoutMs) => module.call(name, milliseconds, [handle, ...args], keep, generation),
-    }
-    try {
-      login.done ??= this.#logIn(session)
-      await login.done
-      return session
-    } catch (error) {
-      login.done = undefined
-      if (!(error instanceof CallTimeout)) this.#discard(session)
-      throw error
-    }
+    return { module, slot, epoch, login, call: (name, args, keep, milliseconds = callTimeoutMs) => module.call(name, milliseconds, [handle, ...args], keep, generation) }
   }
 
   #logIn(session: Session): Promise<void> {

@@ -20,7 +20,7 @@ export interface TokenSettings {
   pin: string
   /** Sessions that can't make or destroy keys. Default false. */
   readOnly?: boolean
-  /** Sessions kept at most, 1 to 64; default 4. How many calls run at once depends on UV_THREADPOOL_SIZE too, less two. */
+  /** Sessions lent to work at most, 1 to 64, beside the one that is logged in; default 4. How many calls run at once depends on UV_THREADPOOL_SIZE too, less two. */
   sessions?: number
   /** How long one call of the module may take, or wait for a session or thread; default 30,000. */
   callTimeoutMs?: number
