@@ -13,5 +13,5 @@ export const deploymentStates = wordsOf<DeploymentState>({ 'planning': true, 'pl
 export const keyAlgorithms = wordsOf<KeyAlgorithm>({ 'rsa-2048': true, 'rsa-3072': true, 'rsa-4096': true, 'ec-256': true, 'ec-384': true, 'ec-521': true, 'ed25519': true, 'ml-dsa-44': true, 'ml-dsa-65': true, 'ml-dsa-87': true })
 export const permissions = wordsOf<Permission>({
   'certificate:read': true, 'certificate:write': true, 'certificate:order': true, 'certificate:deploy': true, 'certificate:delete': true, 'order:read': true, 'order:write': true,
-  'deployment:read': true, 'deployment:approve': true, 'bot:read': true, 'bot:write': true, 'authority:read': true, 'token:read': true, 'token:write': true, 'audit:read': true, 'system:read': true,
+  'deployment:read': true, 'deployment:approve': true, 'bot:read': true, 'bot:write': true, 'authority:read': true, 'ca:read': true, 'ca:issue': true, 'ca:revoke': true, 'ca:write': true, 'token:read': true, 'token:write': true, 'audit:read': true, 'system:read': true,
 })

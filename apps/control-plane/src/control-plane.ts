@@ -26,6 +26,9 @@ import { chainAbove, issuerInSlot } from './local-ca/issue.ts'
 import { createLedger, recoverFromLedger } from './local-ca/ledger.ts'
 import { createLocalCa, type LocalCa } from './local-ca/local-ca.ts'
 import { localCaAuthority } from './local-ca/local-ca-authority.ts'
+import { registerIssuedRoutes } from './local-ca/issued-routes.ts'
+import { registerIssuerRoutes } from './local-ca/issuer-routes.ts'
+import { registerProfileRoutes } from './local-ca/profile-routes.ts'
 import { createPublicHttp } from './local-ca/public-http.ts'
 import { tokenKeysOf } from './local-ca/token-keys.ts'
 import { makeCsrHandler, submitOrderKind } from './order/order-worker.ts'
@@ -125,13 +128,13 @@ const hostOfUrl = (host: string) => {
 }
 
 /** The whole HTTP side with every domain's routes, not yet ready. */
-export async function composeApp(options: Omit<ControlPlaneOptions, 'settings' | 'dataFolder'> & { settings?: Pick<Settings, 'trustedProxy'> }, { database, localCa }: Opened, publicUrl: () => string, closing: AbortSignal) {
+export async function composeApp(options: Omit<ControlPlaneOptions, 'settings' | 'dataFolder'> & { settings?: Pick<Settings, 'trustedProxy' | 'pkiUrl'> }, { database, localCa }: Opened, publicUrl: () => string, closing: AbortSignal) {
   const { now, logger, version, webFolder } = options
   const parts = makeParts(now, database, localCa)
   const joinDeps: JoinDeps = { database, now, publicUrl, trustPin: () => localCa.trustAnchorPin(), issueIdentity: identityIssuer(localCa) }
   const users = createUsers({ database, now })
   const app = await buildHttp({ database, users, audit: createAudit({ database, now }), botAuth: createBotAuth({ database, now }), publicUrl, version, webFolder, now, logger, trustedProxies: options.settings?.trustedProxy ?? [] })
-  registerDomains(app, parts, { ...joinDeps, handlers: parts.botKinds, closing, trustAnchorPem: () => localCa.trustAnchorPem() })
+  registerDomains(app, parts, { ...joinDeps, handlers: parts.botKinds, closing, trustAnchorPem: () => localCa.trustAnchorPem() }, { localCa, addresses: () => caAddresses(options.settings?.pkiUrl ?? null, publicUrl()) })
   return { app, parts, users, joinDeps }
 }
 
@@ -167,13 +170,18 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   }
 }
 
-function registerDomains(app: App, { deps, chainOf }: ReturnType<typeof makeParts>, bot: Parameters<typeof registerBotProtocol>[1]): void {
+interface CaParts { localCa: LocalCa; addresses: () => CaAddresses | undefined }
+
+function registerDomains(app: App, { deps, chainOf }: ReturnType<typeof makeParts>, bot: Parameters<typeof registerBotProtocol>[1], { localCa, addresses }: CaParts): void {
   registerCertificateRoutes(app, deps)
   registerOrderRoutes(app, deps)
   registerDeploymentRoutes(app, deps)
   registerBotRoutes(app, bot)
   registerBotProtocol(app, bot)
   registerAuthorityRoutes(app, { ...deps, chainOf })
+  registerIssuerRoutes(app, { db: deps.database.db, localCa, addresses })
+  registerIssuedRoutes(app, { ...deps, localCa })
+  registerProfileRoutes(app, deps)
 }
 
 async function listenWithOwnTls(app: App, { settings, now, logger }: ControlPlaneOptions, { database, localCa }: Opened, stops: (() => Promise<void> | void)[]): Promise<Listener> {

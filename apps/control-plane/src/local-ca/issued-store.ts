@@ -1,4 +1,4 @@
-import { CertloopError, type IssuedCertificateId, type IssuerId } from '@certloop/contract'
+import { CertloopError, type IssuedCertificateId, type issuedStatuses, type IssuerId } from '@certloop/contract'
 import type { RevocationReason } from '@certloop/pki'
 import type { Selectable } from 'kysely'
 import { contains, iso, toJson } from '../database/columns.ts'
@@ -8,7 +8,6 @@ import type { Db, Tx } from '../database/database.ts'
  * intended: a serial number is spent and may have been signed. good: signed and stored. held: suspended, can be
  * resumed. revoked: for ever. Expiry is not a status; it follows from notAfter.
  */
-export const issuedStatuses = ['intended', 'good', 'held', 'revoked'] as const
 export type IssuedStatus = (typeof issuedStatuses)[number]
 
 export interface IssuedTable {

@@ -1,4 +1,4 @@
-import type { IssuerCertificateId, IssuerId, KeyAlgorithm } from '@certloop/contract'
+import type { IssuerCertificateId, IssuerId, issuerStatuses, KeyAlgorithm } from '@certloop/contract'
 import type { NameConstraints, SubjectAttribute } from '@certloop/pki'
 
 /**
@@ -9,7 +9,6 @@ import type { NameConstraints, SubjectAttribute } from '@certloop/pki'
  * pending: waits for a certificate signed elsewhere. active: signs. retired: signs nothing new, but its lists and
  * OCSP answers, until all it signed has ended. revoked: like retired, and its own certificate is revoked.
  */
-export const issuerStatuses = ['pending', 'active', 'retired', 'revoked'] as const
 export type IssuerStatus = (typeof issuerStatuses)[number]
 export type IssuerKind = 'root' | 'intermediate'
 /** root: the anchor that bots pin. intermediate: signs what names no issuer. */

@@ -1,36 +1,16 @@
-import { Type, type Static, type TObject, type TProperties, type TSchema } from 'typebox'
+import { Type, type Static, type TSchema } from 'typebox'
 import { actionKinds, certificateStatuses, deploymentStates, managements, orderStates } from '../states.ts'
-import { idText, literals, nullable, instant, pem } from '../text.ts'
-import { permissions, type Access, type Permission } from './access.ts'
+import { idText, literals, instant, pem } from '../text.ts'
+import { permissions, type Permission } from './access.ts'
+import { caOperations } from './ca-operations.ts'
+import { byId, list, op, page, query } from './operation.ts'
 import * as r from './resources.ts'
 
-/** One call of the API. Routes, OpenAPI, the client's types and who may call it all come from this table. */
-export interface Operation {
-  method: 'GET' | 'POST' | 'PUT' | 'DELETE'
-  /** Below /api/v1, with {name} for parameters. */
-  path: string
-  access: Access
-  summary: string
-  tag: string
-  params?: TObject
-  query?: TObject
-  body?: TSchema
-  response: TSchema | null
-  status: 200 | 201 | 202 | 204
-}
-
-const op = <const T extends Operation>(operation: T) => operation
-const byId = <P extends TProperties>(properties: P) => Type.Object(properties, { additionalProperties: false })
-const query = <P extends TProperties>(properties: P) => Type.Object({
-  ...properties,
-  cursor: Type.Optional(Type.String({ maxLength: 300, description: 'nextCursor of the page before' })),
-  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 200, default: 50 })),
-}, { additionalProperties: false })
-const page = <T extends TSchema>(item: T) => Type.Object({ items: Type.Array(item), nextCursor: nullable(Type.String()) }, { additionalProperties: false })
-const list = <T extends TSchema>(item: T) => Type.Object({ items: Type.Array(item) }, { additionalProperties: false })
 const certificate = byId({ id: idText('crt') })
 const search = Type.Optional(Type.String({ maxLength: 200, description: 'Part of a name' }))
 const strict = { additionalProperties: false } as const
+
+export type { Operation } from './operation.ts'
 
 export const operations = {
   // Sign-in
@@ -72,6 +52,8 @@ export const operations = {
   revokeBot: op({ method: 'POST', path: '/bots/{id}/actions/revoke', access: 'bot:write', tag: 'bots', summary: 'Revoke a bot at once', params: byId({ id: idText('bot') }), response: r.Bot, status: 200 }),
   listAuthorities: op({ method: 'GET', path: '/authorities', access: 'authority:read', tag: 'authorities', summary: 'Configured authorities', response: list(r.Authority), status: 200 }),
   listServerTypes: op({ method: 'GET', path: '/server-types', access: 'certificate:read', tag: 'server types', summary: 'Kinds of targets with their fields', response: list(r.ServerType), status: 200 }),
+
+  ...caOperations,
 } as const
 
 export type Operations = typeof operations

@@ -1,0 +1,24 @@
+import { CertloopError, type IssuerImport } from '@certloop/contract'
+import { openPrivateKey, readContainer, toPem, writePrivateKey } from '@certloop/pki'
+
+/** What was uploaded, opened: PEM texts. */
+export interface Uploaded { certificatesPem: string; keyPem: string | null }
+
+/**
+ * Opens what somebody uploads to import a CA: PEM texts, or a keystore of any kind.
+ * @throws CertloopError INPUT_INVALID, PASSWORD_NEEDED, PASSWORD_WRONG, KEY_INVALID, KEYSTORE_INVALID, ENTRY_NOT_FOUND
+ */
+export async function openUploaded({ certificatesPem, keyPem, keystore, password, alias }: IssuerImport): Promise<Uploaded> {
+  if ((keystore === undefined) === (certificatesPem === undefined)) throw new CertloopError('INPUT_INVALID', 'Give either certificates (and a key) as PEM, or a keystore.', { fields: ['certificatesPem: give this or keystore'] })
+  if (keystore === undefined) {
+    return { certificatesPem: certificatesPem ?? '', keyPem: keyPem === undefined ? null : await plain(await openPrivateKey(keyPem, password)) }
+  }
+  const contents = await readContainer(Buffer.from(keystore, 'base64'), password === undefined ? {} : { password })
+  const [, ...others] = contents.keys
+  const chosen = alias === undefined ? contents.keys[0] : contents.keys.find((key) => key.alias === alias)
+  if (alias !== undefined && !chosen) throw new CertloopError('ENTRY_NOT_FOUND', `The keystore has no key "${alias}"; it has ${contents.keys.map((key) => `"${key.alias ?? ''}"`).join(', ') || 'none'}.`, { alias })
+  if (alias === undefined && others.length > 0) throw new CertloopError('INPUT_INVALID', `The keystore has several keys: ${contents.keys.map((key) => `"${key.alias ?? ''}"`).join(', ')}. Name one.`, { fields: ['alias: name one of the keys'] })
+  return { certificatesPem: contents.certificates.map((der) => toPem('CERTIFICATE', der)).join(''), keyPem: chosen ? toPem('PRIVATE KEY', chosen.privateKey) : null }
+}
+
+const plain = (key: Awaited<ReturnType<typeof openPrivateKey>>): Promise<string> => writePrivateKey(key, { format: 'pkcs8', encoding: 'pem' }).then((text) => text.toString())
