@@ -122,9 +122,6 @@ function firstOfEach(extensions: readonly RawExtension[]): Map<string, Buffer> {
   return first
 }
 
-/** @param wrapper element whose content is the SEQUENCE OF Extension @returns content of each, the first when one comes twice @throws DerError */
-export const readExtensions = (wrapper: DerElement | undefined): Map<string, Buffer> => firstOfEach(rawExtensions(wrapper))
-
 /** Reads what the extensions say; one that is damaged counts as absent, for the rest of the certificate is still worth knowing. */
 function readAll(extensions: readonly RawExtension[], oddities: Oddity[]): ExtensionMembers {
   const members = noExtensions()
