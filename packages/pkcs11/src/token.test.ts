@@ -3,7 +3,7 @@ import { createPublicKey, randomBytes, verify, constants } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
-import { after, describe, test } from 'node:test'
+import { after, describe, test, type TestContext } from 'node:test'
 import type { KeyAlgorithm } from '@certloop/contract'
 import { basicConstraints, buildCertificate, buildCsr, generateKey, keyIdOfSpki, keyUsage, nameOfCommonName, readCsr, readPrivateKey, spkiOfKey, subjectAltName, subjectKeyIdentifier, toPem, authorityKeyIdentifier } from '@certloop/pki'
 import { createSoftHsm, leftOut, requireTool, runProcess, tempFolder } from '@certloop/test-kit'
@@ -22,13 +22,13 @@ const hasCode = (code: string, message?: RegExp) => (error: unknown) => {
 
 describe('a SoftHSM2 token', { skip }, async () => {
   if (skip) return
-  const hsm = await createSoftHsm({ after }, { label: 'first', pin })
+  const hsm = await createSoftHsm({ after } as unknown as Pick<TestContext, 'after'>, { label: 'first', pin })
   await hsm.addToken('second', '8888')
   process.env['SOFTHSM2_CONF'] = hsm.configPath
   const token = await openToken({ modulePath: hsm.modulePath, tokenLabel: 'first', pin })
   after(() => token.close())
 
-  async function isVerifiedByOpenssl(t: { after(fn: () => unknown): void }, csrPem: string, caPem: string, leafPem: string): Promise<void> {
+  async function isVerifiedByOpenssl(t: TestContext, csrPem: string, caPem: string, leafPem: string): Promise<void> {
     const folder = await tempFolder(t, 'pkcs11')
     const file = (name: string) => join(folder, name)
     await Promise.all([['request.pem', csrPem], ['ca.pem', caPem], ['leaf.pem', leafPem]].map(([name = '', text = '']) => writeFile(file(name), text)))
@@ -39,7 +39,7 @@ describe('a SoftHSM2 token', { skip }, async () => {
     assert.equal(chain.code, 0, chain.stdout + chain.stderr)
   }
 
-  async function signWith(t: { after(fn: () => unknown): void }, { spki, signer }: { spki: Buffer; signer: Awaited<ReturnType<Token['findKey']>>['signer'] }, options: Parameters<typeof signer>[0] = {}): Promise<void> {
+  async function signWith(t: TestContext, { spki, signer }: { spki: Buffer; signer: Awaited<ReturnType<Token['findKey']>>['signer'] }, options: Parameters<typeof signer>[0] = {}): Promise<void> {
     const made = signer(options)
     const csr = await buildCsr({ commonName: 'token key', names: ['token.test'] }, { signer: made, spki })
     assert.equal(readCsr(csr).commonName, 'token key')
