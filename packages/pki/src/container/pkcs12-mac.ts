@@ -12,7 +12,8 @@ const digestByOid: Record<string, string> = { ...hashByOid, '1.2.840.113549.2.5'
 const hmacByOid: Record<string, string> = {
   '1.2.840.113549.2.7': 'sha1', '1.2.840.113549.2.8': 'sha224', '1.2.840.113549.2.9': 'sha256', '1.2.840.113549.2.10': 'sha384', '1.2.840.113549.2.11': 'sha512',
 }
-const maxKeyBytes = 1_024
+/** A key of a byte or two would fit every password; RFC 9579, 4 and 7 have 20 at least. */
+const [minKeyBytes, maxKeyBytes] = [20, 1_024]
 const pbkdf2Async = promisify(pbkdf2)
 
 /** What proves with a password that a file is whole. */
@@ -55,7 +56,7 @@ function readPbmac1(parameters: DerElement): Omit<Mac, 'kind' | 'value'> {
   const size = values.takeIf(0x02)
   // RFC 9579, 4: the length of the key has to be there.
   const keyBytes = size ? readIterations(size) : 0
-  if (keyBytes === 0 || keyBytes > maxKeyBytes) throw new DerError('its integrity check has a key of a length that can not be')
+  if (keyBytes < minKeyBytes || keyBytes > maxKeyBytes) throw new DerError('its integrity check has a key of a length that is missing or not safe')
   const prf = values.takeIf(0x30)
   return { digest: hmacName(readOid(scheme.take())), salt, iterations, keyBytes, prf: prf ? hmacName(readOid(new DerCursor(prf).take())) : 'sha1' }
 }

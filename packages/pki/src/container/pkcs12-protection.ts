@@ -18,6 +18,8 @@ const oldCiphers: Record<string, OldCipher> = {
 }
 const tripleDes = '1.2.840.113549.1.12.1.3'
 const maxSaltBytes = 4_096
+/** 3DES takes some milliseconds for these. */
+const bytesPerTurn = 131_072
 
 /** AlgorithmIdentifier and what it encrypted. */
 export interface Sealed { algorithm: DerElement; encrypted: Buffer }
@@ -88,8 +90,13 @@ async function decryptOld({ cipher, keyBytes, salt, iterations }: OldCipher & { 
   const iv = await derive('iv', 8)
   if (cipher === 'rc2') return decryptRc2Cbc(key, iv, encrypted)
   const decipher = createDecipheriv('des-ede3-cbc', keyBytes === 24 ? key : Buffer.concat([key, key.subarray(0, 8)]), iv)
+  const plain: Buffer[] = []
+  for (let at = 0; at < encrypted.length; at += bytesPerTurn) {
+    plain.push(decipher.update(encrypted.subarray(at, at + bytesPerTurn)))
+    if (at + bytesPerTurn < encrypted.length) await new Promise((resolve) => { setImmediate(resolve) })
+  }
   try {
-    return Buffer.concat([decipher.update(encrypted), decipher.final()])
+    return Buffer.concat([...plain, decipher.final()])
   } catch {
     return undefined // wrong padding: the caller tries the next form of the password, and says so in the end
   }
