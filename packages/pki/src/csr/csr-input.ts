@@ -7,7 +7,7 @@ export const maxCsrLength = 200_000
 /** The same in bytes of DER. */
 export const maxCsrBytes = 140_000
 
-export interface CsrInput {
+interface CsrInput {
   der: Buffer
   /** Labels of the other blocks of the text. */
   otherBlocks: string[]

@@ -6,7 +6,7 @@ import { normalisedName, type Outcome } from './names.ts'
 import { shown } from './problems.ts'
 
 /** The normal form of a name, or what is wrong with it, worded to follow the name. */
-export type GeneralOutcome = GeneralName | { problem: string }
+type GeneralOutcome = GeneralName | { problem: string }
 
 /**
  * Checks and normalises names of all kinds, as checkNames does for host names: hosts in lower case as A-labels, e-mail

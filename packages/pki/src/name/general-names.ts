@@ -170,12 +170,3 @@ export function readGeneralName(element: DerElement): GeneralName {
 
 /** Reads GeneralNames, in order, all kinds. @throws DerError */
 export const readAllGeneralNames = (names: DerElement): GeneralName[] => readChildren(names).map(readGeneralName)
-
-/** DNS names (lower case) and IP addresses (canonical) of GeneralNames, in order; other kinds are left out. */
-export function readGeneralNames(element: DerElement): string[] {
-  return readChildren(element).flatMap((name) => {
-    if (name.tag === 0x82) return [name.content.toString('latin1').toLowerCase()]
-    const ip = name.tag === 0x87 ? ipText(name.content) : undefined
-    return ip === undefined ? [] : [ip]
-  })
-}

@@ -46,7 +46,7 @@ export function subjectProblems(parts: readonly SubjectPart[]): string[] {
 
 const isSeveral = (part: SubjectPart): part is readonly SubjectAttribute[] => Array.isArray(part)
 /** The attributes of one part. */
-export const attributesOf = (part: SubjectPart): readonly SubjectAttribute[] => (isSeveral(part) ? part : [part])
+const attributesOf = (part: SubjectPart): readonly SubjectAttribute[] => (isSeveral(part) ? part : [part])
 
 function problemLine(where: string, { type, value }: SubjectAttribute): string[] {
   const id = attributeOid(type)
