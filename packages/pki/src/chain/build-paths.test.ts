@@ -102,6 +102,16 @@ test('hundreds of issuers of the same name with other keys do not hide the right
   assert.equal(found.paths[0]?.isValid, true)
 })
 
+test('a crowd of shorter, newer, expired paths does not hide the valid one', { timeout: 60_000 }, async () => {
+  const { root, middle, leaf } = await makeChain()
+  const between = await make({ name: 'Between', isCa: true, issuer: root })
+  const longer = await make({ name: 'Middle', key: middle.key, isCa: true, issuer: between })
+  const expired: Made[] = []
+  for (let i = 0; i < 100; i++) expired.push(await make({ name: 'Middle', key: middle.key, isCa: true, issuer: root, notBefore: new Date('2021-01-01T00:00:00Z'), notAfter: new Date('2022-01-01T00:00:00Z') }))
+  const { paths, truncated } = buildPaths({ leaf: leaf.facts, pool: factsOf(...expired, longer, between), anchors: [root.facts], at })
+  assert.deepEqual([prints(paths[0]), paths[0]?.isValid, paths[1]?.isValid, truncated], [printsOf(leaf, longer, between, root), true, false, true])
+})
+
 test('limits are refused by name', async () => {
   const { root, leaf } = await makeChain()
   const options = { leaf: leaf.facts, pool: [], anchors: [root.facts], at }

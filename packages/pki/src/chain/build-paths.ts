@@ -36,7 +36,7 @@ export interface CertificatePath {
 }
 
 export interface BuiltPaths {
-  /** Best first: valid, without signatures of broken hashes, shorter, newer. */
+  /** Best first: valid (a broken hash makes a path invalid), with fewer errors, shorter, newer. */
   paths: CertificatePath[]
   /** There may be more paths than these: a limit was reached. */
   truncated: boolean
@@ -74,10 +74,9 @@ export function rankPaths(paths: readonly Link[][], context: { at: Date; purpose
   return paths
     .map((links) => {
       const findings = placed(pathFindings(links, context), links)
-      const errors = findings.filter(({ severity }) => severity === 'error').length
-      return { links, findings, errors, weak: links.slice(0, -1).filter(({ hasWeakHash }) => hasWeakHash).length }
+      return { links, findings, errors: findings.filter(({ severity }) => severity === 'error').length }
     })
-    .toSorted((a, b) => a.errors - b.errors || a.weak - b.weak || a.links.length - b.links.length || newerPath(a.links, b.links))
+    .toSorted((a, b) => a.errors - b.errors || a.links.length - b.links.length || newerPath(a.links, b.links))
     .map(({ links, findings, errors }) => ({ certificates: links.map(({ facts }) => facts), isValid: errors === 0, findings }))
 }
 

@@ -100,20 +100,20 @@ function pathOf(step: Step): Link[] {
 
 interface Issuer { link: Link; cost: number; distance: number }
 
-/** Gives the possible issuers of a certificate by name, newest first. Only the names that are asked for are sorted: anchors are many. */
+/** Gives the possible issuers of a certificate by name. Only those of names that are asked for are looked at: anchors are many. */
 function issuerIndex({ pool, anchors, at, deadEnds }: SearchOptions, anchored: ReadonlySet<string>): (link: Link) => Issuer[] {
   const all = [...new Map([...pool, ...anchors].map((link) => [link.facts.fingerprint, link])).values()]
   const bySubject = Map.groupBy(all, ({ subjectKey }) => subjectKey)
   const distances = deadEnds ? undefined : distancesFrom(anchors, all)
-  const sorted = new Map<string, Issuer[]>()
-  const prepared = (name: string) => (bySubject.get(name) ?? []).toSorted(newerFirst).flatMap((link) => {
+  const known = new Map<string, Issuer[]>()
+  const prepared = (name: string) => (bySubject.get(name) ?? []).flatMap((link) => {
     const isAnchor = anchored.has(link.facts.fingerprint)
     const distance = isAnchor || !distances ? 0 : distances.get(link.issuerKey)
     return distance === undefined ? [] : [{ link, distance, cost: costOf(link, at, isAnchor) }]
   })
   return (link) => {
-    const issuers = sorted.get(link.issuerKey) ?? prepared(link.issuerKey)
-    sorted.set(link.issuerKey, issuers)
+    const issuers = known.get(link.issuerKey) ?? prepared(link.issuerKey)
+    known.set(link.issuerKey, issuers)
     return issuers.map((issuer) => (authorityDiffers(link, issuer.link) ? { ...issuer, cost: issuer.cost + 4 } : issuer))
   }
 }
