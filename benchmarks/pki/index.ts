@@ -11,7 +11,9 @@ import { execFileSync } from 'node:child_process'
 import { cpus } from 'node:os'
 import { parseArgs } from 'node:util'
 import { measureBulk } from './bulk.ts'
+import { measureCrl } from './crl.ts'
 import { measureIssuing } from './issuing.ts'
+import { measureOcspFormat } from './ocsp-format.ts'
 import { measureParsing } from './parsing.ts'
 import { describeLines } from './report.ts'
 import type { Line } from './side-by-side.ts'
@@ -23,6 +25,8 @@ const parts: readonly Part[] = [
   { name: 'parsing', run: measureParsing },
   { name: 'bulk', run: measureBulk },
   { name: 'issuing', run: measureIssuing },
+  { name: 'crl', run: measureCrl },
+  { name: 'ocsp-format', run: measureOcspFormat },
 ]
 
 const help = `Usage: npm run bench -- pki [PART…] [--json] [--enforce]

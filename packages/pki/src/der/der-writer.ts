@@ -98,8 +98,15 @@ function putDigits(out: Buffer, at: number, places: number, value: number): void
 /** UTCTime to 2049, GeneralizedTime from 2050 (RFC 5280, 4.1.2.5). Fractions of a second are cut off. @throws RangeError before the year 0 and after 9999 */
 export function time(date: Date): Buffer {
   const year = date.getUTCFullYear()
+  return timeElement(date, year >= 1950 && year < 2050)
+}
+
+/** GeneralizedTime whatever the year, as OCSP and a few extensions want it. Fractions of a second are cut off. @throws RangeError as time() */
+export const generalizedTime = (date: Date): Buffer => timeElement(date, false)
+
+function timeElement(date: Date, isShort: boolean): Buffer {
+  const year = date.getUTCFullYear()
   if (!(year >= 0 && year <= 9999)) throw new RangeError('a date without a year of four digits can not be written')
-  const isShort = year >= 1950 && year < 2050
   const yearDigits = isShort ? 2 : 4
   const out = Buffer.allocUnsafe(yearDigits + 13)
   out[0] = isShort ? 0x17 : 0x18
@@ -110,8 +117,5 @@ export function time(date: Date): Buffer {
   out[out.length - 1] = 0x5a
   return out
 }
-
-/** GeneralizedTime whatever the year, as OCSP and a few extensions want it. Fractions of a second are cut off. */
-export const generalizedTime = (date: Date): Buffer => element(0x18, Buffer.from(date.toISOString().replace(/\.\d+Z$/, 'Z').replace(/[-:T]/g, ''), 'latin1'))
 
 export const enumerated = (value: number): Buffer => element(0x0a, Buffer.of(value))
