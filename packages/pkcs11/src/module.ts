@@ -231,7 +231,7 @@ function entryOf(modulePath: string, path: string): (out: Buffer) => number | bi
   if (Number(koffi.config().async_stack_size) < stackBytes) raiseStack()
   let library
   try {
-    // Node exports the symbols of its own OpenSSL. Without "deep" a module built on OpenSSL gets those mixed with its own, and crashes.
+    // Node exports the symbols of its own OpenSSL. Without "deep" a module built on another OpenSSL gets those mixed with its own.
     library = koffi.load(path, { deep: true })
   } catch (error) {
     throw unavailable(`${modulePath} can not be loaded as a PKCS#11 module: ${plain(error)}. It has to be a shared library for ${process.platform} ${process.arch}.`, error)

@@ -20,6 +20,7 @@ const hasCode = (code: string, message?: RegExp) => (error: unknown) => {
 }
 
 
+// oxlint-disable-next-line max-lines-per-function -- one token, slow to make, serves all these tests
 describe('a SoftHSM2 token', { skip }, async () => {
   if (skip) return
   const hsm = await createSoftHsm({ after } as unknown as Pick<TestContext, 'after'>, { label: 'first', pin })
