@@ -26,6 +26,8 @@ interface Keys {
   password?: string
   /** See writePrivateKey; old is for software from before 2010. */
   encryption?: 'modern' | 'old'
+  /** Password iterations, when other than writePrivateKey's own. */
+  iterations?: number
 }
 interface Root {
   /** Whether a root at the end is written too; default false, since clients have their own (RFC 8446, 4.4.2). */
@@ -107,7 +109,9 @@ function neededKey({ key, format }: Parts): KeyObject {
   return key
 }
 
-const keyForm = ({ password, encryption }: Keys): Keys => ({ ...(password === undefined ? {} : { password }), ...(encryption === undefined ? {} : { encryption }) })
+const keyForm = ({ password, encryption, iterations }: Keys): Keys => ({
+  ...(password === undefined ? {} : { password }), ...(encryption === undefined ? {} : { encryption }), ...(iterations === undefined ? {} : { iterations }),
+})
 const withRoot = ({ chain, root }: Parts, form: Root): Buffer[] => (form.withRoot && root ? [...chain, root] : chain)
 const withChain = (parts: Parts, form: Root): Buffer[] => [neededLeaf(parts), ...withRoot(parts, form)]
 const pemOf = (certificates: readonly Buffer[]): string => certificates.map((der) => toPem('CERTIFICATE', der)).join('')

@@ -146,7 +146,7 @@ test('iterations of all JCEKS keys are counted together, each try of a password 
   const place = costly.indexOf(Buffer.of(2, 2, 3, 0xe8))
   assert.ok(place > 0)
 
-  tenMillion.set([2, 2, 0x7f, 0xff], place)
+  costly.set([2, 2, 0x7f, 0xff], place)
   await assert.rejects(readJks(signed(costly.subarray(0, -20), 'x'), 'x', { limits: { ...defaultReadLimits, maxIterations: 0x7ffe } }), { code: 'LIMIT_EXCEEDED' })
 })
 
