@@ -67,8 +67,27 @@ function rsaKey(algorithm: Buffer, numbers: readonly Buffer[]): KeyObject {
   return load(sequence(smallInteger(0), algorithm, octetString(sequence(smallInteger(0), ...numbers.map((part) => integer(part))))))
 }
 
-function ecKey({ scalar, point }: { scalar: Buffer; point: Buffer | undefined }, id: string | undefined): KeyObject {
-  if (id === undefined) throw new DerError('it does not say on which curve it is')
+type EcParts = { scalar: Buffer; point: Buffer | undefined }
+
+/** Without a named curve (GnuTLS writes such keys): the one of this size on which both halves belong together. */
+function curveOfParts({ scalar, point }: EcParts): string {
+  const fitting = point && Object.entries(curves).find(([, { name, bytes }]) => bytes === scalar.length && belongTogether(name, scalar, point))
+  if (!fitting) throw new DerError('it does not say on which curve it is')
+  return fitting[0]
+}
+
+function belongTogether(name: string, scalar: Buffer, point: Buffer): boolean {
+  const ecdh = createECDH(name)
+  try {
+    ecdh.setPrivateKey(scalar)
+  } catch {
+    return false // outside the range of this curve
+  }
+  return ecdh.getPublicKey().equals(point)
+}
+
+function ecKey({ scalar, point }: EcParts, namedId: string | undefined): KeyObject {
+  const id = namedId ?? curveOfParts({ scalar, point })
   const curve = curves[id]
   if (!curve) throw new DerError(`its curve ${id} is not known`)
   const start = scalar.findIndex((byte) => byte !== 0)

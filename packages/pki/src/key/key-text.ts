@@ -27,7 +27,7 @@ export function decodeText(bytes: Buffer): string {
 export function keyBlocks(text: string, limits: ReadLimits): KeyBlock[] {
   if (!text.includes('-----BEGIN ')) {
     const der = notBase64.test(text) ? Buffer.alloc(0) : Buffer.from(text, 'base64')
-    return der.length > 0 ? [{ label: '', headers: new Map(), der }] : []
+    return der[0] === 0x30 ? [{ label: '', headers: new Map(), der }] : []
   }
   const blocks: KeyBlock[] = []
   let open: { label: string; lines: string[] } | undefined

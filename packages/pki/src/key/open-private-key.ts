@@ -1,6 +1,8 @@
 import type { KeyObject } from 'node:crypto'
 import { CertloopError } from '@certloop/contract'
 import { defaultReadLimits, type ReadLimits } from '../container/keystore.ts'
+import { PasswordForms } from '../container/pkcs12-password.ts'
+import { isOldProtection, isSequence, openSealed, sealedIterations, type Sealed } from '../container/pkcs12-protection.ts'
 import { DerError } from '../der/der-reader.ts'
 import { bytesSeemToBe, recogniseKey, seemsToBe, type KeyForm } from './key-form.ts'
 import { keyOfForm } from './key-parts.ts'
@@ -28,7 +30,7 @@ export async function openPrivateKey(input: string | Uint8Array, password?: stri
   const found = findKey(input, limits)
   if (found.kind === 'plain' && found.form.kind !== 'encrypted') return keyOfPlain(found.form, found.curve)
   if (password === undefined) throw new CertloopError('PASSWORD_NEEDED', 'The private key is encrypted, and no password came with it.')
-  const decrypted = await decrypt(found, Buffer.from(password), limits)
+  const decrypted = await decrypt(found, password, limits)
   let form: KeyForm
   try {
     form = recogniseKey(decrypted)
@@ -55,15 +57,24 @@ function keyOfPlain(form: KeyForm, curve: string | undefined): KeyObject {
   }
 }
 
-async function decrypt(found: Found, password: Buffer, limits: ReadLimits): Promise<Buffer> {
+async function decrypt(found: Found, password: string | Buffer, limits: ReadLimits): Promise<Buffer> {
   try {
-    if (found.kind === 'traditional') return openTraditional(found.headers, found.der, password)
+    if (found.kind === 'traditional') return openTraditional(found.headers, found.der, Buffer.from(password))
     if (found.form.kind !== 'encrypted') throw new DerError('it is not encrypted')
-    return await decryptPbes(found.form.algorithm, found.form.encrypted, password, limits)
+    return isOldProtection(found.form) ? await decryptOld(found.form, password.toString(), limits) : await decryptPbes(found.form.algorithm, found.form.encrypted, password, limits)
   } catch (error) {
     if (error instanceof DerError) throw invalid(error.message, error)
     throw error
   }
+}
+
+/** PKCS#8 with the password encryption of PKCS#12, as Windows, GnuTLS and OpenSSL have written it. */
+async function decryptOld(sealed: Sealed, password: string, limits: ReadLimits): Promise<Buffer> {
+  const iterations = sealedIterations(sealed)
+  if (iterations > limits.maxIterations) throw new CertloopError('LIMIT_EXCEEDED', `Opening the private key takes ${iterations} iterations; ${limits.maxIterations} are allowed.`)
+  const plain = await openSealed(sealed, new PasswordForms(password), limits, isSequence)
+  if (!plain) throw wrongPassword(undefined)
+  return plain
 }
 
 function findKey(input: string | Uint8Array, limits: ReadLimits): Found {

@@ -53,18 +53,19 @@ function algorithmProblems(spki: Buffer, known: KeyBlocklist | undefined): KeyPr
   const bits = readBits(cursor.take(0x03))
   const id = readOid(algorithm.take())
   if (id === oid.rsa || id === oid.rsaPss) return rsaProblems(bits, known)
-  if (id === oid.ecPublicKey) return ecProblems(spki, algorithm.takeIf(0x06))
+  if (id === oid.ecPublicKey) return ecProblems(spki, bits, algorithm.takeIf(0x06))
   const word = plainKeyWords[id]
   if (word !== 'ed25519' && word !== 'ed448' && !word?.startsWith('ml-dsa')) return [{ code: 'key-kind-unknown', message: `Keys of the kind ${word ?? id} are not for certificates.` }]
   if (word === 'ed25519') return isEd25519Point(bits) ? [] : [{ code: 'ed25519-point-invalid', message: 'The public key is no point of the curve, or one of its few weak points.' }]
   return isUsable(spki) ? [] : [{ code: 'key-unreadable', message: `The public key is no ${word} key.` }]
 }
 
-function ecProblems(spki: Buffer, curve: DerElement | undefined): KeyProblem[] {
+function ecProblems(spki: Buffer, point: Buffer, curve: DerElement | undefined): KeyProblem[] {
   const word = curve && curveWords[readOid(curve)]
   if (word === undefined) return [{ code: 'ec-curve-unknown', message: curve ? `The curve ${readOid(curve)} is not known.` : 'The curve is written out in numbers instead of named; such curves can be chosen to be weak.' }]
   if (smallCurves.has(word)) return [{ code: 'ec-too-small', message: 'The curve is too small; at least 256 bits are needed.' }]
-  return isUsable(spki) ? [] : [{ code: 'ec-point-invalid', message: 'The public key is no point of its curve.' }]
+  // OpenSSL takes the point at infinity, a single zero byte, which is no key (RFC 5480, 2.2; SEC 1, 3.2.2.1).
+  return point.length > 1 && isUsable(spki) ? [] : [{ code: 'ec-point-invalid', message: 'The public key is no point of its curve.' }]
 }
 
 /** OpenSSL looks whether a point is on its curve, and at the length of ML-DSA keys. */
