@@ -62,9 +62,12 @@ class Reading {
       case 'jks': case 'jceks': case 'pkcs12': return this.#keystore(bytes, format)
       case 'pem': return this.#pem(textOf(bytes))
       case 'base64': return this.#der(unarmoured(textOf(bytes)) ?? bytes, 'the base64 text')
-      case 'openssh-key': case 'openssh-public-key': case 'putty-key':
+      case 'openssh-key': case 'openssh-public-key': case 'putty-key': {
+        const text = textOf(bytes)
+        if (text.includes('-----BEGIN ')) return this.#pem(text) // certificates may follow
         await openPrivateKey(bytes) // says what it is and how to rewrite it
         return
+      }
       case 'unknown': throw new CertloopError('KEYSTORE_INVALID', 'The file is none that Certloop knows: neither PEM nor DER, PKCS#7, PKCS#12, JKS or JCEKS. It may be damaged at its beginning.')
       default: return this.#der(bytes, 'the file')
     }

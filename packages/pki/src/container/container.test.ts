@@ -82,6 +82,21 @@ test('every sample is read for what it is', { timeout: 60_000 }, async (t) => {
     }
   }
   await assert.rejects(readContainer(Buffer.from('-----BEGIN OPENSSH PRIVATE KEY-----\nb3Bl\n-----END OPENSSH PRIVATE KEY-----\n')), { code: 'KEY_INVALID', message: /ssh-keygen/ })
+  const mixed = await readContainer(Buffer.from(`-----BEGIN OPENSSH PRIVATE KEY-----\nb3Bl\n-----END OPENSSH PRIVATE KEY-----\n${certPem}`))
+  assert.deepEqual([mixed.certificates.length, mixed.problems.map(({ code }) => code)], [1, ['KEY_INVALID']])
+})
+
+test('keys that no other tool here knows go through every container all the same', { timeout: 60_000 }, async () => {
+  for (const algorithm of ['ml-dsa-44', 'ml-dsa-65', 'ml-dsa-87'] as const) {
+    const { certificate, privateKey } = await testLeaf(algorithm, intermediate)
+    const forms: ContainerForm[] = [{ format: 'pem-bundle', order: ['leaf', 'chain', 'key'] }, { format: 'pem-bundle', order: ['leaf', 'chain', 'key'], password: 'x', iterations: 1000 }, { format: 'pkcs12', alias: 'a', password: 'x', now }, { format: 'jks', alias: 'a', password: 'x', now }]
+    for (const form of forms) {
+      const [part] = await writeContainer({ certificates: [certificate, intermediate.certificate], privateKey }, form)
+      const contents = await readContainer(part?.bytes ?? Buffer.alloc(0), { password: 'x' })
+      assert.ok(contents.keys[0] && sameKey(contents.keys[0].privateKey, privateKey), `${algorithm} ${form.format}`)
+      assert.deepEqual(contents.certificates, [certificate, intermediate.certificate])
+    }
+  }
 })
 
 test('PEM is read in every encoding, with text, attributes and old headers, and what is damaged does not hide the rest', { timeout: 60_000 }, async (t) => {
