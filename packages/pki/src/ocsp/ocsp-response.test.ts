@@ -60,7 +60,7 @@ test('GnuTLS accepts a response', { skip: leftOut('certtool'), timeout: 60_000 }
   const response = file('response.der', await buildOcspResponse(templateOf(authority, { revokedAt, reason: 'certificateHold' }), authority.signer))
   const ca = file('ca.pem', authority.pem)
   assert.match(run('ocsptool', ['-e', '--infile', response, '--load-signer', ca]).text, /Verifying OCSP Response: Success/)
-  assert.match(run('ocsptool', ['-j', '--infile', response]).text, /Certificate Status: revoked\n\tRevocation time|Certificate Status: revoked\n\t\tRevocation time: Sun Mar 01 02:03:04 UTC 2026/)
+  assert.match(run('ocsptool', ['-j', '--infile', response]).text, /Certificate Status: revoked\n\t\tRevocation time: Sun Mar 01 02:03:04 UTC 2026/)
   const other = file('other.pem', (await testAuthority('rsa-2048')).pem)
   assert.doesNotMatch(run('ocsptool', ['-e', '--infile', response, '--load-signer', other]).text, /Response: Success/)
 })
