@@ -84,6 +84,7 @@ test('parameters that are not of their form, and unknown kinds, are told apart',
     pbes2(pbkdf2(octetString(salt), count(1), smallInteger(16)), aesCbc), pbes2(pbkdf2(octetString(salt), count(1)), sequence(objectIdentifier('2.16.840.1.101.3.4.1.42'), octetString(nonce))),
     pbes2(pbkdf2(octetString(salt), count(1)), sequence(objectIdentifier('2.16.840.1.101.3.4.1.46'), sequence(octetString(nonce), smallInteger(4)))), sequence(objectIdentifier('1.2.840.113549.1.5.13')), nullElement(),
     pbes2(scrypt(octetString(salt), count(1023), smallInteger(8), smallInteger(1)), aesCbc), pbes2(scrypt(octetString(salt), count(1024)), aesCbc),
+    pbes2(scrypt(octetString(salt), count(1024), smallInteger(8)), aesCbc), pbes2(scrypt(octetString(salt), count(65_536), smallInteger(1), smallInteger(1)), aesCbc),
   ]
   for (const [i, algorithm] of damaged.entries()) await assert.rejects(open(algorithm, Buffer.alloc(16)), DerError, `case ${i}`)
   for (const size of [0, 1, 15, 17]) await assert.rejects(open(pbes2(pbkdf2(octetString(salt), count(1)), aesCbc), Buffer.alloc(size)), DerError, `${size} bytes`)

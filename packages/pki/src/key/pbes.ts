@@ -132,7 +132,8 @@ function readPbkdf2({ salt, counts, prf, encryption }: { salt: Buffer; counts: n
 
 function readScrypt(salt: Buffer, counts: number[], encryption: Pbes2Cipher): Scheme {
   const [cost = 0, blockSize = 0, parallel = 0, keyBytes] = counts
-  if (cost < 2 || !Number.isInteger(Math.log2(cost)) || (keyBytes !== undefined && keyBytes !== encryption.cipher.keyBytes)) throw new DerError('the scrypt parameters are not of their form')
+  // RFC 7914, 6: N is a power of two below 2^(16 r), and p r below 2^30.
+  if (cost < 2 || !Number.isInteger(Math.log2(cost)) || Math.log2(cost) >= 16 * blockSize || parallel < 1 || parallel * blockSize >= 2 ** 30 || (keyBytes !== undefined && keyBytes !== encryption.cipher.keyBytes)) throw new DerError('the scrypt parameters are not of their form')
   return { kind: 'scrypt', salt, cost, blockSize, parallel, ...encryption }
 }
 
