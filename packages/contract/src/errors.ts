@@ -33,7 +33,7 @@ export const errorSpecs = {
   TOO_MANY_NAMES: api(400, 'input', 'The certificate would carry more names than allowed.', 'Split the names over several certificates.', 'Configuration: names'),
   CSR_INVALID: api(400, 'input', 'The certificate request can not be read or its signature does not fit its key.', 'Make the request again with the tool it came from.', 'The uploaded CSR'),
   CERTIFICATE_INVALID: api(400, 'input', 'The certificate can not be read.', 'Take the file from where it was issued again, as PEM or DER.', 'The uploaded certificate'),
-  KEY_INVALID: api(400, 'input', 'The private key can not be read.', 'Give an unencrypted key in PEM form; an encrypted one has to be decrypted first.', 'The uploaded key'),
+  KEY_INVALID: api(400, 'input', 'The private key can not be read.', 'Give a private key as PEM or DER: PKCS#8, PKCS#1 or SEC1. The message says what it seems to be instead.', 'The uploaded key'),
   KEY_WEAK: api(400, 'policy', 'The key is too weak to be certified.', 'Make a new key with a current tool; the message says what is wrong with this one.', 'The host or tool that made the key'),
   PASSWORD_NEEDED: api(400, 'input', 'What was given is encrypted, and no password came with it.', 'Give the password. An empty password is not the same as none.', 'The uploaded file'),
   PASSWORD_WRONG: api(400, 'input', 'The password does not open what was given, or the file is damaged.', 'Check the password; some tools ask for one for the store and another for the key.', 'The uploaded file'),
