@@ -13,12 +13,16 @@ export async function openUploaded({ certificatesPem, keyPem, keystore, password
   if (keystore === undefined) {
     return { certificatesPem: certificatesPem ?? '', keyPem: keyPem === undefined ? null : await plain(await openPrivateKey(keyPem, password)) }
   }
-  const contents = await readContainer(Buffer.from(keystore, 'base64'), password === undefined ? {} : { password })
-  const [, ...others] = contents.keys
-  const chosen = alias === undefined ? contents.keys[0] : contents.keys.find((key) => key.alias === alias)
-  if (alias !== undefined && !chosen) throw new CertloopError('ENTRY_NOT_FOUND', `The keystore has no key "${alias}"; it has ${contents.keys.map((key) => `"${key.alias ?? ''}"`).join(', ') || 'none'}.`, { alias })
-  if (alias === undefined && others.length > 0) throw new CertloopError('INPUT_INVALID', `The keystore has several keys: ${contents.keys.map((key) => `"${key.alias ?? ''}"`).join(', ')}. Name one.`, { fields: ['alias: name one of the keys'] })
-  return { certificatesPem: contents.certificates.map((der) => toPem('CERTIFICATE', der)).join(''), keyPem: chosen ? toPem('PRIVATE KEY', chosen.privateKey) : null }
+  return fromKeystore(Buffer.from(keystore, 'base64'), password, alias)
+}
+
+async function fromKeystore(bytes: Buffer, password: string | undefined, alias: string | undefined): Promise<Uploaded> {
+  const { keys, certificates } = await readContainer(bytes, password === undefined ? {} : { password })
+  const names = keys.map((key) => `"${key.alias ?? ''}"`).join(', ')
+  const chosen = alias === undefined ? keys[0] : keys.find((key) => key.alias === alias)
+  if (alias !== undefined && !chosen) throw new CertloopError('ENTRY_NOT_FOUND', `The keystore has no key "${alias}"; it has ${names || 'none'}.`, { alias })
+  if (alias === undefined && keys.length > 1) throw new CertloopError('INPUT_INVALID', `The keystore has several keys: ${names}. Name one.`, { fields: ['alias: name one of the keys'] })
+  return { certificatesPem: certificates.map((der) => toPem('CERTIFICATE', der)).join(''), keyPem: chosen ? toPem('PRIVATE KEY', chosen.privateKey) : null }
 }
 
 const plain = (key: Awaited<ReturnType<typeof openPrivateKey>>): Promise<string> => writePrivateKey(key, { format: 'pkcs8', encoding: 'pem' }).then((text) => text.toString())

@@ -10,6 +10,7 @@ import type { IssueOptions } from './issue-request.ts'
 import type { IssuedRow } from './issued-store.ts'
 import type { Issuer } from './issuer.ts'
 import { createIssuerKeys, type TokenKeys } from './issuer-open.ts'
+import { createIssuerChanges } from './issuer-changes.ts'
 import { createIssuerService } from './issuer-service.ts'
 import { listIssuers } from './issuer-store.ts'
 import { noLedger, type Ledger } from './ledger.ts'
@@ -39,7 +40,7 @@ export interface LocalCa {
   /** SHA-256 (hex) of the root's SubjectPublicKeyInfo: the pin in join tokens. */
   trustAnchorPin(): Promise<string>
   issuing: ReturnType<typeof createIssuing>
-  issuerService: ReturnType<typeof createIssuerService>
+  issuerService: ReturnType<typeof createIssuerService> & ReturnType<typeof createIssuerChanges>
   revocation: ReturnType<typeof createRevocation>
   crls: ReturnType<typeof createCrlPublisher>
   ocsp: ReturnType<typeof createOcsp>
@@ -78,7 +79,7 @@ export function createLocalCa({ database, secrets, now, ledger = noLedger, addre
     findByReference: issuing.findByReference,
     trustAnchorPem: rootPem,
     trustAnchorPin: async () => readCertificate(await rootPem()).spkiDigest,
-    issuing, issuerService: createIssuerService(making), revocation, crls, ocsp,
+    issuing, issuerService: { ...createIssuerService(making), ...createIssuerChanges(making) }, revocation, crls, ocsp,
   }
 }
 

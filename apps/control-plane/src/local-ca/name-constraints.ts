@@ -26,7 +26,7 @@ function covers(constraint: { type: string; value: string }, name: { type: strin
 /** The constraints in the issuer's own certificate hold for what it signs: clients would refuse it. @throws CertloopError NAME_INVALID */
 export function checkNameConstraints({ name: issuer, settings: { nameConstraints } }: Issuer, { names, otherNames }: { names: readonly string[]; otherNames: readonly GeneralName[] }): void {
   if (!nameConstraints) return
-  const all = [...names.map((value) => ({ type: isIP(value) === 0 ? 'dns' : 'ip', value })), ...otherNames.flatMap((name) => ('value' in name ? [{ type: name.type as string, value: name.value }] : []))]
+  const all: { type: string; value: string }[] = [...names.map((value) => ({ type: isIP(value) === 0 ? 'dns' : 'ip', value })), ...otherNames]
   const fields = all.flatMap((name, i) => {
     if (nameConstraints.excluded.some((one) => one.type === name.type && covers(one, name))) return [`names[${i}]: the issuer "${issuer}" may not certify ${JSON.stringify(name.value)}`]
     const permitted = nameConstraints.permitted.filter(({ type }) => type === name.type)

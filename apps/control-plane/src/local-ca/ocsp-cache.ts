@@ -46,7 +46,7 @@ export function createOcspCache(most = 20_000): OcspCache {
       keysOf.set(name, keys.add(key))
     },
     drop(issuerId, serialNumber) {
-      for (const key of [...keysOf.get(subject(issuerId, serialNumber)) ?? []]) remove(key)
+      for (const key of Array.from(keysOf.get(subject(issuerId, serialNumber)) ?? [])) remove(key)
     },
     clear(issuerId) {
       for (const [key, answer] of answers) if (answer.issuerId === issuerId) remove(key)

@@ -1,12 +1,12 @@
-import type { IssuerId } from '@certloop/contract'
 import { CertloopError } from '@certloop/contract'
-import { buildOcspResponse, certificateParts, issuerHashes, ocspError, readOcspRequest, type CertId, type IssuerHashes, type OcspRequest, type OcspStatus } from '@certloop/pki'
+import { buildOcspResponse, ocspError, readOcspRequest, type OcspRequest, type OcspStatus } from '@certloop/pki'
 import type { Database } from '../database/database.ts'
-import { caTopic } from './ca-topic.ts'
-import { changesSince, findBySerial, type IssuedRow } from './issued-store.ts'
+import { findBySerial, type IssuedRow } from './issued-store.ts'
 import type { Issuer } from './issuer.ts'
-import { getIssuer, issuerRow, listIssuers } from './issuer-store.ts'
+import { getIssuer } from './issuer-store.ts'
 import type { OcspCache } from './ocsp-cache.ts'
+import { createChangeWatch } from './ocsp-changes.ts'
+import { createIssuerLookup } from './ocsp-issuers.ts'
 import type { Responders } from './responder.ts'
 
 /** body: DER. maxAge: seconds for which it may be kept by others; 0: not at all. */
@@ -15,64 +15,14 @@ export interface OcspAnswer { body: Buffer; maxAge: number; nextUpdate?: Date; p
 export interface OcspDeps { database: Database; responders: Responders; cache: OcspCache; now: () => Date }
 
 const wholeSecond = (milliseconds: number) => new Date(Math.floor(milliseconds / 1000) * 1000)
-/** How long another replica's change may go unnoticed when its hint was lost. */
-const lookAgainMs = 400
-const manyChanges = 5000
-
 const failure = (status: Parameters<typeof ocspError>[0]): OcspAnswer => ({ body: ocspError(status), maxAge: 0 })
-
-/** Issuers by how requests name them, read again when one is not found. */
-interface KnownIssuer { id: IssuerId; hashes: Record<string, IssuerHashes> }
 
 export function createOcsp({ database, responders, cache, now }: OcspDeps) {
   const { db } = database
-  let known: KnownIssuer[] = []
-  let knownAt = Number.NEGATIVE_INFINITY
-  const seen = new Map<IssuerId, { changeNumber: number; at: number; looking: Promise<void> | undefined }>()
+  const issuerOf = createIssuerLookup(database)
+  const { lookForChanges, changeNumberOf } = createChangeWatch(database, cache)
 
-  async function loadIssuers(): Promise<void> {
-    knownAt = performance.now()
-    known = (await listIssuers(db)).flatMap(({ id, certificate }) => {
-      if (!certificate) return []
-      const { subject, spki } = certificateParts(certificate.certificatePem)
-      return [{ id, hashes: issuerHashes({ subject: subject.raw, spki: spki.raw }) }]
-    })
-  }
-
-  const fits = ({ hashes }: KnownIssuer, { hashAlgorithm, issuerNameHash, issuerKeyHash }: CertId) => {
-    const own = Object.hasOwn(hashes, hashAlgorithm) ? hashes[hashAlgorithm] : undefined
-    return own !== undefined && own.issuerNameHash === issuerNameHash && own.issuerKeyHash === issuerKeyHash
-  }
-
-  async function issuerOf(certId: CertId): Promise<IssuerId | undefined> {
-    const found = known.find((one) => fits(one, certId))
-    if (found || performance.now() - knownAt < lookAgainMs) return found?.id
-    await loadIssuers()
-    return known.find((one) => fits(one, certId))?.id
-  }
-
-  /** Drops from the cache what changed since it was last looked at; every 400 ms at most, and when a hint comes. */
-  async function lookForChanges(id: IssuerId): Promise<void> {
-    const state = seen.get(id) ?? { changeNumber: -1, at: Number.NEGATIVE_INFINITY, looking: undefined }
-    seen.set(id, state)
-    if (performance.now() - state.at < lookAgainMs) return
-    state.looking ??= (async () => {
-      const begun = performance.now()
-      const { changeNumber } = await issuerRow(db, id)
-      if (state.changeNumber >= 0 && changeNumber > state.changeNumber) {
-        const changes = await changesSince(db, { issuerId: id, shard: null, since: state.changeNumber, limit: manyChanges, stillListedAt: new Date(0) })
-        if (changes.length === manyChanges) cache.clear(id)
-        else for (const { serialNumber } of changes) cache.drop(id, serialNumber)
-      }
-      Object.assign(state, { changeNumber, at: begun })
-    })().finally(() => { state.looking = undefined })
-    await state.looking
-  }
-  database.wake.listen((topic) => {
-    for (const [id, state] of seen) if (topic === caTopic(id)) state.at = Number.NEGATIVE_INFINITY
-  })
-
-  async function sign(issuer: Issuer, { certIds, nonce }: OcspRequest): Promise<OcspAnswer & { nextUpdate: Date }> {
+  async function sign(issuer: Issuer, { certIds, nonce }: OcspRequest): Promise<OcspAnswer & { nextUpdate: Date; producedAt: Date }> {
     const responder = await responders.of(issuer)
     const producedAt = wholeSecond(now().getTime())
     const nextUpdate = wholeSecond(Math.min(producedAt.getTime() + issuer.settings.ocspMinutes * 60_000, responder.notAfter))
@@ -100,6 +50,18 @@ export function createOcsp({ database, responders, cache, now }: OcspDeps) {
     return hit && { body: hit.body, maxAge: Math.max(0, Math.floor((hit.nextUpdate.getTime() - now().getTime()) / 1000)), nextUpdate: hit.nextUpdate, producedAt: hit.producedAt }
   }
 
+  async function signAndKeep(key: string, issuer: Issuer, parsed: OcspRequest): Promise<OcspAnswer> {
+    const changeNumber = changeNumberOf(issuer.id)
+    const answer = await sign(issuer, parsed)
+    if (parsed.nonce !== null) return { ...answer, maxAge: 0 }
+    const [only, ...others] = parsed.certIds
+    // Not kept when something changed while it was signed: it might be old news already.
+    if (only && others.length === 0 && changeNumberOf(issuer.id) === changeNumber) {
+      cache.put(key, { issuerId: issuer.id, serialNumber: only.serialNumber, body: answer.body, nextUpdate: answer.nextUpdate, producedAt: answer.producedAt })
+    }
+    return answer
+  }
+
   return {
     /**
      * Answers an OCSP request (RFC 6960; the profile of RFC 5019 for what is cached). Never throws for what a client
@@ -117,15 +79,7 @@ export function createOcsp({ database, responders, cache, now }: OcspDeps) {
       if (id === undefined || ids.some((other) => other !== id)) return failure('unauthorized')
       await lookForChanges(id)
       const issuer = await getIssuer(db, id)
-      if (issuer.keySource === 'outside') return failure('unauthorized')
-      const changeNumber = seen.get(id)?.changeNumber
-      const answer = await sign(issuer, parsed)
-      const [only] = parsed.certIds
-      // Not kept when something changed while it was signed: it might be old news already.
-      if (parsed.nonce === null && parsed.certIds.length === 1 && only && seen.get(id)?.changeNumber === changeNumber) {
-        cache.put(key, { issuerId: id, serialNumber: only.serialNumber, body: answer.body, nextUpdate: answer.nextUpdate, producedAt: answer.producedAt ?? answer.nextUpdate })
-      }
-      return parsed.nonce === null ? answer : { ...answer, maxAge: 0 }
+      return issuer.keySource === 'outside' ? failure('unauthorized') : signAndKeep(key, issuer, parsed)
     },
   }
 }

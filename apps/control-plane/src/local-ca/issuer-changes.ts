@@ -1,0 +1,118 @@
+import { CertloopError, type IssuerCertificateId, type IssuerId, type KeyAlgorithm } from '@certloop/contract'
+import { readCertificate } from '@certloop/pki'
+import { fromJson, toJson } from '../database/columns.ts'
+import { schedulePublishing } from './crl-schedule.ts'
+import type { Issuer, IssuerSettings } from './issuer.ts'
+import { install, makeCsr, makeIssuer, type IssuerMakingDeps, type NewIssuer } from './issuer-making.ts'
+import { getIssuer, issuerRow, listIssuers, updateIssuer } from './issuer-store.ts'
+
+export interface RollOver { keyAlgorithm?: KeyAlgorithm | undefined; validityDays?: number | undefined; /** The old one goes on until the new one is activated. */ later?: boolean | undefined }
+
+const day = 86_400_000
+
+/** What happens to issuers that are there: replaced, cross-signed, put into use, retired. */
+export function createIssuerChanges(deps: IssuerMakingDeps) {
+  const { database, now } = deps
+  const { db } = database
+  const publishSoon = (id: IssuerId) => database.transaction((tx, wake) => schedulePublishing(tx, wake, id, now(), now()))
+
+  /** Takes over a slot; who had it stays able to be verified and revoked, and signs nothing new. */
+  async function takeSlot(id: IssuerId): Promise<Issuer> {
+    await database.transaction(async (tx, wake) => {
+      const issuer = await getIssuer(tx, id)
+      if (issuer.status !== 'active' || issuer.kind !== 'intermediate') throw new CertloopError('ISSUER_NOT_READY', `"${issuer.name}" is ${issuer.kind === 'root' ? 'a root' : issuer.status}; only an active intermediate can be the one in use.`, { issuer: issuer.name })
+      const before = (await listIssuers(tx)).find(({ slot }) => slot === 'intermediate')
+      if (before?.id === id) return
+      if (before) await updateIssuer(tx, before.id, { slot: null, status: before.status === 'active' ? 'retired' : before.status, retiredAt: now().toISOString(), successorId: id })
+      await updateIssuer(tx, id, { slot: 'intermediate' })
+      await schedulePublishing(tx, wake, id, now(), now())
+    })
+    return getIssuer(db, id)
+  }
+
+  return {
+    /** Lets another issuer here certify the key of this one, so that clients which trust only the other one accept it (RFC 5280, 3.2). */
+    async crossSign(id: IssuerId, by: IssuerId, validityDays: number): Promise<Issuer> {
+      const [issuer, parent] = [await getIssuer(db, id), await getIssuer(db, by)]
+      if (id === by) throw new CertloopError('INPUT_INVALID', 'An issuer can not cross-sign itself.', { fields: ['signedBy: is the issuer itself'] })
+      checkParent(parent, { settings: issuer.settings })
+      // Imported issuers have none yet.
+      const wanted = wishesOf(issuer)
+      const csrPem = issuer.csrPem ?? await makeCsr(deps, issuer, wanted)
+      const { chainPem } = await deps.issue(
+        { reference: `cross:${id}:${by}:${issuer.certificates.length}`, csrPem, names: [], commonName: wanted.commonName, subject: wanted.subject, validityDays, profile: wanted.profile, issuerId: by },
+        { pathLength: issuer.settings.pathLength, nameConstraints: issuer.settings.nameConstraints },
+      )
+      await install(deps, issuer, readCertificate(chainPem[0] ?? ''), { signedBy: by, outsideChain: [] })
+      return getIssuer(db, id)
+    },
+
+    /** Chooses which certificate of an issuer goes into chains. @throws CertloopError NOT_FOUND */
+    async prefer(id: IssuerId, certificateId: IssuerCertificateId): Promise<Issuer> {
+      const issuer = await getIssuer(db, id)
+      if (!issuer.certificates.some((one) => one.id === certificateId)) throw new CertloopError('NOT_FOUND', `The issuer "${issuer.name}" has no certificate ${certificateId}.`, { certificateId })
+      await database.transaction((tx) => updateIssuer(tx, id, { certificateId }))
+      return getIssuer(db, id)
+    },
+
+    /**
+     * Replaces an intermediate by a new one with a new key under the same parent. Both are valid side by side: what the
+     * old one signed stays good, its lists and OCSP answers go on, and it signs nothing new once the new one is in use.
+     */
+    async rollOver(id: IssuerId, { later, ...wish }: RollOver): Promise<Issuer> {
+      const old = await getIssuer(db, id)
+      const made = await makeIssuer(deps, successorOf(old, (await listIssuers(db)).length + 1, wish))
+      await database.transaction((tx) => updateIssuer(tx, id, { successorId: made.id }))
+      if (made.status === 'active') await publishSoon(made.id)
+      if (later || made.status !== 'active' || old.slot !== 'intermediate') return getIssuer(db, made.id)
+      return takeSlot(made.id)
+    },
+    takeSlot,
+
+    /** Signs nothing new from now on. @throws CertloopError ACTION_NOT_POSSIBLE for the one in use */
+    async retire(id: IssuerId): Promise<Issuer> {
+      const issuer = await getIssuer(db, id)
+      if (issuer.slot !== null) throw new CertloopError('ACTION_NOT_POSSIBLE', `"${issuer.name}" is in use; put another one in its place first.`, { issuer: issuer.name })
+      if (issuer.status !== 'active' && issuer.status !== 'pending') throw new CertloopError('ACTION_NOT_POSSIBLE', `"${issuer.name}" is ${issuer.status} already.`, { issuer: issuer.name })
+      await database.transaction((tx) => updateIssuer(tx, id, { status: 'retired', retiredAt: now().toISOString() }))
+      return getIssuer(db, id)
+    },
+
+    /** How it publishes from now on; what its certificate says can't be changed. */
+    async configure(id: IssuerId, change: Partial<Pick<IssuerSettings, 'crlShards' | 'crlHours' | 'deltaCrl' | 'ocspMinutes'>>): Promise<Issuer> {
+      await database.transaction(async (tx, wake) => {
+        const row = await issuerRow(tx, id)
+        await updateIssuer(tx, id, { settings: toJson({ ...fromJson<object>(row.settings), ...change }) })
+        await schedulePublishing(tx, wake, id, now(), now())
+      })
+      return getIssuer(db, id)
+    },
+  }
+}
+
+/** Like the old one, with a new name and key. @throws CertloopError ACTION_NOT_POSSIBLE for a root, one without certificate or one that has a successor */
+function successorOf(old: Issuer, generation: number, { keyAlgorithm = old.keyAlgorithm, validityDays }: RollOver): NewIssuer {
+  const { name, kind, certificate, successorId } = old
+  if (kind === 'root' || !certificate) throw new CertloopError('ACTION_NOT_POSSIBLE', `"${name}" is ${kind === 'root' ? 'a root; make a new root and cross-sign it' : 'still waiting for its certificate'}.`, { issuer: name })
+  if (successorId !== null) throw new CertloopError('ACTION_NOT_POSSIBLE', `"${name}" has a successor already.`, { issuer: name, successorId })
+  const { commonName, subject, profile } = wishesOf(old)
+  const lifetimeDays = Math.round((certificate.notAfter.getTime() - certificate.notBefore.getTime()) / day)
+  const { wanted: _wanted, ...settings } = old.settings
+  const title = (text: string) => `${text.replace(/( G\d+| [0-9a-f]{8})+$/, '')} G${generation}`.slice(-64)
+  return { name: title(name), commonName: title(commonName), appendKeyId: / [0-9a-f]{8}$/.test(name), subject, profile, keyAlgorithm, signedBy: certificate.signedBy, validityDays: validityDays ?? lifetimeDays, settings }
+}
+
+/** @throws CertloopError PROFILE_VIOLATION when the path length of the parent leaves no room */
+export function checkParent(parent: Issuer, { settings }: Pick<NewIssuer, 'settings'>): void {
+  const { pathLength } = parent.settings
+  if (pathLength === 0) throw new CertloopError('PROFILE_VIOLATION', `"${parent.name}" may not have CAs below it: its path length is 0.`, { issuer: parent.name, fields: ['signedBy: its path length is 0'] })
+  const wanted = settings?.pathLength ?? null
+  if (pathLength !== null && (wanted === null || wanted >= pathLength)) throw new CertloopError('PROFILE_VIOLATION', `Below "${parent.name}" the path length can be ${pathLength - 1} at most.`, { issuer: parent.name, fields: [`pathLength: at most ${pathLength - 1}`] })
+}
+
+/** Subject and profile of an issuer; for one that came with its certificate, read from that. */
+function wishesOf({ settings, certificate, name }: Issuer) {
+  if (settings.wanted) return settings.wanted
+  const facts = readCertificate(certificate?.certificatePem ?? '')
+  return { signedBy: null, validityDays: 0, profile: 'subordinate-ca', commonName: facts.commonName ?? name, subject: facts.subjectFields.filter(({ type }) => type !== 'CN').map(({ type, value }) => ({ type, value })) }
+}

@@ -1,0 +1,87 @@
+import { createHash } from 'node:crypto'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IssuerId } from '@certloop/contract'
+import { splitPem, writePkcs7 } from '@certloop/pki'
+import type { Database } from '../database/database.ts'
+import { findCrl, readBody, type CrlRow, type CrlScopeName } from './crl-store.ts'
+import { listIssuers } from './issuer-store.ts'
+
+/** Lists up to this size are kept in memory; larger ones go out piece by piece. */
+const keptBytes = 4 << 20
+const longestCrlAge = 3600
+
+interface Fetched { type: string; body: Buffer; etag: string; lastModified: Date; maxAge: number; expires?: Date }
+
+export function notFound(response: ServerResponse): void {
+  response.writeHead(404, { 'content-type': 'text/plain', 'cache-control': 'no-store' }).end('There is nothing here.\n')
+}
+
+const isUnchanged = ({ headers }: IncomingMessage, etag: string, lastModified: Date): boolean => {
+  const asked = headers['if-none-match']
+  if (asked !== undefined) return asked === '*' || asked.split(',').some((one) => one.trim().replace(/^W\//, '') === etag)
+  const since = headers['if-modified-since']
+  return since !== undefined && Date.parse(since) >= Math.floor(lastModified.getTime() / 1000) * 1000
+}
+
+function cacheHeaders({ etag, lastModified, maxAge, expires }: Omit<Fetched, 'body' | 'type'>): Record<string, string> {
+  return {
+    'cache-control': maxAge > 0 ? `max-age=${maxAge}, public, no-transform, must-revalidate` : 'no-store', etag, 'last-modified': lastModified.toUTCString(),
+    ...(expires ? { expires: expires.toUTCString() } : {}), 'x-content-type-options': 'nosniff',
+  }
+}
+
+/** Sends with what caches need, or says that nothing changed (RFC 9110, 13). */
+export function send(request: IncomingMessage, response: ServerResponse, { type, body, ...cache }: Fetched): void {
+  if (isUnchanged(request, cache.etag, cache.lastModified)) {
+    response.writeHead(304, cacheHeaders(cache)).end()
+    return
+  }
+  response.writeHead(200, { 'content-type': type, 'content-length': body.length, ...cacheHeaders(cache) })
+  response.end(request.method === 'HEAD' ? undefined : body)
+}
+
+/** Revocation lists and issuing certificates as relying parties fetch them. */
+export function createPublicFiles({ database: { db }, now }: { database: Database; now: () => Date }) {
+  /** By issuer and scope: the body of the newest list. */
+  const kept = new Map<string, { bodyId: string; body: Buffer }>()
+
+  async function bodyOf(row: CrlRow): Promise<Buffer> {
+    const key = `${row.issuerId} ${row.scope}`
+    const present = kept.get(key)
+    if (present?.bodyId === row.bodyId) return present.body
+    const parts: Buffer[] = []
+    for await (const part of readBody(db, row.bodyId)) parts.push(part)
+    const body = Buffer.concat(parts)
+    kept.set(key, { bodyId: row.bodyId, body })
+    return body
+  }
+
+  async function sendCrl(request: IncomingMessage, response: ServerResponse, issuerId: IssuerId, scope: CrlScopeName): Promise<void> {
+    const row = await findCrl(db, issuerId, scope)
+    if (!row) return notFound(response)
+    const nextUpdate = new Date(row.nextUpdate)
+    const left = Math.max(0, Math.floor((nextUpdate.getTime() - now().getTime()) / 1000))
+    const cache = { etag: `"${row.bodyId}"`, lastModified: new Date(row.thisUpdate), maxAge: Math.min(left, longestCrlAge) }
+    if (row.bytes <= keptBytes) return send(request, response, { type: 'application/pkix-crl', body: await bodyOf(row), ...cache })
+    if (isUnchanged(request, cache.etag, cache.lastModified)) return void response.writeHead(304, cacheHeaders(cache)).end()
+    response.writeHead(200, { 'content-type': 'application/pkix-crl', 'content-length': row.bytes, ...cacheHeaders(cache) })
+    if (request.method === 'HEAD') return void response.end()
+    for await (const part of readBody(db, row.bodyId)) {
+      if (response.destroyed) return
+      if (!response.write(part)) await new Promise((resolve) => { response.once('drain', resolve); response.once('close', resolve) })
+    }
+    response.end()
+  }
+
+  async function sendIssuer(request: IncomingMessage, response: ServerResponse, id: IssuerId, format: string): Promise<void> {
+    const issuer = (await listIssuers(db)).find((one) => one.id === id)
+    const own = issuer?.certificate && splitPem(issuer.certificate.certificatePem)[0]?.der
+    if (!issuer?.certificate || !own) return notFound(response)
+    // RFC 5280, 4.2.2.1: one certificate as DER, or several in a PKCS#7 message.
+    const all = issuer.certificates.flatMap(({ certificatePem }) => splitPem(certificatePem).map(({ der }) => der))
+    const [body, type] = format === 'cer' ? [own, 'application/pkix-cert'] : [writePkcs7({ certificates: all }), 'application/pkcs7-mime; smime-type=certs-only']
+    send(request, response, { type, body, etag: `"${createHash('sha256').update(body).digest('hex').slice(0, 32)}"`, lastModified: issuer.certificate.notBefore, maxAge: 3600 })
+  }
+
+  return { sendCrl, sendIssuer }
+}
