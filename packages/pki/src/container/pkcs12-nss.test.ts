@@ -17,19 +17,22 @@ const nssKnows = keyAlgorithms.filter((algorithm) => /^(rsa|ec)-/.test(algorithm
 const gnutlsKnows = keyAlgorithms.filter((algorithm) => !algorithm.startsWith('ml-dsa'))
 const kinds = ['normal', 'foreign', 'empty'] as const
 
-function run(program: string, args: readonly string[], input = ''): string {
+function run(program: string, args: readonly string[], cwd?: string): string {
   // UTF-8 whatever the machine: the tools turn the password of the command line into UTF-16 by it.
-  return execFileSync(program, args, { encoding: 'utf8', input, stdio: ['pipe', 'pipe', 'pipe'], env: { ...process.env, LC_ALL: 'C.UTF-8' } })
+  return execFileSync(program, args, { encoding: 'utf8', input: '', stdio: ['pipe', 'pipe', 'pipe'], cwd, env: { ...process.env, LC_ALL: 'C.UTF-8' } })
 }
 
 /** An empty NSS database, and its tools on it. */
-function nssDatabase(folder: string): { pk12util: (...args: string[]) => string; certutil: (...args: string[]) => string } {
+function nssDatabase(folder: string): { pk12util: (...args: string[]) => string } {
   const certutil = findTool('certutil') ?? 'certutil'
   const database = join(folder, 'nss')
   rmSync(database, { recursive: true, force: true })
   execFileSync('mkdir', [database])
   run(certutil, ['-N', '-d', database, '--empty-password'])
-  return { certutil: (...args) => run(certutil, ['-d', database, ...args]), pk12util: (...args) => run(join(dirname(certutil), 'pk12util'), ['-d', database, ...args]) }
+  return {
+    // In the folder of the test: listing leaves every certificate in a file.
+    pk12util: (...args) => run(join(dirname(certutil), 'pk12util'), ['-d', database, ...args], folder),
+  }
 }
 
 const certificateBags = { 'one': 1, 'one with chain': 3, 'several': 3, 'several with chain': 5 }
