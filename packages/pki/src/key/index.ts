@@ -7,3 +7,4 @@ export { keyAlgorithmOfSpki, keyIdOfSpki, sha256Hex, spkiOfKey } from './spki.ts
 export { keyProblems, type KeyProblem, type KeyProblemCode, type KeyProblemOptions } from './weak-key.ts'
 export { readKeyBlocklist, type KeyBlocklist } from './key-blocklist.ts'
 export { createModulusPool, sharedPrimes, type ModulusPool } from './shared-primes.ts'
+export { rsaModulus } from './rsa-modulus.ts'

@@ -138,6 +138,10 @@ test('primes that two keys share are found, alone and in a pool', () => {
   assert.equal(pool.size, 8)
   for (const [i, modulus] of moduli.entries()) assert.equal(pool.sharesPrime(modulus), found.get(i) ?? null, `modulus ${i} once all are in`)
   assert.equal(pool.sharesPrime(modulusOf(1024)), null)
+  // In the pool itself, and both its primes in another product than its own.
+  const other = createModulusPool()
+  for (const modulus of [q * prime(512), r * prime(512), modulusOf(1024), modulusOf(1024), q * r]) other.add(modulus)
+  assert.equal(other.sharesPrime(q * r), q * r)
   for (const bad of [0n, 1n, -5n, 1n << 16_384n]) {
     assert.throws(() => pool.add(bad), { code: 'INPUT_INVALID' })
     assert.throws(() => sharedPrimes([bad]), { code: 'INPUT_INVALID' })
