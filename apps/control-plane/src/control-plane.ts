@@ -29,6 +29,7 @@ import { localCaAuthority } from './local-ca/local-ca-authority.ts'
 import { registerIssuedRoutes } from './local-ca/issued-routes.ts'
 import { registerIssuerRoutes } from './local-ca/issuer-routes.ts'
 import { registerProfileRoutes } from './local-ca/profile-routes.ts'
+import { maintenanceKind } from './local-ca/maintenance.ts'
 import { createPublicHttp } from './local-ca/public-http.ts'
 import { tokenKeysOf } from './local-ca/token-keys.ts'
 import { makeCsrHandler, submitOrderKind } from './order/order-worker.ts'
@@ -85,7 +86,7 @@ export function makeParts(now: () => Date, database: Database, localCa: LocalCa)
   }
   const deps = { database, now, authorityOf }
   const planeKinds: Record<string, PlaneTaskKind> = {
-    'submit-order': submitOrderKind(deps), 'advance-action': advanceActionKind(deps), 'renew': renewKind(deps), 'refresh-certificate': refreshKind(deps), [publishCrlKind]: localCa.crls.taskKind,
+    'submit-order': submitOrderKind(deps), 'advance-action': advanceActionKind(deps), 'renew': renewKind(deps), 'refresh-certificate': refreshKind(deps), [publishCrlKind]: localCa.crls.taskKind, [maintenanceKind]: localCa.maintenanceTask,
   }
   const botKinds: Record<BotTaskKind, BotTaskHandler> = {
     'scan-host': scanHandler(deps), 'make-csr': makeCsrHandler(deps), 'plan-deployment': planHandler(deps), 'deploy': deployHandler(deps), 'inspect-target': inspectHandler(deps),
@@ -110,9 +111,10 @@ async function open({ settings, dataFolder, now, crashPoint, logger }: ControlPl
     await mkdir(ledgerFolder, { recursive: true, mode: 0o700 })
     const recovered = await recoverFromLedger(ledgerFolder, database, now)
     if (recovered > 0) logger.warn({ recovered, ledgerFolder }, 'the database had lost certificates that were issued; they were brought back from the ledger and can be revoked')
-    const localCa = createLocalCa({ database, secrets, now, ledger: createLedger(ledgerFolder, now), addresses, tokenKeys: tokenKeysOf(settings), revocationChanged: followRevocation(now) })
+    const localCa = createLocalCa({ database, secrets, now, ledger: createLedger(ledgerFolder, now), addresses, tokenKeys: tokenKeysOf(settings), revocationChanged: followRevocation(now), log: (level, message, facts) => { logger[level](facts, message) } })
     await localCa.ensureHierarchy()
     await localCa.crls.ensurePublished()
+    await localCa.maintenance.schedule()
     await database.transaction((tx) => ensureBuiltInAuthority(tx, now()))
     return { database, localCa, secrets }
   } catch (error) {

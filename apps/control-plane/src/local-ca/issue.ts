@@ -6,7 +6,7 @@ import type { Database, Db } from '../database/database.ts'
 import type { CaAddresses } from './addresses.ts'
 import { certificateContent, subjectOf, type Content } from './certificate-content.ts'
 import { checkRequest, type IssueOptions, type IssueRequest } from './issue-request.ts'
-import { checkKeyStrength } from './key-strength.ts'
+import type { KeyStrength } from './key-strength.ts'
 import { findIssued, insertIntent, storeIssued, type Intent, type IssuedRow } from './issued-store.ts'
 import type { Issuer } from './issuer.ts'
 import { openIssuer, type IssuerKeys, type OpenIssuer } from './issuer-open.ts'
@@ -27,7 +27,7 @@ export function newSerialNumber(): string {
 /** chainPem: leaf, then the issuers without the root. */
 export interface LocalIssued { chainPem: string[]; rootPem: string }
 
-export interface IssueDeps { database: Database; keys: IssuerKeys; ledger: Ledger; addresses: () => CaAddresses | undefined; now: () => Date }
+export interface IssueDeps { database: Database; keys: IssuerKeys; ledger: Ledger; strength: KeyStrength; addresses: () => CaAddresses | undefined; now: () => Date }
 
 /** What only the control plane itself may ask for: the constraints of a CA that it signs. */
 export interface CaWish { pathLength: number | null; nameConstraints: NameConstraints | null }
@@ -59,7 +59,7 @@ function refuseIssuer({ issuer, notBefore, notAfter }: OpenIssuer, { kind }: Pro
   if (endsTooSoon({ notBefore, notAfter }, now)) throw new CertloopError('ISSUER_EXPIRED', `The issuing certificate "${issuer.subject}" ends at ${notAfter.toISOString()}.`, { issuer: issuer.subject, notAfter: notAfter.toISOString() })
 }
 
-export function createIssuing({ database, keys, ledger, addresses, now }: IssueDeps) {
+export function createIssuing({ database, keys, ledger, strength, addresses, now }: IssueDeps) {
   const { db } = database
 
   /** Signs the intent as it was committed and stores the result; when another call stored first, that one counts. */
@@ -89,7 +89,7 @@ export function createIssuing({ database, keys, ledger, addresses, now }: IssueD
       const request = checkRequest(options, profile)
       let row = await findIssued(db, options.reference)
       if (!row) {
-        await checkKeyStrength(db, request)
+        await strength.check(request)
         await recordIntent(options, request, profile, ca)
         row = await findIssued(db, options.reference)
       }

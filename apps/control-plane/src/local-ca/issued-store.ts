@@ -74,9 +74,6 @@ export async function findIssued(db: Db | Tx, reference: string): Promise<Issued
 export async function findBySerial(db: Db | Tx, issuerId: IssuerId, serialNumber: string): Promise<IssuedRow | undefined> {
   return db.selectFrom('ca_certificate').selectAll().where('issuerId', '=', issuerId).where('serialNumber', '=', serialNumber).executeTakeFirst()
 }
-export async function findByFingerprint(db: Db | Tx, fingerprint: string): Promise<IssuedRow | undefined> {
-  return db.selectFrom('ca_certificate').selectAll().where('fingerprint', '=', fingerprint).executeTakeFirst()
-}
 /** @throws CertloopError NOT_FOUND */
 export async function getIssued(db: Db | Tx, id: IssuedCertificateId): Promise<IssuedRow> {
   const row = await db.selectFrom('ca_certificate').selectAll().where('id', '=', id).executeTakeFirst()
@@ -139,12 +136,13 @@ export async function changesSince(db: Db | Tx, { issuerId, shard, since, limit,
 }
 
 /**
- * Forgets certificates that ended before `endedBefore`. Rows that a list still names stay whatever their age: the
- * caller passes the oldest moment that any published list looked at.
+ * Forgets certificates of an issuer that ended before a moment. What a list still names must not be among them: the
+ * caller passes a moment no later than any published list of the issuer.
  * @returns how many
  */
-export async function forgetEnded(db: Db | Tx, endedBefore: Date, limit: number): Promise<number> {
-  const { numDeletedRows } = await db.deleteFrom('ca_certificate').where('id', 'in', (eb) => eb.selectFrom('ca_certificate').select('id').where('notAfter', '<', iso(endedBefore)).orderBy('notAfter').limit(limit)).executeTakeFirstOrThrow()
+export async function forgetEnded(db: Db | Tx, issuerId: IssuerId, endedBefore: Date, limit: number): Promise<number> {
+  const { numDeletedRows } = await db.deleteFrom('ca_certificate')
+    .where('id', 'in', (eb) => eb.selectFrom('ca_certificate').select('id').where('notAfter', '<', iso(endedBefore)).where('issuerId', '=', issuerId).orderBy('notAfter').limit(limit)).executeTakeFirstOrThrow()
   return Number(numDeletedRows)
 }
 

@@ -1,7 +1,7 @@
-import { readCertificate } from '@certloop/pki'
+import { readCertificate, type KeyBlocklist } from '@certloop/pki'
 import type { Database, Tx } from '../database/database.ts'
 import type { Secrets } from '../secret/secrets.ts'
-import type { Wakes } from '../task/task-kinds.ts'
+import type { PlaneTaskKind, Wakes } from '../task/task-kinds.ts'
 import type { CaAddresses } from './addresses.ts'
 import { createCrlPublisher } from './crl-publisher.ts'
 import { ensureHierarchy } from './hierarchy.ts'
@@ -13,6 +13,8 @@ import { createIssuerKeys, type TokenKeys } from './issuer-open.ts'
 import { createIssuerChanges } from './issuer-changes.ts'
 import { createIssuerService } from './issuer-service.ts'
 import { listIssuers } from './issuer-store.ts'
+import { createKeyStrength } from './key-strength.ts'
+import { createMaintenance, maintenanceTaskKind, type MaintenanceDeps } from './maintenance.ts'
 import { noLedger, type Ledger } from './ledger.ts'
 import { createOcsp } from './ocsp.ts'
 import { createOcspCache } from './ocsp-cache.ts'
@@ -44,6 +46,8 @@ export interface LocalCa {
   revocation: ReturnType<typeof createRevocation>
   crls: ReturnType<typeof createCrlPublisher>
   ocsp: ReturnType<typeof createOcsp>
+  maintenance: ReturnType<typeof createMaintenance>
+  maintenanceTask: PlaneTaskKind
 }
 
 export interface LocalCaDeps {
@@ -55,14 +59,17 @@ export interface LocalCaDeps {
   /** Where lists, OCSP and issuing certificates are to be had; undefined where nobody could reach it, and then certificates name none. */
   addresses?: () => CaAddresses | undefined
   tokenKeys?: TokenKeys | undefined
+  /** Broken keys known one by one. */
+  blocklist?: KeyBlocklist | undefined
+  log?: MaintenanceDeps['log']
   /** Called in the transaction of each revocation, suspension and resumption. */
   revocationChanged?: (tx: Tx, wake: Wakes, row: IssuedRow) => Promise<void>
 }
 
-export function createLocalCa({ database, secrets, now, ledger = noLedger, addresses = () => undefined, tokenKeys, revocationChanged }: LocalCaDeps): LocalCa {
+export function createLocalCa({ database, secrets, now, ledger = noLedger, addresses = () => undefined, tokenKeys, blocklist, revocationChanged, log = () => {} }: LocalCaDeps): LocalCa {
   const { db } = database
   const keys = createIssuerKeys({ secrets, tokenKeys })
-  const issuing = createIssuing({ database, keys, ledger, addresses, now })
+  const issuing = createIssuing({ database, keys, ledger, strength: createKeyStrength({ database, now, blocklist }), addresses, now })
   const making = { database, keys, issue: issuing.issue, now }
   const crls = createCrlPublisher({ database, keys, addresses, now })
   const ocsp = createOcsp({ database, responders: createResponders({ database, secrets, issue: issuing.issue, now }), cache: createOcspCache(), now })
@@ -72,6 +79,8 @@ export function createLocalCa({ database, secrets, now, ledger = noLedger, addre
     if (!certificate) throw new Error(`the root ${name} has no certificate yet`)
     return certificate.certificatePem
   }
+  const issuerService = { ...createIssuerService(making), ...createIssuerChanges(making) }
+  const maintenance = createMaintenance({ database, now, rollOver: issuerService.rollOver, log })
   return {
     ensureHierarchy: () => ensureHierarchy(making),
     issue: (options) => issuing.issue(options),
@@ -79,7 +88,7 @@ export function createLocalCa({ database, secrets, now, ledger = noLedger, addre
     findByReference: issuing.findByReference,
     trustAnchorPem: rootPem,
     trustAnchorPin: async () => readCertificate(await rootPem()).spkiDigest,
-    issuing, issuerService: { ...createIssuerService(making), ...createIssuerChanges(making) }, revocation, crls, ocsp,
+    issuing, issuerService, revocation, crls, ocsp, maintenance, maintenanceTask: maintenanceTaskKind(maintenance, now),
   }
 }
 

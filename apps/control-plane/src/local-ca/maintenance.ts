@@ -1,0 +1,97 @@
+import type { IssuerId } from '@certloop/contract'
+import type { Database } from '../database/database.ts'
+import { addTask } from '../task/task-store.ts'
+import type { PlaneTaskKind } from '../task/task-kinds.ts'
+import { dropOldBodies, listCrls } from './crl-store.ts'
+import { forgetEnded } from './issued-store.ts'
+import type { Issuer } from './issuer.ts'
+import { listIssuers } from './issuer-store.ts'
+import type { RollOver } from './issuer-changes.ts'
+
+export const maintenanceKind = 'ca-maintenance'
+
+const day = 86_400_000
+/** Ended certificates stay for questions that come later. */
+const keepEndedDays = 90
+const batch = 1000
+/** An intermediate is replaced when this part of its life is left. */
+const rollOverAt = 1 / 4
+
+export interface MaintenanceDeps {
+  database: Database
+  now: () => Date
+  rollOver(id: IssuerId, wish: RollOver): Promise<Issuer>
+  log: (level: 'info' | 'warn' | 'error', message: string, facts: Record<string, unknown>) => void
+}
+
+/** Daily work of the built-in CA: forgets what ended long ago, replaces the intermediate in time, says what grows old. */
+export function createMaintenance({ database, now, rollOver, log }: MaintenanceDeps) {
+  const { db } = database
+
+  /** A certificate is forgotten when no list can name it any more: its end lies before every list of its issuer looked. */
+  async function forget(): Promise<number> {
+    let count = 0
+    for (const { id } of await listIssuers(db)) {
+      const lists = await listCrls(db, id)
+      if (!lists.some(({ scope }) => scope === 'full')) continue
+      const oldest = Math.min(...lists.map(({ thisUpdate }) => new Date(thisUpdate).getTime()))
+      const before = new Date(Math.min(oldest, now().getTime() - keepEndedDays * day))
+      for (let gone = batch; gone === batch; count += gone) gone = await forgetEnded(db, id, before, batch)
+    }
+    return count
+  }
+
+  const isDue = ({ slot, status, successorId, certificate }: Issuer): boolean => {
+    if (slot !== 'intermediate' || status !== 'active' || successorId !== null || !certificate) return false
+    const { notBefore, notAfter } = certificate
+    return notAfter.getTime() - now().getTime() < (notAfter.getTime() - notBefore.getTime()) * rollOverAt
+  }
+
+  /** Nobody has to think of the intermediate: what it signs would end earlier and earlier, and one day nothing could be signed. */
+  async function rollOverInTime(): Promise<void> {
+    const issuers = await listIssuers(db)
+    for (const issuer of issuers.filter(isDue)) {
+      const parent = issuers.find(({ id }) => id === issuer.certificate?.signedBy)
+      const endsAt = issuer.certificate?.notAfter.toISOString()
+      if (!parent || parent.status !== 'active' || parent.keySource === 'outside') {
+        log('warn', 'the intermediate in use ends before long and its parent is not here: have a new one signed', { issuer: issuer.name, endsAt })
+        continue
+      }
+      const successor = await rollOver(issuer.id, {})
+      log('info', 'the intermediate was replaced in time; both are valid side by side', { issuer: issuer.name, successor: successor.name, endsAt })
+    }
+  }
+
+  async function warnOfOldLists(): Promise<void> {
+    for (const { issuerId, scope, nextUpdate } of await listCrls(db)) {
+      if (new Date(nextUpdate) < now()) log('error', 'a revocation list is past its next update: clients may refuse every certificate of this issuer', { issuerId, scope, nextUpdate })
+    }
+  }
+
+  return {
+    async run(): Promise<{ forgotten: number }> {
+      const forgotten = await forget()
+      await dropOldBodies(database, new Date(now().getTime() - 3_600_000))
+      await rollOverInTime()
+      await warnOfOldLists()
+      return { forgotten }
+    },
+    /** Has it done daily from now on; one task for all replicas. */
+    schedule: () => database.transaction(async (tx, wake) => {
+      await addTask(tx, wake, { executor: 'control-plane', kind: maintenanceKind, subject: maintenanceKind, dedupe: maintenanceKind, notBefore: now() }, now())
+    }),
+  }
+}
+
+export function maintenanceTaskKind({ run }: Pick<ReturnType<typeof createMaintenance>, 'run'>, now: () => Date): PlaneTaskKind {
+  return {
+    async run(task) {
+      await run()
+      return async (tx) => {
+        await tx.updateTable('task').set({ state: 'ready', attempts: 0, notBefore: new Date(now().getTime() + day).toISOString() }).where('id', '=', task.id).execute()
+      }
+    },
+    /** The next start schedules it again. */
+    failed: async () => {},
+  }
+}
