@@ -29,7 +29,7 @@ const smallCurves = new Set(['ec-192', 'ec-224'])
 /**
  * What speaks against certifying a public key (SubjectPublicKeyInfo, DER); empty when nothing is found. Looks at sizes,
  * exponent and factors (BR 6.1.5 and 6.1.6), ROCA (CVE-2017-15361), close primes (CVE-2022-26320), keys whose private half is
- * published, points that are not on their curve. Some milliseconds for RSA. Primes shared with other keys: sharedPrimes
+ * published, points that are not on their curve. Well below a millisecond. Primes shared with other keys: sharedPrimes
  * and createModulusPool. Never throws.
  */
 export function keyProblems(spki: Uint8Array, { known }: KeyProblemOptions = {}): KeyProblem[] {
