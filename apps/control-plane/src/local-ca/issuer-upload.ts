@@ -17,7 +17,13 @@ export async function openUploaded({ certificatesPem, keyPem, keystore, password
 }
 
 async function fromKeystore(bytes: Buffer, password: string | undefined, alias: string | undefined): Promise<Uploaded> {
-  const { keys, certificates } = await readContainer(bytes, password === undefined ? {} : { password })
+  const { keys, certificates, locked, problems } = await readContainer(bytes, password === undefined ? {} : { password })
+  const closed = locked.find((part) => alias === undefined || part.alias === null || part.alias === alias)
+  const isOpen = keys.some((key) => alias === undefined || key.alias === alias)
+  // Certificates alone may be readable: without its key a CA would come in that can't sign.
+  if (closed && !isOpen) throw new CertloopError(closed.code, closed.code === 'PASSWORD_NEEDED' ? `A password is needed for ${closed.where}.` : `The password does not open ${closed.where}.`, { fields: ['password: is needed, and has to fit'] })
+  const [damaged] = problems
+  if (damaged && !isOpen) throw new CertloopError(damaged.code, `In ${damaged.where}: ${damaged.message}`)
   const names = keys.map((key) => `"${key.alias ?? ''}"`).join(', ')
   const chosen = alias === undefined ? keys[0] : keys.find((key) => key.alias === alias)
   if (alias !== undefined && !chosen) throw new CertloopError('ENTRY_NOT_FOUND', `The keystore has no key "${alias}"; it has ${names || 'none'}.`, { alias })
