@@ -30,6 +30,7 @@ import { registerIssuedRoutes } from './local-ca/issued-routes.ts'
 import { registerIssuerRoutes } from './local-ca/issuer-routes.ts'
 import { registerProfileRoutes } from './local-ca/profile-routes.ts'
 import { maintenanceKind } from './local-ca/maintenance.ts'
+import { blocklistIn } from './local-ca/key-blocklist.ts'
 import { createPublicHttp } from './local-ca/public-http.ts'
 import { tokenKeysOf } from './local-ca/token-keys.ts'
 import { makeCsrHandler, submitOrderKind } from './order/order-worker.ts'
@@ -111,7 +112,7 @@ async function open({ settings, dataFolder, now, crashPoint, logger }: ControlPl
     await mkdir(ledgerFolder, { recursive: true, mode: 0o700 })
     const recovered = await recoverFromLedger(ledgerFolder, database, now)
     if (recovered > 0) logger.warn({ recovered, ledgerFolder }, 'the database had lost certificates that were issued; they were brought back from the ledger and can be revoked')
-    const localCa = createLocalCa({ database, secrets, now, ledger: createLedger(ledgerFolder, now), addresses, tokenKeys: tokenKeysOf(settings), revocationChanged: followRevocation(now), log: (level, message, facts) => { logger[level](facts, message) } })
+    const localCa = createLocalCa({ database, secrets, now, ledger: createLedger(ledgerFolder, now), addresses, tokenKeys: tokenKeysOf(settings), blocklist: await blocklistIn(settings.keyBlocklist), revocationChanged: followRevocation(now), log: (level, message, facts) => { logger[level](facts, message) } })
     await localCa.ensureHierarchy()
     await localCa.crls.ensurePublished()
     await localCa.maintenance.schedule()

@@ -17,7 +17,7 @@ const refusal = (argv: string[], env: Record<string, string> = {}) => {
 
 test('nothing given leaves the defaults', () => {
   assert.deepEqual(readSettings([], { CERTLOOP_PORT: '' }), {
-    data: './data', port: 8420, host: '127.0.0.1', publicUrl: null, databaseUrl: null, masterKey: null, logLevel: 'info', bot: true, trustedProxy: [],
+    data: './data', port: 8420, host: '127.0.0.1', publicUrl: null, pkiUrl: null, issuanceLedger: null, keyBlocklist: null, pkcs11Module: null, pkcs11Token: null, pkcs11Pin: null, databaseUrl: null, masterKey: null, logLevel: 'info', bot: true, trustedProxy: [],
   })
 })
 

@@ -1,6 +1,7 @@
 import { CertloopError, newId, type BotId, type CertificateId, type CertificateStatus, type CertificateVersion, type InstallationState, type KeyCustody, type KeyId, type Management, type OrderId, type ServedCertificate, type VersionId, type InstallationId } from '@certloop/contract'
 import { sql, type Selectable } from 'kysely'
-import { contains, fromJson, iso, toJson } from '../database/columns.ts'
+import { certificateFindings, certificateParts, keyProblems, readCertificate } from '@certloop/pki'
+import { contains, fromJson, fromJsonOrNull, iso, toJson } from '../database/columns.ts'
 import type { Db, Tx } from '../database/database.ts'
 
 /** An identity under care. `status`, `statusReason`, `problem`, `notAfter` and `nextRenewalAt` are derived; see certificate-status.ts. */
@@ -42,6 +43,8 @@ export interface VersionTable {
   orderId: OrderId | null
   source: 'order' | 'discovery'
   chainPem: string
+  /** JSON of what is wrong or odd with it, as seen when it came; null for those that came before this was looked at. */
+  findings: string | null
   createdAt: string
 }
 /** One place where a certificate is, or should be. */
@@ -143,19 +146,27 @@ export async function deleteCertificate(tx: Tx, id: CertificateId): Promise<void
   await tx.deleteFrom('certificate').where('id', '=', id).execute()
 }
 
-export type NewVersion = Omit<VersionTable, 'id' | 'ordinal' | 'names' | 'chainPem' | 'createdAt'> & { names: readonly string[]; chainPem: readonly string[] }
+export type NewVersion = Omit<VersionTable, 'id' | 'ordinal' | 'names' | 'chainPem' | 'findings' | 'createdAt'> & { names: readonly string[]; chainPem: readonly string[] }
 
 export async function insertVersion(tx: Tx, version: NewVersion, now: Date): Promise<VersionId> {
   const id = await insertVersionOnce(tx, version, now)
   if (!id) throw new CertloopError('CONFLICT', `The certificate ${version.fingerprint} is known already.`, { fingerprint: version.fingerprint })
   return id
 }
+/** What is wrong or odd with a certificate and its key. Whether it is still valid is not looked at: that changes. */
+function findingsOf(pem: string): CertificateVersion['findings'] {
+  const facts = readCertificate(pem)
+  const key = keyProblems(certificateParts(pem).spki.raw).map(({ code, message }) => ({ code, severity: 'error' as const, message }))
+  const told = new Set(key.map(({ code }) => code as string))
+  return [...key, ...certificateFindings(facts).filter(({ code }) => !told.has(code)).map(({ code, severity, sentence }) => ({ code, severity, message: sentence }))]
+}
+
 /** Undefined when the fingerprint is known, also from a transaction that has just committed. */
 export async function insertVersionOnce(tx: Tx, version: NewVersion, now: Date): Promise<VersionId | undefined> {
   const id = newId('ver', now)
   await lockCertificate(tx, version.certificateId)
   const { newest } = await tx.selectFrom('certificateVersion').select((eb) => eb.fn.max('ordinal').as('newest')).where('certificateId', '=', version.certificateId).executeTakeFirstOrThrow()
-  const { numInsertedOrUpdatedRows } = await tx.insertInto('certificateVersion').values({ ...version, id, ordinal: Number(newest ?? 0) + 1, names: toJson(version.names), chainPem: toJson(version.chainPem), createdAt: iso(now) })
+  const { numInsertedOrUpdatedRows } = await tx.insertInto('certificateVersion').values({ ...version, id, ordinal: Number(newest ?? 0) + 1, names: toJson(version.names), chainPem: toJson(version.chainPem), findings: toJson(findingsOf(version.chainPem[0] ?? '')), createdAt: iso(now) })
     .onConflict((c) => c.column('fingerprint').doNothing()).executeTakeFirst()
   return numInsertedOrUpdatedRows ? id : undefined
 }
@@ -197,7 +208,8 @@ export async function versionFacts(db: Db | Tx, ids: readonly VersionId[]): Prom
 }
 export const toVersion = (row: VersionRow): CertificateVersion => {
   const { spkiDigest: _spki, keyId: _key, ordinal: _ordinal, ...rest } = row
-  return { ...rest, names: fromJson(row.names), chainPem: fromJson(row.chainPem) }
+  const chainPem = fromJson<string[]>(row.chainPem)
+  return { ...rest, names: fromJson(row.names), chainPem, findings: fromJsonOrNull<CertificateVersion['findings']>(row.findings) ?? findingsOf(chainPem[0] ?? '') }
 }
 
 export async function installationsOf(db: Db | Tx, id: CertificateId): Promise<InstallationRow[]> {

@@ -1,9 +1,14 @@
 import assert from 'node:assert/strict'
-import { createPrivateKey, generatePrimeSync } from 'node:crypto'
+import { execFileSync } from 'node:child_process'
+import { createHash, createPrivateKey, generatePrimeSync } from 'node:crypto'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { createCsr, generateKey } from '@certloop/pki'
+import { tempFolder } from '@certloop/test-kit'
 import { emptyDatabase } from '../database/database-testing.ts'
 import { caWorld, serverRequest } from './ca-testing.ts'
+import { blocklistIn } from './key-blocklist.ts'
 
 const exponent = 65_537n
 
@@ -68,3 +73,18 @@ function isProbablePrime(n: bigint): boolean {
   }
   return result === 1n
 }
+
+test('keys on a list of broken ones are refused; a folder without lists stops the start', async (t) => {
+  const folder = await tempFolder(t, 'blocklist')
+  await assert.rejects(blocklistIn(folder), { code: 'SETTINGS_INVALID' })
+  await assert.rejects(blocklistIn(join(folder, 'away')), { code: 'SETTINGS_INVALID' })
+  const broken = await generateKey('rsa-2048')
+  // As Debian's package was made: the end of the SHA-1 over what openssl prints.
+  const modulus = execFileSync('openssl', ['rsa', '-noout', '-modulus'], { input: broken, encoding: 'utf8', stdio: 'pipe' })
+  await writeFile(join(folder, 'blacklist.RSA-2048'), `# broken keys\n${createHash('sha1').update(modulus).digest('hex').slice(20)}\n`)
+  const { ca } = await caWorld(t, await emptyDatabase(t), { blocklist: await blocklistIn(folder) })
+  await assert.rejects(ca.issue(await requestWith('listed', broken)), { code: 'KEY_WEAK' })
+  await ca.issue(await requestWith('sound', await generateKey('rsa-2048')))
+  await writeFile(join(folder, 'blacklist.RSA-4096'), 'nonsense\n')
+  await assert.rejects(blocklistIn(folder), { code: 'SETTINGS_INVALID', message: /Line 1/ })
+})

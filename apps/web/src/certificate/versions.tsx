@@ -1,4 +1,4 @@
-import { Accordion, Badge, Button, CopyButton, Group, Stack, Text } from '@mantine/core'
+import { Accordion, Alert, Badge, Button, CopyButton, Group, Stack, Text } from '@mantine/core'
 import type { CertificateDetail, CertificateVersion } from '@certloop/api-client'
 import { Fingerprint } from '../shared/copy.tsx'
 import { Facts } from '../shared/facts.tsx'
@@ -40,6 +40,7 @@ function VersionTitle({ version, current }: { version: CertificateVersion; curre
   )
 }
 
+const findingColors = { error: 'red', warning: 'yellow', notice: 'blue' } as const
 const custodies = { endpoint: 'on the host, never sent', platform: 'kept by Certloop', external: 'held elsewhere' } as const
 
 function VersionFacts({ version }: { version: CertificateVersion }) {
@@ -58,6 +59,9 @@ function VersionFacts({ version }: { version: CertificateVersion }) {
         'Chain': version.chainPem.length === 1 ? 'The certificate alone' : `The certificate and ${version.chainPem.length - 1} above it`,
         'Order': version.orderId === null ? null : <TextLink to="/orders/$id" params={{ id: version.orderId }} inherit>The order that made it</TextLink>,
       }} />
+      {version.findings.map(({ code, severity, message }) => (
+        <Alert key={code} variant="light" color={findingColors[severity]} p="xs">{message}</Alert>
+      ))}
       <CopyButton value={version.chainPem.join('\n')}>
         {({ copied, copy }) => <Button w="fit-content" size="compact-sm" variant="default" onClick={copy}>{copied ? 'Copied' : 'Copy certificate and chain (PEM)'}</Button>}
       </CopyButton>

@@ -4,6 +4,7 @@ import { DeployLogEntry } from '../bot/messages.ts'
 import { Endpoint, Plan } from '../plan.ts'
 import { actionKinds, actionStates, botStatuses, deploymentStates, installationStates, keyCustodies, managements, orderStates } from '../states.ts'
 import { certificateStatus, Fingerprint, idText, instant, keyAlgorithm, literals, nullable, Wire } from '../text.ts'
+import { Finding } from './ca-resources.ts'
 import { permissions, roles, type Permission, type Role } from './access.ts'
 
 const strict = { additionalProperties: false } as const
@@ -55,7 +56,7 @@ export type Configuration = Static<typeof Configuration>
 export const CertificateVersion = Type.Object({
   id: idText('ver'), fingerprint: Fingerprint, serialNumber: Type.String(), subject: Type.String(), issuer: Type.String(), names: Type.Array(Type.String()),
   notBefore: instant, notAfter: instant, keyAlgorithm: Type.String(), signatureAlgorithm: Type.String(), custody: literals(keyCustodies), keyBotId: nullable(idText('bot')),
-  orderId: nullable(idText('ord')), source: literals(['order', 'discovery'] as const), chainPem: Type.Array(Type.String()), createdAt: instant,
+  orderId: nullable(idText('ord')), source: literals(['order', 'discovery'] as const), chainPem: Type.Array(Type.String()), findings: Type.Array(Finding, { description: 'What is wrong or odd with it and its key' }), createdAt: instant,
 }, { $id: 'CertificateVersion', ...strict })
 export type CertificateVersion = Static<typeof CertificateVersion>
 

@@ -7,6 +7,7 @@ import * as idleLooks from './0005-idle-looks.ts'
 import * as scannedPlaces from './0006-scanned-places.ts'
 import * as oldKeys from './0007-old-keys.ts'
 import * as builtInCa from './0008-built-in-ca.ts'
+import * as findings from './0009-findings.ts'
 
 /** In order. Written once for both databases; a released one is never changed. */
 export const migrations: Record<string, Migration> = {
@@ -18,4 +19,5 @@ export const migrations: Record<string, Migration> = {
   '0006-scanned-places': scannedPlaces,
   '0007-old-keys': oldKeys,
   '0008-built-in-ca': builtInCa,
+  '0009-findings': findings,
 }
