@@ -1,3 +1,4 @@
+import { CertloopError } from '@certloop/contract'
 import type { Issuer } from './issuer.ts'
 import { completeIssuer, makeIssuer, type IssuerMakingDeps } from './issuer-making.ts'
 import { listIssuers } from './issuer-store.ts'
@@ -20,5 +21,13 @@ export async function ensureHierarchy(deps: IssuerMakingDeps): Promise<void> {
       name: 'Certloop Issuing CA', commonName: 'Certloop Issuing CA', appendKeyId: true, keyAlgorithm: 'ec-256', signedBy: ready.id, validityDays: intermediateDays, slot: 'intermediate', settings: { pathLength: 0 },
     })
   }
-  for (const issuer of await listIssuers(deps.database.db)) await completeIssuer(deps, issuer.id)
+  for (const { id, name, slot } of await listIssuers(deps.database.db)) {
+    try {
+      await completeIssuer(deps, id)
+    } catch (error) {
+      // One whose token is away, say, waits for the next start; the others do not wait for it.
+      if (slot !== null || !(error instanceof CertloopError)) throw error
+      deps.log('warn', 'an issuer could not be finished and waits for the next start', { issuer: name, code: error.code, reason: error.message })
+    }
+  }
 }

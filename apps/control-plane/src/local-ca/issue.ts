@@ -2,7 +2,7 @@ import { randomBytes, randomInt } from 'node:crypto'
 import { CertloopError, newId, type IssuerId } from '@certloop/contract'
 import { readCertificate, serialHex, sha256Hex, signTbs, textOfName, type NameConstraints } from '@certloop/pki'
 import { fromJson, toJson } from '../database/columns.ts'
-import type { Database, Db } from '../database/database.ts'
+import type { Database } from '../database/database.ts'
 import type { CaAddresses } from './addresses.ts'
 import { certificateContent, subjectOf, type Content } from './certificate-content.ts'
 import { checkRequest, type IssueOptions, type IssueRequest } from './issue-request.ts'
@@ -10,7 +10,7 @@ import type { KeyStrength } from './key-strength.ts'
 import { findIssued, insertIntent, storeIssued, type Intent, type IssuedRow } from './issued-store.ts'
 import type { Issuer } from './issuer.ts'
 import { openIssuer, type IssuerKeys, type OpenIssuer } from './issuer-open.ts'
-import { getIssuer, listIssuers } from './issuer-store.ts'
+import { listIssuers } from './issuer-store.ts'
 import type { Ledger } from './ledger.ts'
 import { checkNameConstraints } from './name-constraints.ts'
 import { getProfile, type Profile } from './profile-store.ts'
@@ -74,9 +74,10 @@ export function createIssuing({ database, keys, ledger, strength, addresses, now
 
   /** Serial number and contents are decided, written to the ledger and committed. Nothing is signed before that. */
   async function recordIntent(options: IssueOptions, request: IssueRequest, profile: Profile, ca: CaWish | undefined): Promise<void> {
-    const issuer = await openIssuer(db, keys, await chosenIssuer(db, options.issuerId))
+    const issuers = await listIssuers(db)
+    const issuer = await openIssuer(db, keys, chosenIssuer(issuers, options.issuerId))
     refuseIssuer(issuer, profile.rules, now())
-    checkNameConstraints(issuer.issuer, request)
+    checkNameConstraints(issuer.issuer, chainAbove(issuer.issuer, issuers), request)
     const intent = intentFor(options, request, profile, issuer, ca, { addresses: addresses(), now: now() })
     await ledger.append({ issuerId: intent.issuerId, serialNumber: intent.serialNumber, reference: intent.reference, profile: intent.profile, notBefore: intent.notBefore, notAfter: intent.notAfter, subject: intent.subject, names: intent.names, spki: intent.spki })
     await insertIntent(db, intent, now())
@@ -107,8 +108,12 @@ export function createIssuing({ database, keys, ledger, strength, addresses, now
   }
 }
 
-async function chosenIssuer(db: Db, id: IssuerId | undefined): Promise<Issuer> {
-  return id === undefined ? issuerInSlot(await listIssuers(db), 'intermediate') : getIssuer(db, id)
+/** @throws CertloopError NOT_FOUND */
+function chosenIssuer(issuers: readonly Issuer[], id: IssuerId | undefined): Issuer {
+  if (id === undefined) return issuerInSlot(issuers, 'intermediate')
+  const found = issuers.find((issuer) => issuer.id === id)
+  if (!found) throw new CertloopError('NOT_FOUND', `There is no issuer ${id}.`, { issuerId: id })
+  return found
 }
 
 function answer(row: IssuedRow, certificatePem: string, issuers: readonly Issuer[]): LocalIssued {

@@ -18,6 +18,7 @@ export interface IssuerMakingDeps {
   keys: IssuerKeys
   issue(options: IssueOptions, ca?: CaWish): Promise<LocalIssued>
   now: () => Date
+  log: (level: 'info' | 'warn' | 'error', message: string, facts: Record<string, unknown>) => void
 }
 
 export interface NewIssuer {
@@ -75,7 +76,20 @@ export async function makeIssuer(deps: IssuerMakingDeps, wish: NewIssuer): Promi
     return insertIssuer(tx, row)
   })
   if (!isOurs) return getIssuer(database.db, (await database.db.selectFrom('ca_issuer').select('id').where('slot', '=', row.slot).executeTakeFirstOrThrow()).id)
-  return completeIssuer(deps, id)
+  try {
+    return await completeIssuer(deps, id)
+  } catch (error) {
+    // Refused: nothing of it stays. After a crash, or a database that went away, it waits, and the next start finishes it.
+    if (error instanceof CertloopError && !isUnavailable(error)) await dropWaiting(database, id)
+    throw error
+  }
+}
+
+const isUnavailable = ({ code }: CertloopError): boolean => ['DATABASE_UNREACHABLE', 'UNAVAILABLE', 'INTERNAL'].includes(code)
+
+/** Forgets an issuer that never had a certificate. */
+export async function dropWaiting(database: Database, id: IssuerId): Promise<void> {
+  await database.transaction((tx) => tx.deleteFrom('ca_issuer').where('id', '=', id).where('certificateId', 'is', null).execute())
 }
 
 /** Takes a waiting issuer as far as this installation can. Safe to repeat, also on several replicas at once. */

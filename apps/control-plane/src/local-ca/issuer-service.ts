@@ -1,11 +1,12 @@
 import { CertloopError, newId, type IssuerId, type KeyAlgorithm } from '@certloop/contract'
-import { certificateParts, isIssuedBy, isSelfSigned, readCertificate, readCertificates, sha256Hex, spkiDigestOfPrivateKey, type CertificateFacts, type NameConstraints } from '@certloop/pki'
+import { certificateParts, isIssuedBy, isSelfSigned, readCertificate, readCertificates, sha256Hex, spkiDigestOfPrivateKey, type CertificateFacts } from '@certloop/pki'
 import { toJson } from '../database/columns.ts'
 import { schedulePublishing } from './crl-schedule.ts'
 import { checkParent } from './issuer-changes.ts'
 import { defaultIssuerSettings, type Issuer, type IssuerSettings } from './issuer.ts'
-import { checkOutsideChain, checkOwnCertificate, install, makeIssuer, type IssuerMakingDeps, type NewIssuer } from './issuer-making.ts'
-import { getIssuer, insertIssuer, isNameTaken, issuerRow, listIssuers, type IssuerRow } from './issuer-store.ts'
+import { checkOutsideChain, checkOwnCertificate, dropWaiting, install, makeIssuer, type IssuerMakingDeps, type NewIssuer } from './issuer-making.ts'
+import { getIssuer, insertIssuer, isNameTaken, issuerRow, listIssuers, updateIssuer, type IssuerRow } from './issuer-store.ts'
+import { constrained } from './name-constraints.ts'
 
 export interface ImportedIssuer {
   name: string
@@ -30,6 +31,9 @@ export function createIssuerService(deps: IssuerMakingDeps) {
     return null
   }
 
+  /** Who signed it may have left less room than was asked for. */
+  const keepSettings = ({ id, settings }: Issuer, bounds: Partial<IssuerSettings>) => database.transaction((tx) => updateIssuer(tx, id, { settings: toJson({ ...settings, ...bounds }) }))
+
   async function storeCertificate(issuer: Issuer, spkiDigest: string, certificatesPem: string): Promise<Issuer> {
     const { own, above } = split(readCertificates(certificatesPem), spkiDigest)
     checkOwnCertificate(issuer, spkiDigest, own, now())
@@ -37,6 +41,7 @@ export function createIssuerService(deps: IssuerMakingDeps) {
     if (signedBy === null && above.length === 0) throw new CertloopError('CHAIN_INVALID', `The certificate of "${own.issuer}", which signed this one, is missing. Add it, and those above it up to the root.`, { issuer: own.issuer })
     const top = above.at(-1)
     if (signedBy === null && top && !isSelfSigned(top)) throw new CertloopError('CHAIN_INVALID', `The chain ends at "${top.subject}", which is no root. Add the certificates above it.`, { issuer: top.issuer })
+    if (issuer.certificate === null && signedBy !== issuer.id) await keepSettings(issuer, readSettings(own, above))
     await install(deps, issuer, own, { signedBy, outsideChain: signedBy === null ? above.map(({ pem }) => pem) : [] })
     await publishSoon(issuer.id)
     return getIssuer(db, issuer.id)
@@ -64,7 +69,7 @@ export function createIssuerService(deps: IssuerMakingDeps) {
       const id = newId('iss', now())
       const row: IssuerRow = {
         id, name, slot: null, kind: isSelfSigned(own) ? 'root' : 'intermediate', status: 'pending', subject: own.subject, keyAlgorithm: own.keyAlgorithm as KeyAlgorithm, spki: spkiText(own),
-        keySource: keyPem === null ? 'outside' : 'sealed', sealedKey: keyPem === null ? null : deps.keys.seal(id, keyPem), keyReference: null, settings: toJson({ ...defaultIssuerSettings, ...readSettings(own) }),
+        keySource: keyPem === null ? 'outside' : 'sealed', sealedKey: keyPem === null ? null : deps.keys.seal(id, keyPem), keyReference: null, settings: toJson({ ...defaultIssuerSettings, ...readSettings(own, []) }),
         csrPem: null, certificateId: null, successorId: null, changeNumber: 0, createdAt: now().toISOString(), retiredAt: null,
       }
       checkOwnCertificate({ name, subject: own.subject }, spkiDigest, own, now())
@@ -77,7 +82,7 @@ export function createIssuerService(deps: IssuerMakingDeps) {
       try {
         return await storeCertificate(await getIssuer(db, id), spkiDigest, all.map(({ pem }) => pem).join('\n'))
       } catch (error) {
-        await database.transaction((tx) => tx.deleteFrom('ca_issuer').where('id', '=', id).where('certificateId', 'is', null).execute())
+        await dropWaiting(database, id)
         throw error
       }
     },
@@ -99,13 +104,17 @@ function split(all: readonly CertificateFacts[], spkiDigest: string): { own: Cer
   return { own, above }
 }
 
-const constrained = (names: NonNullable<CertificateFacts['nameConstraints']>['permitted']): NameConstraints['permitted'] =>
-  names.flatMap((name) => (name.type === 'dns' || name.type === 'ip' || name.type === 'email' || name.type === 'uri' ? [{ type: name.type, value: name.value }] : []))
+/** How many CAs a CA certificate lets stand below the one that is `steps` below it; null: any number. */
+const roomBelow = ({ basicConstraints }: CertificateFacts, steps: number): number | null =>
+  (basicConstraints === null || basicConstraints.pathLength === null ? null : Math.max(0, basicConstraints.pathLength - steps))
 
-/** What an imported certificate says binds what its key signs here. */
-function readSettings({ basicConstraints, nameConstraints }: CertificateFacts): Partial<IssuerSettings> {
+/** What its certificate and those above it say binds what its key signs here. */
+function readSettings(own: CertificateFacts, above: readonly CertificateFacts[]): Pick<IssuerSettings, 'pathLength' | 'nameConstraints'> {
+  // Each step down leaves room for one CA less.
+  const lengths = [own, ...above].map(roomBelow).filter((length) => length !== null)
+  const { nameConstraints } = own
   return {
-    pathLength: basicConstraints?.pathLength ?? null,
+    pathLength: lengths.length > 0 ? Math.min(...lengths) : null,
     nameConstraints: nameConstraints && { permitted: constrained(nameConstraints.permitted), excluded: constrained(nameConstraints.excluded) },
   }
 }

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net'
 import { CertloopError } from '@certloop/contract'
-import type { GeneralName } from '@certloop/pki'
+import { readCertificate, type CertificateFacts, type GeneralName, type NameConstraints } from '@certloop/pki'
 import type { Issuer } from './issuer.ts'
 import { isInNetwork } from './network.ts'
 
@@ -23,14 +23,40 @@ function covers(constraint: { type: string; value: string }, name: { type: strin
   return false
 }
 
-/** The constraints in the issuer's own certificate hold for what it signs: clients would refuse it. @throws CertloopError NAME_INVALID */
-export function checkNameConstraints({ name: issuer, settings: { nameConstraints } }: Issuer, { names, otherNames }: { names: readonly string[]; otherNames: readonly GeneralName[] }): void {
-  if (!nameConstraints) return
+const known = new Map<string, NameConstraints | null>()
+const mostKnown = 1000
+
+/** Read once per certificate: those of CAs are few. */
+function constraintsIn(certificatePem: string): NameConstraints | null {
+  const found = known.get(certificatePem)
+  if (found !== undefined) return found
+  if (known.size >= mostKnown) known.clear()
+  const { nameConstraints } = readCertificate(certificatePem)
+  const read = nameConstraints && { permitted: constrained(nameConstraints.permitted), excluded: constrained(nameConstraints.excluded) }
+  known.set(certificatePem, read)
+  return read
+}
+
+/** Those of the kinds that we certify; the others bind nothing here. */
+export const constrained = (names: NonNullable<CertificateFacts['nameConstraints']>['permitted']): NameConstraints['permitted'] =>
+  names.flatMap((name) => (name.type === 'dns' || name.type === 'ip' || name.type === 'email' || name.type === 'uri' ? [{ type: name.type, value: name.value }] : []))
+
+/**
+ * The constraints in the certificates of the issuer and of all above it hold for what it signs: clients would refuse it.
+ * @param chainPem the issuer's certificate and those above it
+ * @throws CertloopError NAME_INVALID
+ */
+export function checkNameConstraints({ name: issuer }: Pick<Issuer, 'name'>, chainPem: readonly string[], { names, otherNames }: { names: readonly string[]; otherNames: readonly GeneralName[] }): void {
   const all: { type: string; value: string }[] = [...names.map((value) => ({ type: isIP(value) === 0 ? 'dns' : 'ip', value })), ...otherNames]
-  const fields = all.flatMap((name, i) => {
+  const fields = chainPem.flatMap((certificatePem) => violations(all, constraintsIn(certificatePem), issuer))
+  if (fields.length > 0) throw new CertloopError('NAME_INVALID', `The names are not within the constraints of the issuer "${issuer}".`, { fields: fields.slice(0, 100), issuer })
+}
+
+function violations(all: readonly { type: string; value: string }[], nameConstraints: NameConstraints | null, issuer: string): string[] {
+  if (!nameConstraints) return []
+  return all.flatMap((name, i) => {
     if (nameConstraints.excluded.some((one) => one.type === name.type && covers(one, name))) return [`names[${i}]: the issuer "${issuer}" may not certify ${JSON.stringify(name.value)}`]
     const permitted = nameConstraints.permitted.filter(({ type }) => type === name.type)
     return permitted.length > 0 && !permitted.some((one) => covers(one, name)) ? [`names[${i}]: the issuer "${issuer}" may only certify ${permitted.map(({ value }) => value).join(', ')}`] : []
   })
-  if (fields.length > 0) throw new CertloopError('NAME_INVALID', `The names are not within the constraints of the issuer "${issuer}".`, { fields, issuer })
 }
