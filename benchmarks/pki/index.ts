@@ -14,6 +14,7 @@ import { measureBulk } from './bulk.ts'
 import { measureCrl } from './crl.ts'
 import { measureIssuing } from './issuing.ts'
 import { measureOcspFormat } from './ocsp-format.ts'
+import { measureOcspHttp } from './ocsp-http.ts'
 import { measureParsing } from './parsing.ts'
 import { describeLines } from './report.ts'
 import type { Line } from './side-by-side.ts'
@@ -27,6 +28,7 @@ const parts: readonly Part[] = [
   { name: 'issuing', run: measureIssuing },
   { name: 'crl', run: measureCrl },
   { name: 'ocsp-format', run: measureOcspFormat },
+  { name: 'ocsp-http', run: measureOcspHttp },
 ]
 
 const help = `Usage: npm run bench -- pki [PART…] [--json] [--enforce]

@@ -16,6 +16,8 @@ export const tools = {
   'softhsm2-util': { package: 'softhsm2', elsewhere: [], without: 'tests with keys in a PKCS#11 token' },
   'libsofthsm2.so': { package: 'libsofthsm2', elsewhere: ['/usr/lib/softhsm/libsofthsm2.so', '/usr/lib/*/softhsm/libsofthsm2.so'], without: 'tests with keys in a PKCS#11 token' },
   'pkcs11-tool': { package: 'opensc', elsewhere: [], without: 'tests that compare PKCS#11 objects' },
+  taskset: { package: 'util-linux', elsewhere: [], without: 'benchmarks with a core of their own' },
+  wrk: { package: 'wrk', elsewhere: [], without: 'benchmarks of OCSP under the load of a known tool (a slower one of our own makes it then)' },
   setpriv: { package: 'util-linux', elsewhere: [], without: 'tests that drop privileges' },
 } as const satisfies Record<string, { package: string; elsewhere: readonly string[]; without: string }>
 export type Tool = keyof typeof tools

@@ -1,0 +1,35 @@
+import { CertloopError, type IssuerId } from '@certloop/contract'
+import { sql } from 'kysely'
+import type { Database } from '../../../apps/control-plane/src/database/database.ts'
+
+/** Rows in one statement. */
+const atOnce = 50_000
+
+/** Text of the length that base64 of a leaf has with us: what a row weighs counts. */
+const filler = 'MIIC'.repeat(330)
+
+function numbers(database: Database, from: number, count: number) {
+  return database.kind === 'sqlite'
+    ? sql`(with recursive n(i) as (select cast(${from} as integer) union all select i + 1 from n where i < ${from + count - 1}) select i from n) as n`
+    : sql`generate_series(cast(${from} as integer), cast(${from + count - 1} as integer)) as n(i)`
+}
+
+/**
+ * Puts revoked certificates of an issuer into the database as if they had been issued and revoked one by one, with
+ * random serial numbers. By SQL alone: issuing a million would take the better part of an hour.
+ */
+export async function seedRevoked(database: Database, issuerId: IssuerId, count: number): Promise<void> {
+  const serial = database.kind === 'sqlite' ? sql`lower(hex(randomblob(16)))` : sql`md5(random()::text || i::text)`
+  const text = (before: string) => sql`${sql.lit(before)} || i`
+  const at = sql.lit('2026-05-01T00:00:00.000Z')
+  for (let from = 1; from <= count; from += atOnce) {
+    const most = Math.min(atOnce, count - from + 1)
+    await sql`insert into ca_certificate (id, reference, "issuerId", "serialNumber", status, profile, subject, "commonName", names, request, spki, "notBefore", "notAfter", tbs, "certificatePem", fingerprint, shard,
+      "revokedAt", "revocationReason", "invalidityDate", "changeNumber", "createdAt", "issuedAt")
+      select ${text('cac_seed')}, ${text('seed ')}, ${sql.lit(issuerId)}, ${serial}, 'revoked', 'server', '', null, '["shop.example.com"]', null, ${sql.lit(filler.slice(0, 124))}, ${at}, ${sql.lit('2099-01-01T00:00:00.000Z')}, null, ${sql.lit(filler)}, ${text('seed')}, 0,
+      ${at}, case when i % 3 = 0 then 'keyCompromise' else 'superseded' end, null, i, ${at}, ${at} from ${numbers(database, from, most)}`.execute(database.db)
+  }
+  await database.db.updateTable('ca_issuer').set({ changeNumber: count }).where('id', '=', issuerId).execute()
+  const { found } = await database.db.selectFrom('ca_certificate').select((eb) => eb.fn.countAll<number>().as('found')).where('revokedAt', 'is not', null).executeTakeFirstOrThrow()
+  if (found < count) throw new CertloopError('INTERNAL', `${found} of ${count} rows are there.`)
+}

@@ -1,0 +1,92 @@
+// A process of its own: the built-in CA with what it publishes, or bare servers beside it. Does what its parent asks.
+import { createHash, generateKeyPairSync, sign } from 'node:crypto'
+import http from 'node:http'
+import https from 'node:https'
+import type { AddressInfo, Server } from 'node:net'
+import type { IssuedCertificateId, IssuerId } from '@certloop/contract'
+import Fastify from 'fastify'
+import { createPublicHttp } from '../../../apps/control-plane/src/local-ca/public-http.ts'
+import { listen, type TlsIdentity } from '../../../apps/control-plane/src/listener/index.ts'
+import { now, openCa, type CaPlace } from './open-ca.ts'
+import { watch, type Taken } from './watch.ts'
+
+/** Ports: the handler behind a bare http server; the real listener, which takes http and https; bare servers that answer from memory. */
+export interface Ports { handler: number; listener: number; bare: number; bareSecure: number }
+export interface ServerOptions extends CaPlace { identity?: TlsIdentity; /** Bytes of what the bare servers answer. */ bareBytes?: number }
+
+export interface Tasks {
+  watch: (turns: boolean) => Promise<void>
+  taken: () => Promise<Taken>
+  publish: (issuerId: IssuerId) => Promise<void>
+  /** One after the other. @returns how long each took, in ms */
+  revoke: (ids: IssuedCertificateId[]) => Promise<number[]>
+  /** Signs as often as asked, with P-256. */
+  sign: (times: number) => Promise<void>
+}
+export interface Asked { id: number; task: keyof Tasks; args: unknown[] }
+export interface Told { id: number; value?: unknown; error?: string; ports?: Ports }
+
+async function open(server: Server): Promise<number> {
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return (server.address() as AddressInfo).port
+}
+
+/** What the HTTP stack alone gives: takes the request to its end and answers from memory, with the headers that ours has at the least. */
+function bareAnswer(bytes: number): http.RequestListener {
+  const body = createHash('shake256', { outputLength: Math.max(1, bytes) }).update('body').digest()
+  return (request, response) => {
+    request.on('data', () => {})
+    request.once('end', () => {
+      response.writeHead(200, { 'content-type': 'application/ocsp-response', 'content-length': body.length, 'cache-control': 'no-store' })
+      response.end(body)
+    })
+  }
+}
+
+async function serve({ identity, bareBytes = 0, ...place }: ServerOptions): Promise<{ ports: Ports; tasks: Tasks }> {
+  const { database, ca } = await openCa(place)
+  const handler = createPublicHttp({ database, ocsp: ca.ocsp, now, log: (_message, error) => { throw error } })
+  const app = Fastify()
+  await app.ready()
+  const tlsIdentity = async () => identity ?? { keyPem: '', certPem: '' }
+  const ports = {
+    handler: await open(http.createServer((request, response) => { if (!handler(request, response)) response.writeHead(404).end() })),
+    listener: identity ? (await listen({ app, host: '127.0.0.1', port: 0, tlsIdentity, publicHandler: handler })).port : 0,
+    bare: await open(http.createServer(bareAnswer(bareBytes))),
+    bareSecure: identity ? await open(https.createServer({ key: identity.keyPem, cert: identity.certPem, minVersion: 'TLSv1.2' }, bareAnswer(bareBytes))) : 0,
+  }
+  let end: (() => Taken) | undefined
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  const toSign = Buffer.alloc(250, 1)
+  const tasks: Tasks = {
+    watch: async (turns) => { end = watch(turns) },
+    taken: async () => {
+      if (!end) throw new Error('nothing is watched')
+      return end()
+    },
+    publish: async (issuerId) => { await ca.crls.publish(issuerId) },
+    async revoke(ids) {
+      const times: number[] = []
+      for (const id of ids) {
+        const begin = performance.now()
+        await ca.revocation.revoke(id, { reason: 'superseded' })
+        times.push(performance.now() - begin)
+      }
+      return times
+    },
+    sign: async (times) => { for (let i = 0; i < times; i++) sign('sha256', toSign, privateKey) },
+  }
+  return { ports, tasks }
+}
+
+async function main(): Promise<void> {
+  const { ports, tasks } = await serve(JSON.parse(process.argv[2] ?? '{}') as ServerOptions)
+  const tell = (told: Told) => { process.send?.(told) }
+  process.on('message', ({ id, task, args }: Asked) => {
+    void (tasks[task] as (...values: unknown[]) => Promise<unknown>)(...args).then((value) => { tell({ id, value }) }, (error: unknown) => { tell({ id, error: error instanceof Error ? error.stack ?? error.message : String(error) }) })
+  })
+  process.once('disconnect', () => process.exit(0))
+  tell({ id: 0, ports })
+}
+
+if (import.meta.main) await main()
