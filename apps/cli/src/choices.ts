@@ -1,4 +1,4 @@
-import type { CertificateStatus, DeploymentState, KeyAlgorithm, Management, OrderState, Permission } from '@certloop/api-client'
+import type { CertificateStatus, DeploymentState, IssuedCertificate, KeyAlgorithm, Management, OrderState, Permission, RevocationReasonToGive } from '@certloop/api-client'
 
 /** The words of the contract, without loading it; the compiler proves that none is missing. */
 const wordsOf = <W extends string>(words: Record<W, true>) => Object.keys(words) as [W, ...W[]]
@@ -14,4 +14,8 @@ export const keyAlgorithms = wordsOf<KeyAlgorithm>({ 'rsa-2048': true, 'rsa-3072
 export const permissions = wordsOf<Permission>({
   'certificate:read': true, 'certificate:write': true, 'certificate:order': true, 'certificate:deploy': true, 'certificate:delete': true, 'order:read': true, 'order:write': true,
   'deployment:read': true, 'deployment:approve': true, 'bot:read': true, 'bot:write': true, 'authority:read': true, 'ca:read': true, 'ca:issue': true, 'ca:revoke': true, 'ca:write': true, 'token:read': true, 'token:write': true, 'audit:read': true, 'system:read': true,
+})
+export const issuedStatuses = wordsOf<IssuedCertificate['status'] | 'expired'>({ intended: true, good: true, held: true, revoked: true, expired: true })
+export const revocationReasons = wordsOf<RevocationReasonToGive>({
+  unspecified: true, keyCompromise: true, cACompromise: true, affiliationChanged: true, superseded: true, cessationOfOperation: true, privilegeWithdrawn: true, aACompromise: true,
 })

@@ -1,4 +1,5 @@
 import { botAdd, botList, botRevoke, botScan, botShow } from './bot/bots.ts'
+import { caCommands } from './ca/commands.ts'
 import { actionCommands } from './certificate/actions.ts'
 import { certificateConfigure } from './certificate/configure.ts'
 import { certificateAdd, certificateDelete, certificateManage, certificateTimeline } from './certificate/inventory.ts'
@@ -20,6 +21,7 @@ export const commands: readonly Command[] = [
   orderList, orderShow, orderCancel,
   deploymentList, deploymentShow, deploymentApprove, deploymentCancel,
   botList, botShow, botAdd, botScan, botRevoke,
+  ...caCommands,
   authorityList, serverTypeList,
   tokenList, tokenAdd, tokenDelete,
   sessionShow, systemShow,

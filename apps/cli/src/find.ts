@@ -7,7 +7,7 @@ import { readPages } from './page.ts'
 type IdOf<T extends { id: unknown }> = T['id']
 interface Named { id: string; name: string }
 
-const isIdOf = (prefix: string, text: string) => new RegExp(`^${prefix}_[0-9a-z]{26}$`).test(text)
+export const isIdOf = (prefix: string, text: string) => new RegExp(`^${prefix}_[0-9a-z]{26}$`).test(text)
 const same = (a: string, b: string) => a.toLowerCase() === b.toLowerCase()
 
 function notFound(what: string, text: string, near: readonly string[], list: string): Failure {
@@ -40,7 +40,7 @@ const guesses = (text: string, things: readonly Named[]) => {
   return near === undefined ? [] : [near]
 }
 
-async function findNamed<T extends Named>(prefix: string, what: string, list: string, text: string, read: () => Promise<{ items: T[] }>, describe: (one: T) => string): Promise<T['id']> {
+export async function findNamed<T extends Named>(prefix: string, what: string, list: string, text: string, read: () => Promise<{ items: T[] }>, describe: (one: T) => string): Promise<T['id']> {
   if (isIdOf(prefix, text)) return text
   const { items } = await read()
   const one = theOne(what, text, items.filter(({ name }) => same(name, text)), describe)

@@ -8,6 +8,9 @@ export function moment(text: string | null | undefined, { zone }: Clock): string
   return `${t.toPlainDate().toString()} ${t.toPlainTime().toString({ smallestUnit: 'minute' })}`
 }
 
+/** "2026-11-21 15:40 Europe/Berlin": with its zone, where the very hour counts. */
+export const momentInZone = (text: string | null | undefined, clock: Clock): string | null => (text ? `${moment(text, clock)} ${clock.zone}` : null)
+
 /** "15:40:07" in the reader's zone. */
 export const timeOfDay = (text: string, { zone }: Clock): string =>
   Temporal.Instant.from(text).toZonedDateTimeISO(zone).toPlainTime().toString({ smallestUnit: 'second' })

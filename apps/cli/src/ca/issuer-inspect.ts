@@ -1,0 +1,44 @@
+import { defineCommand } from '../command.ts'
+import { exitCodes, Failure } from '../failure.ts'
+import { paintState } from '../format/paint.ts'
+import { table } from '../format/table.ts'
+import { dateAndDistance } from '../format/time.ts'
+import { writeOutput } from './files.ts'
+import { issuerArgument, readIssuer } from './find-ca.ts'
+import { showIssuer, word } from './issuer-lines.ts'
+
+export const issuerList = defineCommand({
+  noun: 'issuer', verb: 'list', summary: 'Roots and intermediates of the built-in CA',
+  args: {}, options: {}, examples: ['issuer list', 'issuer list --json'],
+  async run(context) {
+    const answer = await (await context.client()).call('listIssuers')
+    context.show(answer, ({ items }) => table(
+      ['NAME', 'KIND', 'STATUS', 'IN USE AS', 'KEY', 'KEY IS', 'ENDS', 'ID'],
+      items.map((i) => [i.name, i.kind, paintState(context.paint, i.status), i.slot, i.keyAlgorithm, i.keySource, dateAndDistance(i.notAfter, context.world), i.id]),
+    ))
+  },
+})
+
+export const issuerShow = defineCommand({
+  noun: 'issuer', verb: 'show', summary: 'One issuer: certificates, revocation lists, addresses',
+  args: issuerArgument, options: {}, examples: ['issuer show "Company Issuing CA"', 'issuer show iss_01j… --json | jq -r ".certificates[0].certificatePem" > issuer.pem'],
+  async run(context, { args }) {
+    await showIssuer(context, await readIssuer(context, args.issuer))
+  },
+})
+
+export const issuerCsr = defineCommand({
+  noun: 'issuer', verb: 'csr', summary: 'The CSR of an issuer that waits for its certificate',
+  args: issuerArgument, options: { out: { type: 'string', value: 'FILE', help: 'write it there; default standard output' } },
+  examples: ['issuer csr "Company Issuing CA" > issuing.csr', 'issuer csr "Company Issuing CA" --out issuing.csr'],
+  async run(context, { args, options: { out } }) {
+    const issuer = await readIssuer(context, args.issuer)
+    const { csrPem, name, status } = issuer
+    if (csrPem === null) {
+      throw new Failure({ exit: exitCodes.failed, what: `"${name}" has no CSR: it is ${status} and waits for no certificate.`, remedy: `To replace it by one with a new key: certloop issuer roll-over ${word(name)}`, code: 'ACTION_NOT_POSSIBLE' })
+    }
+    if (out !== undefined) await writeOutput(context, out, csrPem, `certloop issuer csr ${word(name)} --out FILE`)
+    if (out === undefined || context.json) context.show({ csrPem }, (safe) => [safe.csrPem.trimEnd()])
+    context.note(`When it is signed: certloop issuer install-certificate ${word(name)} CERTIFICATE-FILE CHAIN-FILES`)
+  },
+})
