@@ -157,6 +157,7 @@ export function checkOwnCertificate(issuer: Pick<Issuer, 'name' | 'subject'>, sp
     certificate.spkiDigest === spkiDigest ? '' : 'its public key is not that of the issuer',
     certificate.subject === issuer.subject ? '' : `its subject is "${certificate.subject}", that of the issuer "${issuer.subject}"`,
     certificate.isCa ? '' : 'it is not a CA certificate',
+    certificate.keyUsage && !certificate.keyUsage.usages.includes('keyCertSign') ? 'its key usage does not let it sign certificates' : '',
     certificate.notAfter > now ? '' : `it ended at ${certificate.notAfter.toISOString()}`,
   ].filter((problem) => problem !== '')
   if (problems.length > 0) throw new CertloopError('ISSUER_MISMATCH', `The certificate does not fit the issuer "${issuer.name}": ${problems.join('; ')}.`, { fields: problems.map((problem) => `certificatePem: ${problem}`) })

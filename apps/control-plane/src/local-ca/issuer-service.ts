@@ -63,6 +63,7 @@ export function createIssuerService(deps: IssuerMakingDeps) {
     /** Takes over a CA made elsewhere. @throws CertloopError KEY_MISMATCH, CONFLICT, CHAIN_INVALID, ISSUER_MISMATCH */
     async import({ name, certificatesPem, keyPem }: ImportedIssuer): Promise<Issuer> {
       const all = readCertificates(certificatesPem)
+      if (all.length === 0) throw noCertificate()
       const spkiDigest = keyPem === null ? all.find(({ isCa }) => isCa)?.spkiDigest : spkiDigestOfPrivateKey(keyPem)
       const own = all.find((one) => one.spkiDigest === spkiDigest)
       if (!own || spkiDigest === undefined) throw new CertloopError('KEY_MISMATCH', 'The private key belongs to none of the certificates.', { fields: ['keyPem: belongs to none of the certificates'] })
@@ -89,10 +90,12 @@ export function createIssuerService(deps: IssuerMakingDeps) {
   }
 }
 
+const noCertificate = () => new CertloopError('CERTIFICATE_INVALID', 'There is no certificate in the text.', { fields: ['certificatesPem: has no certificate'] })
+
 /** Sorts what was given: the issuer's own certificate, and those above it. */
 function split(all: readonly CertificateFacts[], spkiDigest: string): { own: CertificateFacts; above: CertificateFacts[] } {
   const own = all.find((one) => one.spkiDigest === spkiDigest && one.isCa) ?? all[0]
-  if (!own) throw new CertloopError('CERTIFICATE_INVALID', 'There is no certificate in the text.', { fields: ['certificatesPem: has no certificate'] })
+  if (!own) throw noCertificate()
   const above: CertificateFacts[] = []
   for (let below = own; !isSelfSigned(below);) {
     const next = all.find((one) => !above.includes(one) && one !== own && isIssuedBy(below, one))

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { promisify } from 'node:util'
 import { toPem } from '@certloop/pki'
+import type { LocalIssued } from './local-ca.ts'
 
 const runFile = promisify(execFile)
 
@@ -31,7 +32,9 @@ export function opensslFolder(t: Pick<TestContext, 'after'>) {
       ...(crls.length > 0 ? ['-CRLfile', file(crls.map((der) => toPem('X509 CRL', der)).join(''))] : []), ...more, file(leaf),
     )
   }
-  return { folder, at, file, run, runBeside, verify }
+  /** An issued chain up to its own root, or to another. */
+  const verifyIssued = ({ chainPem: [leaf = '', ...untrusted], rootPem }: LocalIssued, { root = rootPem, ...more }: Partial<Verified> & { root?: string } = {}): string => verify({ leaf, roots: [root], untrusted, ...more })
+  return { folder, at, file, run, runBeside, verify, verifyIssued }
 }
 
 /** A CA outside: made and run by openssl alone. */
