@@ -15,6 +15,7 @@ import type { Ledger } from './ledger.ts'
 import { checkNameConstraints } from './name-constraints.ts'
 import { getProfile, type Profile } from './profile-store.ts'
 import { endsTooSoon, lifetimeOf } from './profiles.ts'
+import { checkStyle, inOrderOf } from './public-style.ts'
 
 /** A serial number of 128 random bits, never zero (RFC 5280, 4.1.2.2). Lower-case hex. */
 export function newSerialNumber(): string {
@@ -77,6 +78,7 @@ export function createIssuing({ database, keys, ledger, strength, addresses, now
     const issuers = await listIssuers(db)
     const issuer = await openIssuer(db, keys, chosenIssuer(issuers, options.issuerId))
     refuseIssuer(issuer, profile.rules, now())
+    checkStyle(issuer.issuer, profile, addresses() !== undefined)
     checkNameConstraints(issuer.issuer, chainAbove(issuer.issuer, issuers), request)
     const intent = intentFor(options, request, profile, issuer, ca, { addresses: addresses(), now: now() })
     await ledger.append({ issuerId: intent.issuerId, serialNumber: intent.serialNumber, reference: intent.reference, profile: intent.profile, notBefore: intent.notBefore, notAfter: intent.notAfter, subject: intent.subject, names: intent.names, spki: intent.spki })
@@ -132,7 +134,8 @@ function furtherWishes({ subject, otherNames, mustStaple }: IssueRequest): strin
 
 function intentFor(options: IssueOptions, request: IssueRequest, { name, rules }: Profile, issuer: OpenIssuer, ca: CaWish | undefined, { addresses, now }: { addresses: CaAddresses | undefined; now: Date }): Intent {
   const { reference, commonName, validityDays } = options
-  const { spki, names, otherNames, subject, mustStaple } = request
+  const { spki, names, otherNames, mustStaple } = request
+  const subject = inOrderOf(rules.style, request.subject)
   const shards = issuer.issuer.settings.crlShards
   const shard = shards > 0 ? randomInt(shards) : null
   const content: Content = {

@@ -4,7 +4,8 @@ import { fromJson, toJson } from '../database/columns.ts'
 import { schedulePublishing } from './crl-schedule.ts'
 import type { Issuer, IssuerSettings } from './issuer.ts'
 import { install, makeCsr, makeIssuer, type IssuerMakingDeps, type NewIssuer } from './issuer-making.ts'
-import { getIssuer, issuerRow, listIssuers, updateIssuer } from './issuer-store.ts'
+import { getIssuer, issuerRow, listIssuers, settingsOf, updateIssuer } from './issuer-store.ts'
+import { checkPublishing } from './public-style.ts'
 
 export interface RollOver { keyAlgorithm?: KeyAlgorithm | undefined; validityDays?: number | undefined; /** The old one goes on until the new one is activated. */ later?: boolean | undefined }
 
@@ -21,6 +22,7 @@ export function createIssuerChanges(deps: IssuerMakingDeps) {
     await database.transaction(async (tx, wake) => {
       const issuer = await getIssuer(tx, id)
       if (issuer.status !== 'active' || issuer.kind !== 'intermediate') throw new CertloopError('ISSUER_NOT_READY', `"${issuer.name}" is ${issuer.kind === 'root' ? 'a root' : issuer.status}; only an active intermediate can be the one in use.`, { issuer: issuer.name })
+      if (issuer.settings.style === 'public') throw new CertloopError('ACTION_NOT_POSSIBLE', `"${issuer.name}" is of public style; the one in use also certifies bots and this control plane, which public style does not allow.`, { issuer: issuer.name })
       const before = (await listIssuers(tx)).find(({ slot }) => slot === 'intermediate')
       if (before?.id === id) return
       if (before) await updateIssuer(tx, before.id, { slot: null, status: before.status === 'active' ? 'retired' : before.status, retiredAt: now().toISOString(), successorId: id })
@@ -78,10 +80,11 @@ export function createIssuerChanges(deps: IssuerMakingDeps) {
       return getIssuer(db, id)
     },
 
-    /** How it publishes from now on; what its certificate says can't be changed. */
+    /** How it publishes from now on; what its certificate says can't be changed. @throws CertloopError NOT_FOUND, INPUT_INVALID */
     async configure(id: IssuerId, change: Partial<Pick<IssuerSettings, 'crlShards' | 'crlHours' | 'deltaCrl' | 'ocspMinutes'>>): Promise<Issuer> {
       await database.transaction(async (tx, wake) => {
         const row = await issuerRow(tx, id)
+        checkPublishing({ ...settingsOf(row), ...change }, row.kind)
         await updateIssuer(tx, id, { settings: toJson({ ...fromJson<object>(row.settings), ...change }) })
         await schedulePublishing(tx, wake, id, now(), now())
       })

@@ -8,10 +8,13 @@ import { toJson } from '../database/columns.ts'
 import type { Database, Tx } from '../database/database.ts'
 import { newSerialNumber, type CaWish, type LocalIssued } from './issue.ts'
 import type { IssueOptions } from './issue-request.ts'
-import { defaultIssuerSettings, type Issuer, type IssuerSettings, type IssuerSlot, type WantedCertificate } from './issuer.ts'
+import { defaultIssuerSettings, type Issuer, type IssuerKind, type IssuerSettings, type IssuerSlot, type WantedCertificate } from './issuer.ts'
 import type { IssuerKeys } from './issuer-open.ts'
 import { getIssuer, insertIssuer, insertIssuerCertificate, isNameTaken, updateIssuer, type IssuerRow } from './issuer-store.ts'
+import { checkAgainstProfile } from './profile-check.ts'
+import { getProfile } from './profile-store.ts'
 import { lifetimeOf } from './profiles.ts'
+import { checkPublicIssuer, checkPublishing, inOrderOf, publicPublishing } from './public-style.ts'
 
 export interface IssuerMakingDeps {
   database: Database
@@ -51,6 +54,25 @@ async function makeKey({ keys }: IssuerMakingDeps, id: IssuerId, { key, keyAlgor
   return { spki: spkiOfKey(createPrivateKey(keyPem)), sealedKey: keys.seal(id, keyPem), keyReference: null }
 }
 
+const profileOf = ({ profile }: NewIssuer): string => profile ?? 'subordinate-ca'
+const kindOf = ({ signedBy }: NewIssuer): IssuerKind => (signedBy === 'self' ? 'root' : 'intermediate')
+const settingsOf = ({ settings }: NewIssuer, style: IssuerSettings['style']): IssuerSettings => ({ ...defaultIssuerSettings, ...(style === 'public' ? publicPublishing : {}), ...settings, style })
+
+/** What public style asks of an issuer is checked before there is a key. @returns the style of its profile */
+async function checkWish({ database }: IssuerMakingDeps, wish: NewIssuer): Promise<IssuerSettings['style']> {
+  const profile = await getProfile(database.db, profileOf(wish))
+  const { rules: { kind, style, keyAlgorithms } } = profile
+  if (kind !== 'ca') throw new CertloopError('PROFILE_VIOLATION', `The profile "${profile.name}" is not for CAs.`, { profile: profile.name, fields: ['profile: has to be of the kind ca'] })
+  if (style === 'private') return style
+  const { commonName, subject = [], keyAlgorithm, signedBy, validityDays } = wish
+  if (!keyAlgorithms.includes(keyAlgorithm)) throw new CertloopError('KEY_ALGORITHM_UNSUPPORTED', `The profile "${profile.name}" does not certify keys of the kind ${keyAlgorithm}.`, { keyAlgorithm, profile: profile.name })
+  // The profile's longest lifetime is that of a subordinate CA; a root's has bounds of its own.
+  checkAgainstProfile({ names: [], otherNames: [], commonName, subject, mustStaple: false, validityDays: signedBy === 'self' ? null : validityDays }, profile)
+  checkPublicIssuer(wish, settingsOf(wish, style), kindOf(wish))
+  checkPublishing(settingsOf(wish, style), kindOf(wish))
+  return style
+}
+
 /**
  * Makes an issuer: its key and row first, as one that waits, then its certificate. Whatever happens between, the next
  * start finishes what this installation can sign itself; one to be signed elsewhere waits with its CSR.
@@ -59,15 +81,17 @@ async function makeKey({ keys }: IssuerMakingDeps, id: IssuerId, { key, keyAlgor
  */
 export async function makeIssuer(deps: IssuerMakingDeps, wish: NewIssuer): Promise<Issuer> {
   const { database, now } = deps
+  const style = await checkWish(deps, wish)
+  const subject = inOrderOf(style, wish.subject ?? [])
   const id = newId('iss', now())
   const { spki, sealedKey, keyReference } = await makeKey(deps, id, wish)
   const suffix = wish.appendKeyId ? ` ${keyIdOfSpki(spki).toString('hex').slice(0, 8)}` : ''
   const commonName = `${wish.commonName}${suffix}`
-  const attributes = [...wish.subject ?? [], { type: 'CN', value: commonName }]
-  const wanted: WantedCertificate = { signedBy: wish.signedBy, validityDays: wish.validityDays, commonName, subject: wish.subject ?? [], profile: wish.profile ?? 'subordinate-ca' }
-  const settings: IssuerSettings = { ...defaultIssuerSettings, ...wish.settings, wanted }
+  const attributes = [...subject, { type: 'CN', value: commonName }]
+  const wanted: WantedCertificate = { signedBy: wish.signedBy, validityDays: wish.validityDays, commonName, subject, profile: profileOf(wish) }
+  const settings: IssuerSettings = { ...settingsOf(wish, style), wanted }
   const row: IssuerRow = {
-    id, name: `${wish.name}${suffix}`, slot: wish.slot ?? null, kind: wish.signedBy === 'self' ? 'root' : 'intermediate', status: 'pending', subject: textOfName(subjectName(attributes)), keyAlgorithm: wish.keyAlgorithm,
+    id, name: `${wish.name}${suffix}`, slot: wish.slot ?? null, kind: kindOf(wish), status: 'pending', subject: textOfName(subjectName(attributes)), keyAlgorithm: wish.keyAlgorithm,
     spki: spki.toString('base64'), keySource: keyReference === null ? 'sealed' : 'pkcs11', sealedKey, keyReference, settings: toJson(settings), csrPem: null, certificateId: null, successorId: null, changeNumber: 0,
     createdAt: now().toISOString(), retiredAt: null,
   }

@@ -18,6 +18,8 @@ export type KeySource = 'sealed' | 'pkcs11' | 'outside'
 
 /** How an issuer publishes and what its own certificates say; kept with it. */
 export interface IssuerSettings {
+  /** public: in all it signs and publishes as the Baseline Requirements ask (public-style.ts); from the profile it was made by. */
+  style: 'private' | 'public'
   /** Lists beside the full one, among which its certificates are spread; 0: only the full one. */
   crlShards: number
   /** How long a list is valid; a new one comes at half of it. */
@@ -38,7 +40,7 @@ export interface IssuerSettings {
 /** signedBy: itself, an issuer here, or somebody outside (null). */
 export interface WantedCertificate { signedBy: 'self' | IssuerId | null; validityDays: number; commonName: string; subject: readonly SubjectAttribute[]; profile: string }
 
-export const defaultIssuerSettings: IssuerSettings = { crlShards: 0, crlHours: 168, deltaCrl: false, ocspMinutes: 60, nameConstraints: null, pathLength: null, hash: null, wanted: null }
+export const defaultIssuerSettings: IssuerSettings = { style: 'private', crlShards: 0, crlHours: 168, deltaCrl: false, ocspMinutes: 60, nameConstraints: null, pathLength: null, hash: null, wanted: null }
 
 export interface IssuerCertificate {
   id: IssuerCertificateId

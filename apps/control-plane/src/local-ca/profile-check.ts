@@ -1,14 +1,15 @@
 import { isIP } from 'node:net'
 import { CertloopError } from '@certloop/contract'
 import type { GeneralName, SubjectAttribute } from '@certloop/pki'
-import { isInNetwork, isReservedAddress } from './network.ts'
+import { isInNetwork } from './network.ts'
 import type { Profile } from './profile-store.ts'
 import type { NameRules, ProfileRules } from './profiles.ts'
+import { checkPublicRequest } from './public-style.ts'
 
 export interface Asked { names: readonly string[]; otherNames: readonly GeneralName[]; commonName: string | null; subject: readonly SubjectAttribute[]; mustStaple: boolean; validityDays: number | null }
 
 /** Each check gives lines "field: problem". */
-const checks: readonly ((asked: Asked, rules: ProfileRules) => string[])[] = [validity, commonName, numberOfNames, kindsOfNames, rangesOfNames, publicNames, subjectAttributes, mustStaple]
+const checks: readonly ((asked: Asked, rules: ProfileRules) => string[])[] = [validity, commonName, numberOfNames, kindsOfNames, rangesOfNames, publicStyle, subjectAttributes, mustStaple]
 
 /** @throws CertloopError PROFILE_VIOLATION with a line "field: problem" for each thing that the profile does not allow; INPUT_INVALID for a lifetime out of all bounds */
 export function checkAgainstProfile(asked: Asked, { name, rules }: Profile): void {
@@ -59,14 +60,8 @@ function rangesOfNames({ names }: Asked, { names: { permitted, excluded } }: { n
   })
 }
 
-/** Baseline Requirements 4.2.2: no internal names, no reserved addresses. */
-function publicNames({ names }: Asked, { style }: ProfileRules): string[] {
-  if (style !== 'public') return []
-  return names.flatMap((name, i) => {
-    if (isIP(name) !== 0) return isReservedAddress(name) ? [`names[${i}]: ${name} is a reserved address`] : []
-    const host = name.replace(/^\*\./, '')
-    return !host.includes('.') || /(^|\.)(local|internal|localhost|test|example|invalid|onion|arpa|lan|home|corp)$/.test(host) ? [`names[${i}]: ${JSON.stringify(name)} is an internal name`] : []
-  })
+function publicStyle(asked: Asked, rules: ProfileRules): string[] {
+  return rules.style === 'public' ? checkPublicRequest(asked, rules) : []
 }
 
 function subjectAttributes({ subject }: Asked, { subjectAttributes: allowed, requiredAttributes: required }: ProfileRules): string[] {

@@ -67,12 +67,12 @@ export const builtInProfiles = {
   'subordinate-ca': {
     ...base, title: 'Subordinate CA', kind: 'ca', defaultValidityDays: 1826, maximumValidityDays: 7305, keyUsage: ['keyCertSign', 'cRLSign', 'digitalSignature'], extendedKeyUsage: [], names: noNames, subjectAttributes: identityAttributes, commonName: 'required', mustStaple: 'never', pathLength: 0,
   },
-  // Baseline Requirements 7.1.2.6: extended usage, policies, country and organisation are musts.
+  // Also for a root of this style, which has neither extended usages nor policies. Baseline Requirements 7.1.2.6: extended usage, policies, country and organisation are musts.
   'public-subordinate-ca': {
     ...base, title: 'Subordinate CA, in the style of public authorities', style: 'public', kind: 'ca', defaultValidityDays: 1826, maximumValidityDays: 3652, keyAlgorithms: ['rsa-2048', 'rsa-3072', 'rsa-4096', 'ec-256', 'ec-384'], keyUsage: ['digitalSignature', 'keyCertSign', 'cRLSign'],
     extendedKeyUsage: ['serverAuth'], names: noNames, subjectAttributes: ['C', 'ST', 'L', 'O'], requiredAttributes: ['C', 'O'], commonName: 'required', policies: ['2.23.140.1.2.1'], mustStaple: 'never', pathLength: 0,
   },
-  'ocsp-responder': { ...base, title: 'OCSP responder of an issuer', kind: 'ocsp-responder', defaultValidityDays: 30, maximumValidityDays: 90, keyUsage: ['digitalSignature'], extendedKeyUsage: ['ocspSigning'], names: noNames, commonName: 'required', mustStaple: 'never' },
+  'ocsp-responder': { ...base, title: 'OCSP responder of an issuer', kind: 'ocsp-responder', defaultValidityDays: 30, maximumValidityDays: 90, keyUsage: ['digitalSignature'], extendedKeyUsage: ['ocspSigning'], names: noNames, subjectAttributes: ['C', 'O'], commonName: 'required', mustStaple: 'never' },
   'control-plane': { ...base, title: 'This control plane', defaultValidityDays: 30, maximumValidityDays: 90, extendedKeyUsage: ['serverAuth'], names: hostNames },
   'bot-identity': { ...base, title: 'Identity of a bot', defaultValidityDays: 365, maximumValidityDays: 3650, keyUsage: ['digitalSignature'], extendedKeyUsage: ['clientAuth'], names: noNames, commonName: 'required', mustStaple: 'never' },
 } as const satisfies Record<string, ProfileRules>

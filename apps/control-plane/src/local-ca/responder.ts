@@ -33,12 +33,14 @@ export function createResponders({ database, secrets, issue, now }: ResponderDep
   const isFresh = (row: Pick<ResponderTable, 'renewAt'>) => new Date(row.renewAt) > now()
 
   /** A new key and certificate; of two replicas at once both certificates are good, and the last stored is used. */
-  async function make({ id, name, keyAlgorithm }: Issuer): Promise<ResponderTable> {
+  async function make({ id, name, keyAlgorithm, certificate, settings }: Issuer): Promise<ResponderTable> {
     const keyPem = await generateKey(keyAlgorithm.startsWith('rsa') ? 'rsa-2048' : 'ec-256')
     const commonName = `OCSP ${name}`.slice(0, 64)
-    const csrPem = await createCsr({ privateKeyPem: keyPem, commonName, names: [] })
+    // The Baseline Requirements (7.1.2.8) ask for country and organisation, as of CAs.
+    const subject = settings.style === 'public' && certificate ? readCertificate(certificate.certificatePem).subjectFields.filter(({ type }) => type === 'C' || type === 'O').map(({ type, value }) => ({ type, value })) : []
+    const csrPem = await createCsr({ privateKeyPem: keyPem, commonName, subject, names: [] })
     const reference = `responder:${id}:${createHash('sha256').update(csrPem).digest('hex').slice(0, 32)}`
-    const { chainPem: [certificatePem = ''] } = await issue({ reference, csrPem, names: [], commonName, validityDays: null, profile: 'ocsp-responder', issuerId: id })
+    const { chainPem: [certificatePem = ''] } = await issue({ reference, csrPem, names: [], commonName, subject, validityDays: null, profile: 'ocsp-responder', issuerId: id })
     const { notBefore, notAfter } = readCertificate(certificatePem)
     const renewAt = new Date(notBefore.getTime() + (notAfter.getTime() - notBefore.getTime()) * (2 / 3))
     const row: ResponderTable = { issuerId: id, certificatePem, sealedKey: secrets.seal(keyPem, binding(id)), renewAt: iso(renewAt), notAfter: iso(notAfter) }

@@ -1,11 +1,12 @@
 import { CertloopError, type IssuedCertificateId } from '@certloop/contract'
-import { revocationReasons, type RevocationReason } from '@certloop/pki'
+import { readCertificate, revocationReasons, type RevocationReason } from '@certloop/pki'
 import type { Database, Tx } from '../database/database.ts'
 import type { Wakes } from '../task/task-kinds.ts'
 import { caTopic } from './ca-topic.ts'
 import { schedulePublishing } from './crl-schedule.ts'
 import { changeStatus, getIssued, type IssuedRow, type IssuedStatus, type StatusChange } from './issued-store.ts'
-import { nextChangeNumber, updateIssuer } from './issuer-store.ts'
+import { issuerRow, nextChangeNumber, settingsOf, updateIssuer } from './issuer-store.ts'
+import { checkPublicReason } from './public-style.ts'
 
 /** What a person can give as a reason (RFC 5280, 5.3.1): suspension has an action of its own, removeFromCRL is for delta lists. */
 export const givableReasons: readonly RevocationReason[] = (Object.keys(revocationReasons) as RevocationReason[]).filter((reason) => reason !== 'certificateHold' && reason !== 'removeFromCRL')
@@ -33,7 +34,9 @@ export function createRevocation({ database, now, changed }: RevocationDeps) {
       const changeNumber = await nextChangeNumber(tx, (await getIssued(tx, id)).issuerId)
       const row = await getIssued(tx, id)
       if (new Date(row.notAfter) < now()) throw notPossible(`The certificate ended at ${row.notAfter}; revoking it has no effect any more.`, row)
-      if (!await changeStatus(tx, id, row.status, { ...decide(row, tx), changeNumber })) throw new CertloopError('CONFLICT', 'The certificate was changed by somebody else in the meantime.')
+      const decided = decide(row, tx)
+      if (decided.reason !== null) await refuseReason(tx, row, decided.reason)
+      if (!await changeStatus(tx, id, row.status, { ...decided, changeNumber })) throw new CertloopError('CONFLICT', 'The certificate was changed by somebody else in the meantime.')
       const after = await getIssued(tx, id)
       await followCa(tx, after)
       await schedulePublishing(tx, wake, row.issuerId, now())
@@ -41,6 +44,11 @@ export function createRevocation({ database, now, changed }: RevocationDeps) {
       wake(caTopic(row.issuerId))
       return after
     })
+  }
+
+  /** @throws CertloopError INPUT_INVALID, ACTION_NOT_POSSIBLE: public style knows fewer reasons, and no suspension */
+  async function refuseReason(tx: Tx, { issuerId, certificatePem }: IssuedRow, reason: RevocationReason): Promise<void> {
+    if (settingsOf(await issuerRow(tx, issuerId)).style === 'public') checkPublicReason(reason, certificatePem !== null && readCertificate(certificatePem).isCa)
   }
 
   /** An issuer whose certificate is revoked signs nothing more; suspended and resumed likewise. */
