@@ -1,14 +1,22 @@
+import { createHash } from 'node:crypto'
 import type { IssuerId } from '@certloop/contract'
 
-export interface CachedAnswer { issuerId: IssuerId; serialNumber: string; body: Buffer; producedAt: Date; nextUpdate: Date }
+/** What tells caches about a body; texts as they stand in headers (RFC 9110, 5.6.7 and 8.8). */
+export interface Validators { etag: string; lastModified: string; expires?: string }
 
-/** Signed answers by the bytes of their request. Bounded: the ones longest in it go first. */
+export interface SignedAnswer { issuerId: IssuerId; serialNumber: string; body: Buffer; producedAt: Date; nextUpdate: Date }
+export interface CachedAnswer extends SignedAnswer { validators: Validators; /** From when on a new one is signed; ms since 1970. */ staleAt: number }
+
+/** The entity tag of a body: its digest. */
+export const etagOf = (body: Buffer): string => `"${createHash('sha256').update(body).digest('hex').slice(0, 32)}"`
+
+/** Signed answers by what asks for them: the bytes of a request, or its address. Bounded: the ones longest in it go first. */
 export interface OcspCache {
-  /** The issuer a cached answer is about; undefined when there is none. */
-  ownerOf(key: string): IssuerId | undefined
+  /** The answer kept, however old. */
+  find(key: string): CachedAnswer | undefined
   /** Undefined when it is gone, or past half of its life: then a new one is signed. */
   get(key: string, nowMs: number): CachedAnswer | undefined
-  put(key: string, answer: CachedAnswer): void
+  put(key: string, answer: SignedAnswer): void
   drop(issuerId: IssuerId, serialNumber: string): void
   clear(issuerId: IssuerId): void
 }
@@ -29,18 +37,20 @@ export function createOcspCache(most = 20_000): OcspCache {
   }
 
   return {
-    ownerOf: (key) => answers.get(key)?.issuerId,
+    find: (key) => answers.get(key),
     get(key, nowMs) {
       const answer = answers.get(key)
       if (!answer) return undefined
-      if (nowMs < (answer.producedAt.getTime() + answer.nextUpdate.getTime()) / 2) return answer
+      if (nowMs < answer.staleAt) return answer
       remove(key)
       return undefined
     },
     put(key, answer) {
       remove(key)
       if (answers.size >= most) for (const oldest of answers.keys()) { remove(oldest); break }
-      answers.set(key, answer)
+      const { body, producedAt, nextUpdate } = answer
+      const validators = { etag: etagOf(body), lastModified: producedAt.toUTCString(), expires: nextUpdate.toUTCString() }
+      answers.set(key, { ...answer, validators, staleAt: (producedAt.getTime() + nextUpdate.getTime()) / 2 })
       const name = subject(answer.issuerId, answer.serialNumber)
       const keys = keysOf.get(name) ?? new Set()
       keysOf.set(name, keys.add(key))

@@ -1,43 +1,45 @@
-import { createHash } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { IssuerId } from '@certloop/contract'
 import { splitPem, writePkcs7 } from '@certloop/pki'
 import type { Database } from '../database/database.ts'
 import { findCrl, readBody, type CrlRow, type CrlScopeName } from './crl-store.ts'
 import { listIssuers } from './issuer-store.ts'
+import { etagOf, type Validators } from './ocsp-cache.ts'
 
 /** Lists up to this size are kept in memory; larger ones go out piece by piece. */
 const keptBytes = 4 << 20
 const longestCrlAge = 3600
 
-interface Fetched { type: string; body: Buffer; etag: string; lastModified: Date; maxAge: number; expires?: Date }
+interface Fetched extends Validators { type: string; body: Buffer; maxAge: number }
 
 export function notFound(response: ServerResponse): void {
   response.writeHead(404, { 'content-type': 'text/plain', 'cache-control': 'no-store' }).end('There is nothing here.\n')
 }
 
-const isUnchanged = ({ headers }: IncomingMessage, etag: string, lastModified: Date): boolean => {
+const isUnchanged = ({ headers }: IncomingMessage, { etag, lastModified }: Validators): boolean => {
   const asked = headers['if-none-match']
   if (asked !== undefined) return asked === '*' || asked.split(',').some((one) => one.trim().replace(/^W\//, '') === etag)
   const since = headers['if-modified-since']
-  return since !== undefined && Date.parse(since) >= Math.floor(lastModified.getTime() / 1000) * 1000
+  return since !== undefined && Date.parse(since) >= Date.parse(lastModified)
 }
 
-function cacheHeaders({ etag, lastModified, maxAge, expires }: Omit<Fetched, 'body' | 'type'>): Record<string, string> {
-  return {
-    'cache-control': maxAge > 0 ? `max-age=${maxAge}, public, no-transform, must-revalidate` : 'no-store', etag, 'last-modified': lastModified.toUTCString(),
-    ...(expires ? { expires: expires.toUTCString() } : {}), 'x-content-type-options': 'nosniff',
-  }
+/** Names and values in turn, which Node takes without looking at each. */
+function cacheHeaders({ etag, lastModified, maxAge, expires }: Omit<Fetched, 'body' | 'type'>): string[] {
+  const headers = ['cache-control', maxAge > 0 ? `max-age=${maxAge}, public, no-transform, must-revalidate` : 'no-store', 'etag', etag, 'last-modified', lastModified, 'x-content-type-options', 'nosniff']
+  if (expires !== undefined) headers.push('expires', expires)
+  return headers
 }
 
 /** Sends with what caches need, or says that nothing changed (RFC 9110, 13). */
-export function send(request: IncomingMessage, response: ServerResponse, { type, body, ...cache }: Fetched): void {
-  if (isUnchanged(request, cache.etag, cache.lastModified)) {
-    response.writeHead(304, cacheHeaders(cache)).end()
+export function send(request: IncomingMessage, response: ServerResponse, fetched: Fetched): void {
+  const headers = cacheHeaders(fetched)
+  if (isUnchanged(request, fetched)) {
+    response.writeHead(304, headers).end()
     return
   }
-  response.writeHead(200, { 'content-type': type, 'content-length': body.length, ...cacheHeaders(cache) })
-  response.end(request.method === 'HEAD' ? undefined : body)
+  headers.push('content-type', fetched.type, 'content-length', String(fetched.body.length))
+  response.writeHead(200, headers)
+  response.end(request.method === 'HEAD' ? undefined : fetched.body)
 }
 
 /** Revocation lists and issuing certificates as relying parties fetch them. */
@@ -61,10 +63,10 @@ export function createPublicFiles({ database: { db }, now }: { database: Databas
     if (!row) return notFound(response)
     const nextUpdate = new Date(row.nextUpdate)
     const left = Math.max(0, Math.floor((nextUpdate.getTime() - now().getTime()) / 1000))
-    const cache = { etag: `"${row.bodyId}"`, lastModified: new Date(row.thisUpdate), maxAge: Math.min(left, longestCrlAge) }
+    const cache = { etag: `"${row.bodyId}"`, lastModified: new Date(row.thisUpdate).toUTCString(), maxAge: Math.min(left, longestCrlAge) }
     if (row.bytes <= keptBytes) return send(request, response, { type: 'application/pkix-crl', body: await bodyOf(row), ...cache })
-    if (isUnchanged(request, cache.etag, cache.lastModified)) return void response.writeHead(304, cacheHeaders(cache)).end()
-    response.writeHead(200, { 'content-type': 'application/pkix-crl', 'content-length': row.bytes, ...cacheHeaders(cache) })
+    if (isUnchanged(request, cache)) return void response.writeHead(304, cacheHeaders(cache)).end()
+    response.writeHead(200, [...cacheHeaders(cache), 'content-type', 'application/pkix-crl', 'content-length', String(row.bytes)])
     if (request.method === 'HEAD') return void response.end()
     for await (const part of readBody(db, row.bodyId)) {
       if (response.destroyed) return
@@ -80,7 +82,7 @@ export function createPublicFiles({ database: { db }, now }: { database: Databas
     // RFC 5280, 4.2.2.1: one certificate as DER, or several in a PKCS#7 message.
     const all = issuer.certificates.flatMap(({ certificatePem }) => splitPem(certificatePem).map(({ der }) => der))
     const [body, type] = format === 'cer' ? [own, 'application/pkix-cert'] : [writePkcs7({ certificates: all }), 'application/pkcs7-mime; smime-type=certs-only']
-    send(request, response, { type, body, etag: `"${createHash('sha256').update(body).digest('hex').slice(0, 32)}"`, lastModified: issuer.certificate.notBefore, maxAge: 3600 })
+    send(request, response, { type, body, etag: etagOf(body), lastModified: issuer.certificate.notBefore.toUTCString(), maxAge: 3600 })
   }
 
   return { sendCrl, sendIssuer }

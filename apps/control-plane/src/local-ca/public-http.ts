@@ -1,10 +1,9 @@
-import { createHash } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { isId } from '@certloop/contract'
 import { ocspError } from '@certloop/pki'
 import type { Database } from '../database/database.ts'
 import type { CrlScopeName } from './crl-store.ts'
-import type { Ocsp } from './ocsp.ts'
+import type { Ocsp, OcspAnswer } from './ocsp.ts'
 import { createPublicFiles, notFound, send } from './public-files.ts'
 
 /**
@@ -17,19 +16,16 @@ export interface PublicHttpDeps { database: Database; ocsp: Ocsp; now: () => Dat
 export type PublicHandler = (request: IncomingMessage, response: ServerResponse) => boolean
 
 const longestOcspRequest = 8192
+const ocspResponseType = 'application/ocsp-response'
 const longestPath = 12_000
 export function createPublicHttp({ database, ocsp, now, log }: PublicHttpDeps): PublicHandler {
   const { sendCrl, sendIssuer } = createPublicFiles({ database, now })
 
-  async function sendOcsp(request: IncomingMessage, response: ServerResponse, asked: Buffer): Promise<void> {
-    const { body, maxAge, nextUpdate, producedAt } = await ocsp.answer(asked)
-    const headers = { 'content-type': 'application/ocsp-response', 'content-length': body.length }
+  function sendOcsp(request: IncomingMessage, response: ServerResponse, { body, maxAge, validators }: OcspAnswer): void {
     // Only answers to GET are for caches (RFC 5019, 5 and 6.2).
-    if (request.method === 'POST' || maxAge === 0 || !nextUpdate || !producedAt) {
-      response.writeHead(200, { ...headers, 'cache-control': 'no-store' }).end(body)
-      return
-    }
-    send(request, response, { type: 'application/ocsp-response', body, etag: `"${createHash('sha256').update(body).digest('hex').slice(0, 32)}"`, lastModified: producedAt, maxAge, expires: nextUpdate })
+    if (request.method !== 'POST' && maxAge > 0 && validators) return send(request, response, { type: ocspResponseType, body, maxAge, ...validators })
+    response.writeHead(200, ['content-type', ocspResponseType, 'content-length', String(body.length), 'cache-control', 'no-store'])
+    response.end(request.method === 'HEAD' ? undefined : body)
   }
 
   function readOcsp(request: IncomingMessage, response: ServerResponse, then: (asked: Buffer) => void): void {
@@ -40,7 +36,7 @@ export function createPublicHttp({ database, ocsp, now, log }: PublicHttpDeps): 
       if (size <= longestOcspRequest) parts.push(part)
     })
     request.once('end', () => {
-      if (size > longestOcspRequest) response.writeHead(413, { 'content-type': 'application/ocsp-response', connection: 'close' }).end(ocspError('malformedRequest'))
+      if (size > longestOcspRequest) response.writeHead(413, { 'content-type': ocspResponseType, connection: 'close' }).end(ocspError('malformedRequest'))
       else then(parts.length === 1 && parts[0] ? parts[0] : Buffer.concat(parts))
     })
   }
@@ -49,17 +45,27 @@ export function createPublicHttp({ database, ocsp, now, log }: PublicHttpDeps): 
     work.catch((error: unknown) => {
       log('a request for public CA data failed', error)
       if (response.headersSent) response.destroy()
-      else if (lastWord) response.writeHead(200, { 'content-type': 'application/ocsp-response', 'cache-control': 'no-store' }).end(lastWord)
+      else if (lastWord) response.writeHead(200, { 'content-type': ocspResponseType, 'cache-control': 'no-store' }).end(lastWord)
       else response.writeHead(503, { 'content-type': 'text/plain', 'cache-control': 'no-store', 'retry-after': '10' }).end('Try again later.\n')
     })
   }
-  const answerOcsp = (request: IncomingMessage, response: ServerResponse, asked: Buffer) => guarded(response, sendOcsp(request, response, asked), ocspError('internalError'))
+  const answerOcsp = (request: IncomingMessage, response: ServerResponse, asked: Buffer, key: string) =>
+    guarded(response, ocsp.answer(asked, key).then((answer) => sendOcsp(request, response, answer)), ocspError('internalError'))
 
   function handleOcsp(request: IncomingMessage, response: ServerResponse, path: string): void {
-    if (request.method === 'POST') return readOcsp(request, response, (asked) => answerOcsp(request, response, asked))
-    const text = ocspInPath(path)
-    if (text === undefined) notFound(response)
-    else answerOcsp(request, response, text)
+    if (request.method === 'POST') {
+      return readOcsp(request, response, (asked) => {
+        const key = asked.toString('latin1')
+        const answer = ocsp.atHand(key)
+        if (answer) sendOcsp(request, response, answer)
+        else answerOcsp(request, response, asked, key)
+      })
+    }
+    const answer = ocsp.atHand(path)
+    if (answer) return sendOcsp(request, response, answer)
+    const asked = ocspInPath(path)
+    if (asked === undefined) notFound(response)
+    else answerOcsp(request, response, asked, path)
   }
 
   return (request, response) => {
