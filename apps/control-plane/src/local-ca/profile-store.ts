@@ -39,9 +39,9 @@ export async function insertProfile(tx: Tx, name: string, rules: ProfileRules, n
 /** @param revision that was read before the change. @throws CertloopError CONFLICT when somebody changed it since, or it is built in; NOT_FOUND */
 export async function updateProfile(tx: Tx, name: string, rules: ProfileRules, revision: number, now: Date): Promise<Profile> {
   if (builtIn(name)) throw new CertloopError('CONFLICT', `The profile "${name}" is built in; make a copy under another name and change that.`, { profile: name })
-  await tx.updateTable('ca_profile').set((eb) => ({ rules: toJson(rules), revision: eb('revision', '+', 1), updatedAt: iso(now) })).where('name', '=', name).where('revision', '=', revision).execute()
+  const { numUpdatedRows } = await tx.updateTable('ca_profile').set((eb) => ({ rules: toJson(rules), revision: eb('revision', '+', 1), updatedAt: iso(now) })).where('name', '=', name).where('revision', '=', revision).executeTakeFirstOrThrow()
   const after = await getProfile(tx, name)
-  if (after.stored?.revision !== revision + 1) throw new CertloopError('CONFLICT', `The profile "${name}" was changed by somebody else: it is at revision ${after.stored?.revision}.`, { profile: name })
+  if (numUpdatedRows !== 1n) throw new CertloopError('CONFLICT', `The profile "${name}" was changed by somebody else: it is at revision ${after.stored?.revision}.`, { profile: name })
   return after
 }
 
