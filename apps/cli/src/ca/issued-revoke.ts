@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto'
 import type { IssuedCertificateDetail } from '@certloop/api-client'
 import { revocationReasons } from '../choices.ts'
 import { defineCommand } from '../command.ts'
@@ -13,10 +14,13 @@ async function read(context: Context, text: string): Promise<IssuedCertificateDe
 }
 const titleOf = ({ subject, names, serialNumber }: IssuedCertificateDetail) => `${names[0] ?? (subject || 'the certificate')} (serial number ${serialNumber})`
 
-function show(context: Context, certificate: IssuedCertificateDetail, happened: string): void {
+function show(context: Context, certificate: IssuedCertificateDetail, happened: string, next = ''): void {
   context.show(certificate, (safe) => issuedLines(context, safe))
-  context.note(`${happened} OCSP says so at once; the revocation list follows within seconds. Clients and caches that hold an older answer learn of it when that ends.`)
+  context.note(`${happened} OCSP says so at once; the revocation list follows within seconds. Clients and caches that hold an older answer learn of it when that ends.${next}`)
+  if (!namesAddresses(certificate)) context.warn('This certificate names no address for that: it was issued while the control plane had none to give (CERTLOOP_PKI_URL). Clients see the change only where they were told the address of list or OCSP.')
 }
+
+const namesAddresses = ({ certificatePem }: IssuedCertificateDetail) => certificatePem === null || new X509Certificate(certificatePem).infoAccess !== undefined
 
 /** A whole instant: a date alone would be a guess at the zone. */
 function instantOf(text: string): string {
@@ -55,7 +59,7 @@ export const issuedSuspend = defineCommand({
     const found = await read(context, args.certificate)
     await confirm(context, `Suspend ${titleOf(found)}? Clients refuse it until it is resumed.`, options.yes)
     const after = await (await context.client()).call('suspendCertificate', { params: { id: found.id } })
-    show(context, after, `${titleOf(after)} is suspended. To take that back: certloop issued resume ${after.id}`)
+    show(context, after, `${titleOf(after)} is suspended.`, ` To take it back: certloop issued resume ${after.id}`)
   },
 })
 

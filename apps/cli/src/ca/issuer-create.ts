@@ -79,6 +79,6 @@ export const issuerCreate = defineCommand({
     const made = await (await context.client()).call('createIssuer', { body })
     const file = o['csr-out']
     if (file !== undefined && made.csrPem !== null) await writeOutput(context, file, made.csrPem, `certloop issuer csr ${word(made.name)} --out FILE`)
-    await showIssuer(context, made, happened[body.signedBy] ?? `The intermediate is made. It signs what names it; to make it the one in use: certloop issuer activate ${word(made.name)}`)
+    await showIssuer(context, made, happened[body.signedBy] ?? `The intermediate is made. It signs what names it; to make it the one in use: certloop issuer activate ${word(made.name)}`, file)
   },
 })

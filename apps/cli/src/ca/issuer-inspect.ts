@@ -35,7 +35,7 @@ export const issuerCsr = defineCommand({
     const issuer = await readIssuer(context, args.issuer)
     const { csrPem, name, status } = issuer
     if (csrPem === null) {
-      throw new Failure({ exit: exitCodes.failed, what: `"${name}" has no CSR: it is ${status} and waits for no certificate.`, remedy: `To replace it by one with a new key: certloop issuer roll-over ${word(name)}`, code: 'ACTION_NOT_POSSIBLE' })
+      throw new Failure({ exit: exitCodes.failed, what: `"${name}" has no CSR: it is ${status}.`, why: 'Only an issuer that waits for a certificate signed elsewhere has one.', remedy: `To replace it by one with a new key: certloop issuer roll-over ${word(name)}`, code: 'ACTION_NOT_POSSIBLE' })
     }
     if (out !== undefined) await writeOutput(context, out, csrPem, `certloop issuer csr ${word(name)} --out FILE`)
     if (out === undefined || context.json) context.show({ csrPem }, (safe) => [safe.csrPem.trimEnd()])

@@ -26,12 +26,12 @@ function publishing({ crlHours, crlShards, deltaCrl, ocspMinutes }: Issuer): str
   return parts.join(', ')
 }
 
-/** What a person has to do before it is of use; undefined when there is nothing. */
-export function nextStep(issuer: Issuer, all: readonly Issuer[] = []): string[] {
+/** What a person has to do before it is of use. */
+function nextStep(issuer: Issuer, all: readonly Issuer[], csrFile: string | undefined): string[] {
   const name = word(issuer.name)
   if (issuer.status === 'pending' && issuer.csrPem !== null) {
     return [
-      'It waits for its certificate:', `  1. Take its CSR: certloop issuer csr ${name} --out ca.csr`, '  2. Have the authority outside sign it, as a CA certificate.',
+      'It waits for its certificate:', csrFile === undefined ? `  1. Take its CSR: certloop issuer csr ${name} --out ca.csr` : `  1. Its CSR is in ${csrFile}.`, '  2. Have the authority outside sign it, as a CA certificate.',
       `  3. Install what comes back: certloop issuer install-certificate ${name} CERTIFICATE-FILE CHAIN-FILES`,
     ]
   }
@@ -66,9 +66,9 @@ export function issuerLines(context: Context, issuer: Issuer): string[] {
 }
 
 /** The answer, and on standard error what happened and what to do next. */
-export async function showIssuer(context: Context, issuer: Issuer, happened?: string): Promise<void> {
+export async function showIssuer(context: Context, issuer: Issuer, happened?: string, csrFile?: string): Promise<void> {
   context.show(issuer, (safe) => issuerLines(context, safe))
   if (context.json) return
   const others = issuer.status === 'active' && happened !== undefined ? (await (await context.client()).call('listIssuers')).items : []
-  for (const line of [...(happened === undefined ? [] : [happened]), ...nextStep(issuer, others)]) context.note(line)
+  for (const line of [...(happened === undefined ? [] : [happened]), ...nextStep(issuer, others, csrFile)]) context.note(line)
 }
