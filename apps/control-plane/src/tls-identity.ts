@@ -1,8 +1,11 @@
 import { hostname } from 'node:os'
 import { isIP } from 'node:net'
 import { createHash } from 'node:crypto'
+import type { IssuerId } from '@certloop/contract'
 import { createCsr, generateKey, readCertificate } from '@certloop/pki'
 import type { TlsIdentity } from './listener/index.ts'
+import { chainAbove } from './local-ca/issue.ts'
+import type { Issuer } from './local-ca/issuer.ts'
 import type { LocalCa } from './local-ca/local-ca.ts'
 
 export interface OwnTls {
@@ -21,6 +24,18 @@ export function ownNames(host: string, publicUrl: string | null): string[] {
   return [...new Set(candidates.filter(usable))]
 }
 
+/**
+ * Who signs it. Bots trust the root of the slot alone, and the names are what they are: when the intermediate in use
+ * stands under another root, or is limited to some names, the root itself signs. Undefined: the one in use.
+ */
+export function ownIssuer(issuers: readonly Issuer[]): IssuerId | undefined {
+  const [root, inUse] = (['root', 'intermediate'] as const).map((slot) => issuers.find((issuer) => issuer.slot === slot))
+  if (!root?.certificate || !inUse) return undefined
+  const chain = chainAbove(inUse, issuers)
+  const isLimited = issuers.some(({ certificate, settings }) => certificate && chain.includes(certificate.certificatePem) && settings.nameConstraints !== null)
+  return chain.at(-1) === root.certificate.certificatePem && !isLimited ? undefined : root.id
+}
+
 /** The TLS certificate of the control plane itself, from the built-in CA; a new key at each start and renewal, in memory only. */
 export function createOwnTls({ localCa, names, now }: { localCa: LocalCa; names: string[]; now: () => Date }): OwnTls {
   let current: Promise<TlsIdentity> | undefined
@@ -29,7 +44,8 @@ export function createOwnTls({ localCa, names, now }: { localCa: LocalCa; names:
     const keyPem = await generateKey('ec-256')
     const csrPem = await createCsr({ privateKeyPem: keyPem, commonName: null, names })
     const reference = `control-plane:${createHash('sha256').update(csrPem).digest('hex').slice(0, 32)}`
-    const { chainPem, rootPem } = await localCa.issue({ reference, csrPem, names, commonName: null, validityDays: null, profile: 'control-plane' })
+    const issuerId = ownIssuer(await localCa.issuers())
+    const { chainPem, rootPem } = await localCa.issue({ ...(issuerId === undefined ? {} : { issuerId }), reference, csrPem, names, commonName: null, validityDays: null, profile: 'control-plane' })
     const { notAfter } = readCertificate(chainPem[0] ?? '')
     renewAt = now().getTime() + (notAfter.getTime() - now().getTime()) * (2 / 3)
     return { keyPem, certPem: [...chainPem, rootPem].map((pem) => pem.trim()).join('\n') }
