@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { describeEndpoint, describeStep, type Plan, type Step } from './plan.ts'
+import { checkShape } from './check.ts'
+import { describeEndpoint, describeStep, Endpoint, type Plan, type Step } from './plan.ts'
 import { canonicalJson, sealPlan } from './plan-digest.ts'
 
 const body: Omit<Plan, 'digest'> = {
@@ -27,6 +28,16 @@ test('the digest covers everything in a plan and nothing of how it is written do
   for (const changed of changes) assert.notEqual(sealPlan(changed).digest, digest, JSON.stringify(changed))
 })
 
+test('an endpoint of before STARTTLS was known still reads, and its plan keeps its digest', () => {
+  const old = { address: '127.0.0.1', port: 443, serverName: null, keyType: null }
+  assert.deepEqual(checkShape(Endpoint, old, { what: 'The endpoint' }), old)
+  assert.deepEqual(checkShape(Endpoint, { ...old, startTls: 'imap' }, { what: 'The endpoint' }), { ...old, startTls: 'imap' })
+  assert.throws(() => checkShape(Endpoint, { ...old, startTls: 'gopher' }, { what: 'The endpoint' }))
+  const planOf = (endpoint: Endpoint) => sealPlan({ ...body, steps: [{ kind: 'prove', expect: 'e'.repeat(64), endpoints: [{ endpoint, before: null }], timeoutSeconds: 1 }] })
+  assert.equal(planOf(old).digest, 'e38fa8f34c464f01e6d223dc8697f1b4cbeee74d2d4dfe2927f977434f9fe5c5')
+  assert.notEqual(planOf({ ...old, startTls: 'imap' }).digest, planOf(old).digest)
+})
+
 test('canonical JSON is the same for equal values and reads back as the value', () => {
   fc.assert(fc.property(fc.jsonValue(), (value) => {
     const text = canonicalJson(value)
@@ -38,6 +49,8 @@ test('canonical JSON is the same for equal values and reads back as the value', 
 test('every kind of step is a line for people', () => {
   const endpoint = { address: '::1', port: 443, serverName: 'shop.example', keyType: 'ec' as const }
   assert.equal(describeEndpoint(endpoint), '[::1]:443 (shop.example, ec)')
+  assert.equal(describeEndpoint({ ...endpoint, startTls: 'smtp' }), '[::1]:443 (shop.example, ec, SMTP with STARTTLS)')
+  assert.equal(describeEndpoint({ ...endpoint, serverName: null, keyType: null, startTls: null }), '[::1]:443')
   const lines: [Step, RegExp][] = [
     [{ kind: 'write-file', path: '/k', part: 'key', contentDigest: '', ownership: { mode: 0o600, uid: 0, gid: 0 }, replaces: null }, /^Write the private key in \/k \(new file, mode 0600\)$/],
     [{ kind: 'make-directory', path: '/d', ownership: { mode: 0o755, uid: 0, gid: 0 } }, /^Make the folder \/d \(mode 0755\)$/],

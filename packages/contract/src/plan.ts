@@ -3,11 +3,18 @@ import { Type, type Static } from 'typebox'
 const path = Type.String({ minLength: 1, maxLength: 4096 })
 const fingerprint = Type.String({ pattern: '^[0-9a-f]{64}$', description: 'SHA-256 of the certificate DER, lower-case hex' })
 
+/** Protocols that begin in the clear and go over to TLS at a request: STARTTLS and its relatives. */
+export const StartTls = Type.Union([
+  Type.Literal('smtp'), Type.Literal('lmtp'), Type.Literal('imap'), Type.Literal('pop3'), Type.Literal('sieve'), Type.Literal('ftp'), Type.Literal('postgres'), Type.Literal('mysql'),
+])
+export type StartTls = Static<typeof StartTls>
+
 export const Endpoint = Type.Object({
   address: Type.String({ description: 'IP address to connect to' }),
   port: Type.Integer({ minimum: 1, maximum: 65535 }),
   serverName: Type.Union([Type.String(), Type.Null()], { description: 'SNI; null: none is sent' }),
   keyType: Type.Union([Type.Literal('rsa'), Type.Literal('ec'), Type.Null()], { description: 'Ask for this kind only, where a server holds a pair; null: whatever it serves' }),
+  startTls: Type.Optional(Type.Union([StartTls, Type.Null()], { description: 'What is spoken before TLS begins; null or absent: TLS at once' })),
 }, { $id: 'Endpoint', additionalProperties: false })
 export type Endpoint = Static<typeof Endpoint>
 
@@ -86,10 +93,15 @@ export type Plan = Static<typeof Plan>
 const octal = (mode: number) => mode.toString(8).padStart(4, '0')
 const partNames: Record<MaterialPart, string> = { certificate: 'the certificate', chain: 'the chain', 'full-chain': 'the certificate and its chain', key: 'the private key', 'full-chain-and-key': 'the certificate, its chain and the private key' }
 
-/** "127.0.0.1:443 (shop.example)" */
-export function describeEndpoint({ address, port, serverName, keyType }: Endpoint): string {
+/** How people call the way to TLS. */
+export const startTlsNames: Readonly<Record<StartTls, string>> = {
+  smtp: 'SMTP with STARTTLS', lmtp: 'LMTP with STARTTLS', imap: 'IMAP with STARTTLS', pop3: 'POP3 with STLS', sieve: 'ManageSieve with STARTTLS', ftp: 'FTP with AUTH TLS', postgres: 'PostgreSQL', mysql: 'MySQL',
+}
+
+/** "127.0.0.1:443 (shop.example)", "127.0.0.1:25 (mail.example, SMTP with STARTTLS)" */
+export function describeEndpoint({ address, port, serverName, keyType, startTls }: Endpoint): string {
   const host = address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`
-  const extra = [serverName, keyType].filter(Boolean).join(', ')
+  const extra = [serverName, keyType, startTls ? startTlsNames[startTls] : null].filter(Boolean).join(', ')
   return extra ? `${host} (${extra})` : host
 }
 

@@ -1,7 +1,9 @@
 import type { Endpoint, ServedCertificate } from '@certloop/contract'
 import type { Prober } from '@certloop/plugin-kit'
-import { isIP } from 'node:net'
+import { connect as connectPlain, isIP, type Socket } from 'node:net'
 import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls'
+import { conversation } from './start-tls/conversation.ts'
+import { type Protocol, protocols } from './start-tls/dialogues.ts'
 
 /** What may sign the handshake (TLS 1.2 and 1.3) and which TLS 1.2 suites go with it. */
 const byKeyType = {
@@ -14,16 +16,22 @@ const tls13Suites = 'TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:TLS_AES
 
 interface Sight { fingerprint: string | null; error: string | null }
 
-/**
- * A prober over the network of this machine: one new handshake per call, no session re-used, trust not judged.
- * @param timeLimitMs for connection and handshake together.
- */
-export function createProber({ now, timeLimitMs = 5000 }: { now: () => Date; timeLimitMs?: number }): Prober {
+interface Patience {
+  /** For connection and handshake together. */
+  timeLimitMs?: number
+  /** The same where TLS has to be asked for: mail servers look the caller up before they greet. */
+  startTlsLimitMs?: number
+}
+
+/** A prober over the network of this machine: one new handshake per call, no session re-used, trust not judged. */
+export function createProber({ now, timeLimitMs = 5000, startTlsLimitMs = 15_000 }: { now: () => Date } & Patience): Prober {
   return async (endpoint): Promise<ServedCertificate> => {
     const [first, second] = attempts(endpoint)
-    let sight = await handshake(first, timeLimitMs)
+    const protocol = endpoint.startTls ? protocols[endpoint.startTls] : undefined
+    const limitMs = protocol ? startTlsLimitMs : timeLimitMs
+    let sight = await handshake(first, limitMs, protocol)
     if (sight.fingerprint === null && second) {
-      const again = await handshake(second, timeLimitMs)
+      const again = await handshake(second, limitMs, protocol)
       if (again.fingerprint !== null) sight = again
     }
     return { endpoint, ...sight, at: now().toISOString() }
@@ -47,29 +55,45 @@ function attempts({ address, port, serverName, keyType }: Endpoint): [Connection
   ]
 }
 
-function handshake(options: ConnectionOptions, timeLimitMs: number): Promise<Sight> {
+function handshake(options: ConnectionOptions, timeLimitMs: number, protocol: Protocol | undefined): Promise<Sight> {
   return new Promise((resolve) => {
+    let plain: Socket | undefined
     let socket: TLSSocket | undefined
     let seen: string | null = null
     const finish = (error: string | null) => {
       clearTimeout(timer)
-      if (error === null) leavePolitely(socket)
-      else socket?.destroy()
+      if (error === null) leavePolitely(socket, protocol)
+      else (socket ?? plain)?.destroy()
       resolve({ fingerprint: seen, error: seen === null ? (error ?? 'The server sent no certificate.') : null })
     }
     const timer = setTimeout(() => { finish(`No TLS handshake within ${timeLimitMs} ms.`) }, timeLimitMs)
     const look = () => { seen ??= leafOf(socket) }
-    try {
-      socket = connect(options)
+    const fail = (thrown: unknown) => { finish(thrown instanceof Error ? plainReason(thrown) : String(thrown)) }
+    const begin = (over: ConnectionOptions) => {
+      socket = connect({ ...options, ...over })
       // Comes before the end of the handshake: a server that then insists on a client certificate was seen all the same.
       socket.on('OCSPResponse', look)
       socket.on('secureConnect', () => { look(); finish(null) })
-      socket.on('error', (error) => { finish(plainReason(error)) })
+      socket.on('error', fail)
       socket.on('close', () => { finish('The connection was closed during the handshake.') })
+    }
+    try {
+      if (protocol === undefined) return begin({})
+      plain = connectPlain({ host: options.host ?? '', port: options.port ?? 0 })
+      plain.on('error', fail)
+      startTls(plain, protocol).then(begin).catch(fail)
     } catch (thrown) {
-      finish(thrown instanceof Error ? thrown.message : String(thrown)) // options that can't be used
+      fail(thrown) // options that can't be used
     }
   })
+}
+
+/** Speaks in the clear until the server is ready for TLS on the same connection. */
+async function startTls(socket: Socket, { ask }: Protocol): Promise<ConnectionOptions> {
+  const talk = conversation(socket)
+  await ask(talk)
+  talk.end()
+  return { socket }
 }
 
 const reasons: Record<string, string> = {
@@ -92,8 +116,8 @@ function plainReason(error: Error & { code?: string; reason?: string }): string 
 }
 
 /** A handshake broken off at its very end would be an error in the server's log. Nobody waits for the goodbye. */
-function leavePolitely(socket: TLSSocket | undefined): void {
-  socket?.end()
+function leavePolitely(socket: TLSSocket | undefined, protocol: Protocol | undefined): void {
+  socket?.end(protocol?.goodbye ?? '')
   setTimeout(() => { socket?.destroy() }, 1000).unref()
 }
 

@@ -53,7 +53,7 @@ async function watch(context: StepContext, expected: readonly Expected[], patien
 }
 
 function onePerSocket(expected: readonly Expected[]): Expected[] {
-  return [...new Map(expected.map((one) => [JSON.stringify([one.endpoint.address, one.endpoint.port, one.endpoint.keyType]), one])).values()]
+  return [...new Map(expected.map((one) => [JSON.stringify([one.endpoint.address, one.endpoint.port, one.endpoint.keyType, one.endpoint.startTls ?? null]), one])).values()]
 }
 
 /** Pauses that grow. Half-way, when something else is still served, the service is told once more; at the end it throws. */
