@@ -60,6 +60,11 @@ function refuseIssuer({ issuer, notBefore, notAfter }: OpenIssuer, { kind }: Pro
   if (endsTooSoon({ notBefore, notAfter }, now)) throw new CertloopError('ISSUER_EXPIRED', `The issuing certificate "${issuer.subject}" ends at ${notAfter.toISOString()}.`, { issuer: issuer.subject, notAfter: notAfter.toISOString() })
 }
 
+/** What was decided before its issuer was revoked is not signed after it. @throws CertloopError ISSUER_NOT_READY */
+function refuseRevoked({ name, status }: Issuer, { rules }: Profile): void {
+  if (status === 'revoked' && rules.kind !== 'ocsp-responder') throw new CertloopError('ISSUER_NOT_READY', `The issuer "${name}" was revoked and signs nothing more.`, { issuer: name, status })
+}
+
 export function createIssuing({ database, keys, ledger, strength, addresses, now }: IssueDeps) {
   const { db } = database
 
@@ -101,6 +106,7 @@ export function createIssuing({ database, keys, ledger, strength, addresses, now
         throw new CertloopError('CONFLICT', `A different certificate was already requested as ${options.reference}.`, { reference: options.reference })
       }
       const issuers = await listIssuers(db)
+      if (row.certificatePem === null) refuseRevoked(chosenIssuer(issuers, row.issuerId), profile)
       return answer(row, row.certificatePem ?? await signIntent(row), issuers)
     },
     async findByReference(reference: string): Promise<LocalIssued | undefined> {

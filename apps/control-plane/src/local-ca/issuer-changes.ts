@@ -4,7 +4,7 @@ import { fromJson, toJson } from '../database/columns.ts'
 import { schedulePublishing } from './crl-schedule.ts'
 import type { Issuer, IssuerSettings } from './issuer.ts'
 import { install, makeCsr, makeIssuer, type IssuerMakingDeps, type NewIssuer } from './issuer-making.ts'
-import { getIssuer, issuerRow, listIssuers, settingsOf, updateIssuer } from './issuer-store.ts'
+import { getIssuer, isRevoked, issuerRow, listIssuers, settingsOf, updateIssuer } from './issuer-store.ts'
 import { checkPublishing } from './public-style.ts'
 
 export interface RollOver { keyAlgorithm?: KeyAlgorithm | undefined; validityDays?: number | undefined; /** The old one goes on until the new one is activated. */ later?: boolean | undefined }
@@ -49,11 +49,16 @@ export function createIssuerChanges(deps: IssuerMakingDeps) {
       return getIssuer(db, id)
     },
 
-    /** Chooses which certificate of an issuer goes into chains. @throws CertloopError NOT_FOUND */
+    /** Chooses which certificate of an issuer goes into chains. @throws CertloopError NOT_FOUND, ACTION_NOT_POSSIBLE for one that ended or was revoked */
     async prefer(id: IssuerId, certificateId: IssuerCertificateId): Promise<Issuer> {
       const issuer = await getIssuer(db, id)
-      if (!issuer.certificates.some((one) => one.id === certificateId)) throw new CertloopError('NOT_FOUND', `The issuer "${issuer.name}" has no certificate ${certificateId}.`, { certificateId })
-      await database.transaction((tx) => updateIssuer(tx, id, { certificateId }))
+      const chosen = issuer.certificates.find((one) => one.id === certificateId)
+      if (!chosen) throw new CertloopError('NOT_FOUND', `The issuer "${issuer.name}" has no certificate ${certificateId}.`, { certificateId })
+      if (chosen.notAfter <= now()) throw new CertloopError('ACTION_NOT_POSSIBLE', `That certificate ended at ${chosen.notAfter.toISOString()}.`, { certificateId })
+      await database.transaction(async (tx) => {
+        if (await isRevoked(tx, certificateId)) throw new CertloopError('ACTION_NOT_POSSIBLE', 'That certificate was revoked.', { certificateId })
+        await updateIssuer(tx, id, { certificateId })
+      })
       return getIssuer(db, id)
     },
 

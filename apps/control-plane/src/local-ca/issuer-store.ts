@@ -101,6 +101,12 @@ export async function insertIssuerCertificate(tx: Tx, row: NewIssuerCertificate,
   return (await tx.selectFrom('ca_issuer_certificate').select('id').where('fingerprint', '=', row.fingerprint).executeTakeFirstOrThrow()).id
 }
 
+/** Whether a certificate of an issuer was issued here and revoked. */
+export async function isRevoked(tx: Tx, id: IssuerCertificateId): Promise<boolean> {
+  const row = await tx.selectFrom('ca_issuer_certificate').innerJoin('ca_certificate', 'ca_certificate.fingerprint', 'ca_issuer_certificate.fingerprint').select('ca_certificate.status').where('ca_issuer_certificate.id', '=', id).executeTakeFirst()
+  return row?.status === 'revoked'
+}
+
 export type IssuerChange = Partial<Pick<IssuerRow, 'status' | 'slot' | 'certificateId' | 'successorId' | 'csrPem' | 'retiredAt' | 'settings' | 'name'>>
 export async function updateIssuer(tx: Tx, id: IssuerId, change: IssuerChange): Promise<void> {
   await tx.updateTable('ca_issuer').set(change).where('id', '=', id).execute()

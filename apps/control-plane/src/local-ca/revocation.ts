@@ -46,17 +46,21 @@ export function createRevocation({ database, now, changed }: RevocationDeps) {
     })
   }
 
-  /** @throws CertloopError INPUT_INVALID, ACTION_NOT_POSSIBLE: public style knows fewer reasons, and no suspension */
+  /** @throws CertloopError INPUT_INVALID, ACTION_NOT_POSSIBLE: a CA is not suspended; public style knows fewer reasons, and no suspension */
   async function refuseReason(tx: Tx, { issuerId, certificatePem }: IssuedRow, reason: RevocationReason): Promise<void> {
-    if (settingsOf(await issuerRow(tx, issuerId)).style === 'public') checkPublicReason(reason, certificatePem !== null && readCertificate(certificatePem).isCa)
+    const isCa = certificatePem !== null && readCertificate(certificatePem).isCa
+    if (isCa && reason === 'certificateHold') throw new CertloopError('ACTION_NOT_POSSIBLE', 'The certificate of a CA can not be suspended: all it signed would fail with it. Roll it over, or revoke it.')
+    if (settingsOf(await issuerRow(tx, issuerId)).style === 'public') checkPublicReason(reason, isCa)
   }
 
-  /** An issuer whose certificate is revoked signs nothing more; suspended and resumed likewise. */
-  async function followCa(tx: Tx, { fingerprint, status }: IssuedRow): Promise<void> {
-    if (fingerprint === null) return
-    const held = await tx.selectFrom('ca_issuer').innerJoin('ca_issuer_certificate', 'ca_issuer_certificate.id', 'ca_issuer.certificateId')
-      .select(['ca_issuer.id', 'ca_issuer.status']).where('ca_issuer_certificate.fingerprint', '=', fingerprint).executeTakeFirst()
-    if (held && status === 'revoked') await updateIssuer(tx, held.id, { status: 'revoked', retiredAt: now().toISOString() })
+  /** An issuer signs nothing more when the certificate that its chains go by is revoked, or when its key is lost. */
+  async function followCa(tx: Tx, { fingerprint, status, revocationReason }: IssuedRow): Promise<void> {
+    if (fingerprint === null || status !== 'revoked') return
+    const held = await tx.selectFrom('ca_issuer_certificate').innerJoin('ca_issuer', 'ca_issuer.id', 'ca_issuer_certificate.issuerId')
+      .select(['ca_issuer.id', 'ca_issuer.certificateId', 'ca_issuer_certificate.id as ownId']).where('ca_issuer_certificate.fingerprint', '=', fingerprint).executeTakeFirst()
+    if (!held) return
+    const isLost = revocationReason === 'keyCompromise' || revocationReason === 'cACompromise'
+    if (isLost || held.certificateId === held.ownId) await updateIssuer(tx, held.id, { status: 'revoked', retiredAt: now().toISOString() })
   }
 
   return {
