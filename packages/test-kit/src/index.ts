@@ -1,5 +1,6 @@
 export * from './chromium.ts'
 export * from './folders.ts'
+export * from './lint-tools.ts'
 export * from './nginx.ts'
 export * from './ports.ts'
 export * from './postgres.ts'
