@@ -79,7 +79,9 @@ async function askPop3(talk: Conversation): Promise<void> {
   if (/^-ERR\b/.test(greeting)) throw refused(greeting)
   if (!/^\+OK\b/.test(greeting)) throw strange('pop3', greeting)
   talk.send('CAPA\r\n')
-  if (/^\+OK\b/.test(await talk.line())) {
+  const capabilities = await talk.line()
+  if (!/^(\+OK|-ERR)\b/.test(capabilities)) throw strange('pop3', capabilities)
+  if (capabilities.startsWith('+OK')) {
     const offers: string[] = []
     for (let line = await talk.line(); line !== '.'; line = await talk.line()) offers.push(line.toUpperCase())
     if (!offers.includes('STLS')) throw notOffered('STLS')
