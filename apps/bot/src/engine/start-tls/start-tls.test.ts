@@ -12,7 +12,7 @@ const probe = createProber({ now })
 const hasty = createProber({ now, startTlsLimitMs: 200 })
 
 /** A turn of a scripted peer: waits for words of the client, then answers; 'tls' begins TLS, 'end' hangs up. */
-type Turn = { hears?: RegExp; says?: string | Uint8Array; then?: 'tls' | 'end' }
+type Turn = { hears?: RegExp; says?: string | Uint8Array; next?: 'tls' | 'end' }
 
 interface Peer { port: number; heard: () => string; withinTls: () => string }
 
@@ -33,8 +33,8 @@ async function peer(t: TestContext, script: readonly Turn[], pair?: TestPair): P
         const rest = Buffer.from(heard.slice(mark + match.index + match[0].length), 'latin1')
         mark = heard.length
         if (turn.says !== undefined) socket.write(turn.says)
-        if (turn.then === 'end') socket.end()
-        if (turn.then === 'tls' && pair) begin(rest)
+        if (turn.next === 'end') socket.end()
+        if (turn.next === 'tls' && pair) begin(rest)
       }
     }
     // MySQL's client begins TLS without waiting: the first of it may have come along.
@@ -60,7 +60,7 @@ const mySqlGreeting = (capabilities: number) => {
   return Buffer.concat([Buffer.from([payload.length, 0, 0, 0]), payload])
 }
 
-const tls = { then: 'tls' } as const
+const tls = { next: 'tls' } as const
 const good: Record<StartTls, { script: Turn[]; goodbye: string }> = {
   smtp: { goodbye: 'QUIT\r\n', script: [{ says: '220-mail.test\r\n220 ESMTP\r\n' }, { hears: /^EHLO \[127\.0\.0\.1\]\r\n$/, says: '250-mail.test\r\n250-SIZE 1\r\n250-STARTTLS\r\n250 HELP\r\n' }, { hears: /^STARTTLS\r\n$/, says: '220 2.0.0 go\r\n', ...tls }] },
   lmtp: { goodbye: 'QUIT\r\n', script: [{ says: '220 mail.test\r\n' }, { hears: /^LHLO \[127\.0\.0\.1\]\r\n$/, says: '250-mail.test\r\n250 STARTTLS\r\n' }, { hears: /^STARTTLS\r\n$/, says: '220 go\r\n', ...tls }] },
@@ -68,8 +68,8 @@ const good: Record<StartTls, { script: Turn[]; goodbye: string }> = {
   pop3: { goodbye: 'QUIT\r\n', script: [{ says: '+OK hello\r\n' }, { hears: /^CAPA\r\n$/, says: '+OK\r\nUIDL\r\nSTLS\r\n.\r\n' }, { hears: /^STLS\r\n$/, says: '+OK begin\r\n', ...tls }] },
   sieve: { goodbye: 'LOGOUT\r\n', script: [{ says: '"IMPLEMENTATION" "x"\r\n"STARTTLS"\r\nOK "hello"\r\n' }, { hears: /^STARTTLS\r\n$/, says: 'OK "begin"\r\n', ...tls }] },
   ftp: { goodbye: 'QUIT\r\n', script: [{ says: '220-hello\r\n 230 not the end\r\n220 now\r\n' }, { hears: /^AUTH TLS\r\n$/, says: '234 go\r\n', ...tls }] },
-  postgres: { goodbye: '', script: [{ hears: /^\0\0\0\x08\x04\xd2\x16\x2f$/, says: 'S', ...tls }] },
-  mysql: { goodbye: '', script: [{ says: mySqlGreeting(0xffff) }, { hears: /^\x20\0\0\x01[^]{32}/, ...tls }] },
+  postgres: { goodbye: '', script: [{ hears: /^[^]{8}$/, says: 'S', ...tls }] },
+  mysql: { goodbye: '', script: [{ says: mySqlGreeting(0xffff) }, { hears: /^ [^]{35}/, ...tls }] },
 }
 const protocols = Object.keys(good) as StartTls[]
 
@@ -79,6 +79,7 @@ for (const protocol of protocols) {
     const pair = await selfSignedPair(['mail.test'])
     const server = await peer(t, script, pair)
     assert.deepEqual(await probe(at(server.port, protocol)), { endpoint: at(server.port, protocol), fingerprint: pair.fingerprint, error: null, at: '2026-01-01T00:00:00.000Z' })
+    if (protocol === 'postgres') assert.equal(server.heard(), '\0\0\0\u{8}\u{4}\u{d2}\u{16}\u{2f}')
     await eventually(() => server.withinTls() === goodbye, { what: 'the goodbye within TLS' })
   })
 
@@ -105,9 +106,9 @@ for (const protocol of protocols) {
       const before = script.slice(0, turn)
       const { hears } = script[turn] ?? {}
       const answering = (answer: Turn): Turn[] => [...before, hears === undefined ? answer : { ...answer, hears }]
-      await expect(answering({ then: 'end' }), /hung up before TLS began|(closed|reset) during the handshake/)
+      await expect(answering({ next: 'end' }), /hung up before TLS began|(closed|reset) during the handshake/)
       if (protocol === 'mysql' && turn === 1) continue // TLS has begun for the client
-      await expect(answering({ says: '\u{1}\u{1}nonsense \u{1b}[31m\r\n' }), /^(What listens there does not speak|The server (did not|refused|does not))[^\u{1}\u{1b}]*$/u)
+      await expect(answering({ says: '\u{1}\u{1}nonsense \u{1b}[31m\r\n' }), /^(What listens there does not speak|The server (did not|refused|does not))[ -~]*$/)
       if (protocol !== 'postgres') await expect(answering({ says: 'x'.repeat(1 << 20) }), /more than 16384 bytes|does not speak/)
     }
   })
