@@ -1,9 +1,9 @@
-import { certIdOf, buildOcspRequest, certificateParts, createCsr, generateKey } from '@certloop/pki'
 import { selfSignedPair } from '@certloop/test-kit'
-import { findIssued, type IssuedRow } from '../../apps/control-plane/src/local-ca/issued-store.ts'
 import { median } from '../statistics.ts'
 import { loadTool, putLoad, type Load } from './ca/load.ts'
 import { openCa, type CaPlace } from './ca/open-ca.ts'
+import { issueMany, ocspRequests } from './ca/prepare.ts'
+import { asGet, asPost } from './ca/requests.ts'
 import { caFolder, startCaServer, type CaServer } from './ca/stand.ts'
 import type { Cleanup } from './index.ts'
 import { atLeast, type Line } from './side-by-side.ts'
@@ -11,30 +11,14 @@ import { atLeast, type Line } from './side-by-side.ts'
 export interface OcspHttpSize { certificates: number; rounds: number; seconds: number }
 const size: OcspHttpSize = { certificates: 300, rounds: 5, seconds: 1 }
 
-const headOf = (line: string, more = '') => `${line} HTTP/1.1\r\nHost: pki.example.com\r\n${more}\r\n`
-const asGet = (path: string, der: Buffer) => Buffer.from(headOf(`GET ${path}/${encodeURIComponent(der.toString('base64'))}`))
-const asPost = (path: string, der: Buffer) => Buffer.concat([Buffer.from(headOf(`POST ${path}`, `Content-Type: application/ocsp-request\r\nContent-Length: ${der.length}\r\n`)), der])
-
 /** Issues certificates, revokes some of them, and gives requests about them. @returns the issuer's path, and requests without and with nonce (DER) */
 async function prepare(place: CaPlace, count: number): Promise<{ path: string; plain: Buffer[]; fresh: Buffer[] }> {
-  const { ca, database, close } = await openCa(place)
-  const names = ['shop.example.com']
-  const csrPem = await createCsr({ privateKeyPem: await generateKey('ec-256'), commonName: null, names })
-  const rows: IssuedRow[] = []
-  let issuerPem = ''
-  for (let i = 0; i < count; i++) {
-    const reference = `bench ${i}`
-    const issued = await ca.issue({ reference, csrPem, names, commonName: null, validityDays: null, profile: 'server' })
-    issuerPem = issued.chainPem[1] ?? ''
-    const row = await findIssued(database.db, reference)
-    if (!row) throw new Error('it was issued and not found')
-    if (i % 20 === 0) await ca.revocation.revoke(row.id, { reason: 'superseded' })
-    rows.push(row)
-  }
-  await close()
-  const { subject, spki } = certificateParts(issuerPem)
-  const request = (row: IssuedRow, nonce?: null) => buildOcspRequest({ certIds: [certIdOf({ subject: subject.raw, spki: spki.raw }, row.serialNumber)], ...(nonce === null ? { nonce } : {}) }).request
-  return { path: `/ocsp/${rows[0]?.issuerId}`, plain: rows.map((row) => request(row, null)), fresh: rows.map((row) => request(row)) }
+  const open = await openCa(place)
+  const { rows, issuerId, issuerPem } = await issueMany(open, count)
+  for (const [i, { id }] of rows.entries()) if (i % 20 === 0) await open.ca.revocation.revoke(id, { reason: 'superseded' })
+  await open.close()
+  const request = ocspRequests(issuerPem)
+  return { path: `/ocsp/${issuerId}`, plain: rows.map(({ serialNumber }) => request(serialNumber, { nonce: null })), fresh: rows.map(({ serialNumber }) => request(serialNumber)) }
 }
 
 /** Answers for a second of the server's processor time: a rate per core, whatever else the machine does. */

@@ -1,12 +1,10 @@
-import { CertloopError, type IssuerId } from '@certloop/contract'
+import { CertloopError } from '@certloop/contract'
 import { sql } from 'kysely'
 import type { Database } from '../../../apps/control-plane/src/database/database.ts'
+import type { IssuedRow } from '../../../apps/control-plane/src/local-ca/issued-store.ts'
 
 /** Rows in one statement. */
 const atOnce = 50_000
-
-/** Text of the length that base64 of a leaf has with us: what a row weighs counts. */
-const filler = 'MIIC'.repeat(330)
 
 function numbers(database: Database, from: number, count: number) {
   return database.kind === 'sqlite'
@@ -17,16 +15,19 @@ function numbers(database: Database, from: number, count: number) {
 /**
  * Puts revoked certificates of an issuer into the database as if they had been issued and revoked one by one, with
  * random serial numbers. By SQL alone: issuing a million would take the better part of an hour.
+ * @param one a real one of that issuer: its certificate stands in all rows, since what they weigh counts
  */
-export async function seedRevoked(database: Database, issuerId: IssuerId, count: number): Promise<void> {
+export async function seedRevoked(database: Database, one: Pick<IssuedRow, 'issuerId' | 'certificatePem' | 'spki'>, count: number): Promise<void> {
+  const { issuerId, certificatePem, spki } = one
   const serial = database.kind === 'sqlite' ? sql`lower(hex(randomblob(16)))` : sql`md5(random()::text || i::text)`
   const text = (before: string) => sql`${sql.lit(before)} || i`
+  const id = database.kind === 'sqlite' ? sql`'cac_' || printf('%026d', i)` : sql`'cac_' || lpad(i::text, 26, '0')`
   const at = sql.lit('2026-05-01T00:00:00.000Z')
   for (let from = 1; from <= count; from += atOnce) {
     const most = Math.min(atOnce, count - from + 1)
     await sql`insert into ca_certificate (id, reference, "issuerId", "serialNumber", status, profile, subject, "commonName", names, request, spki, "notBefore", "notAfter", tbs, "certificatePem", fingerprint, shard,
       "revokedAt", "revocationReason", "invalidityDate", "changeNumber", "createdAt", "issuedAt")
-      select ${text('cac_seed')}, ${text('seed ')}, ${sql.lit(issuerId)}, ${serial}, 'revoked', 'server', '', null, '["shop.example.com"]', null, ${sql.lit(filler.slice(0, 124))}, ${at}, ${sql.lit('2099-01-01T00:00:00.000Z')}, null, ${sql.lit(filler)}, ${text('seed')}, 0,
+      select ${id}, ${text('seed ')}, ${sql.lit(issuerId)}, ${serial}, 'revoked', 'server', '', null, '["shop.example.com"]', null, ${sql.lit(spki)}, ${at}, ${sql.lit('2099-01-01T00:00:00.000Z')}, null, ${sql.lit(certificatePem)}, ${text('seed')}, 0,
       ${at}, case when i % 3 = 0 then 'keyCompromise' else 'superseded' end, null, i, ${at}, ${at} from ${numbers(database, from, most)}`.execute(database.db)
   }
   await database.db.updateTable('ca_issuer').set({ changeNumber: count }).where('id', '=', issuerId).execute()

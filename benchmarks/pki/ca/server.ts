@@ -3,6 +3,7 @@ import { createHash, generateKeyPairSync, sign } from 'node:crypto'
 import http from 'node:http'
 import https from 'node:https'
 import type { AddressInfo, Server } from 'node:net'
+import { setTimeout as pause } from 'node:timers/promises'
 import type { IssuedCertificateId, IssuerId } from '@certloop/contract'
 import Fastify from 'fastify'
 import { createPublicHttp } from '../../../apps/control-plane/src/local-ca/public-http.ts'
@@ -19,7 +20,7 @@ export interface Tasks {
   taken: () => Promise<Taken>
   publish: (issuerId: IssuerId) => Promise<void>
   /** One after the other. @returns how long each took, in ms */
-  revoke: (ids: IssuedCertificateId[]) => Promise<number[]>
+  revoke: (ids: IssuedCertificateId[], pauseMs: number) => Promise<number[]>
   /** Signs as often as asked, with P-256. */
   sign: (times: number) => Promise<void>
 }
@@ -65,12 +66,13 @@ async function serve({ identity, bareBytes = 0, ...place }: ServerOptions): Prom
       return end()
     },
     publish: async (issuerId) => { await ca.crls.publish(issuerId) },
-    async revoke(ids) {
+    async revoke(ids, pauseMs) {
       const times: number[] = []
       for (const id of ids) {
         const begin = performance.now()
         await ca.revocation.revoke(id, { reason: 'superseded' })
         times.push(performance.now() - begin)
+        await pause(pauseMs)
       }
       return times
     },

@@ -7,7 +7,7 @@ import type { Cleanup } from '../index.ts'
 import type { Asked, Ports, ServerOptions, Tasks, Told } from './server.ts'
 
 /** A server process: its ports, and what it can be asked to do. */
-export interface CaServer extends Tasks { ports: Ports }
+export interface CaServer extends Tasks { ports: Ports; stop(): Promise<void> }
 
 /** A folder that is gone afterwards. */
 export async function caFolder(cleanup: Cleanup): Promise<string> {
@@ -22,7 +22,8 @@ export async function startCaServer(cleanup: Cleanup, options: ServerOptions): P
   let said = ''
   child.stderr?.setEncoding('utf8').on('data', (text: string) => { said = (said + text).slice(-4000) })
   const exit = new Promise<void>((resolve) => { child.once('close', () => resolve()) })
-  cleanup(async () => { child.kill('SIGKILL'); await exit })
+  const stop = async () => { child.kill('SIGKILL'); await exit }
+  cleanup(stop)
   const waiting = new Map<number, { done: (value: unknown) => void; fail: (error: Error) => void }>()
   let ready: (ports: Ports) => void = () => {}
   let broken: (error: Error) => void = () => {}
@@ -43,5 +44,5 @@ export async function startCaServer(cleanup: Cleanup, options: ServerOptions): P
     waiting.set(++count, { done: done as (value: unknown) => void, fail })
     child.send({ id: count, task, args } satisfies Asked)
   })
-  return { ports: await started, watch: ask('watch'), taken: ask('taken'), publish: ask('publish'), revoke: ask('revoke'), sign: ask('sign') }
+  return { ports: await started, stop, watch: ask('watch'), taken: ask('taken'), publish: ask('publish'), revoke: ask('revoke'), sign: ask('sign') }
 }
