@@ -109,6 +109,12 @@ testOnDatabases('roll-over later: the old one goes on until the new one is activ
   await assert.rejects(w.ca.issuerService.takeSlot(old.id), { code: 'ISSUER_NOT_READY' })
   await assert.rejects(w.ca.issuerService.retire(fresh.id), { code: 'ACTION_NOT_POSSIBLE' })
   await assert.rejects(w.ca.issuerService.retire(old.id), { code: 'ACTION_NOT_POSSIBLE' })
+  // A successor that was given up does not keep another from coming.
+  const abandoned = await w.ca.issuerService.rollOver(fresh.id, { later: true })
+  await assert.rejects(w.ca.issuerService.rollOver(fresh.id, {}), { code: 'ACTION_NOT_POSSIBLE' })
+  await w.ca.issuerService.retire(abandoned.id)
+  assert.equal((await w.ca.issuerService.rollOver(fresh.id, {})).slot, 'intermediate')
+  await assert.rejects(w.ca.issuerService.retire((await inUse(w)).id), { code: 'ACTION_NOT_POSSIBLE' })
   const other = await w.ca.issuerService.create({ name: 'Other', commonName: 'Other', keyAlgorithm: 'ec-256', signedBy: issuerInSlot(await w.ca.issuers(), 'root').id, validityDays: 100, settings: { pathLength: 0 } })
   assert.equal((await w.ca.issuerService.retire(other.id)).status, 'retired')
   await assert.rejects(async () => w.ca.issue(await serverRequest('c', { issuerId: other.id })), { code: 'ISSUER_NOT_READY' })

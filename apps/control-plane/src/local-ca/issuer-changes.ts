@@ -3,7 +3,8 @@ import { readCertificate } from '@certloop/pki'
 import { fromJson, toJson } from '../database/columns.ts'
 import { schedulePublishing } from './crl-schedule.ts'
 import type { Issuer, IssuerSettings } from './issuer.ts'
-import { install, makeCsr, makeIssuer, type IssuerMakingDeps, type NewIssuer } from './issuer-making.ts'
+import { takeSlotIn } from './issuer-slot.ts'
+import { completeIssuer, install, makeCsr, makeIssuer, type IssuerMakingDeps, type NewIssuer } from './issuer-making.ts'
 import { getIssuer, isRevoked, issuerRow, listIssuers, settingsOf, updateIssuer } from './issuer-store.ts'
 import { checkPublishing } from './public-style.ts'
 
@@ -15,20 +16,9 @@ const day = 86_400_000
 export function createIssuerChanges(deps: IssuerMakingDeps) {
   const { database, now } = deps
   const { db } = database
-  const publishSoon = (id: IssuerId) => database.transaction((tx, wake) => schedulePublishing(tx, wake, id, now(), now()))
 
-  /** Takes over a slot; who had it stays able to be verified and revoked, and signs nothing new. */
   async function takeSlot(id: IssuerId): Promise<Issuer> {
-    await database.transaction(async (tx, wake) => {
-      const issuer = await getIssuer(tx, id)
-      if (issuer.status !== 'active' || issuer.kind !== 'intermediate') throw new CertloopError('ISSUER_NOT_READY', `"${issuer.name}" is ${issuer.kind === 'root' ? 'a root' : issuer.status}; only an active intermediate can be the one in use.`, { issuer: issuer.name })
-      if (issuer.settings.style === 'public') throw new CertloopError('ACTION_NOT_POSSIBLE', `"${issuer.name}" is of public style; the one in use also certifies bots and this control plane, which public style does not allow.`, { issuer: issuer.name })
-      const before = (await listIssuers(tx)).find(({ slot }) => slot === 'intermediate')
-      if (before?.id === id) return
-      if (before) await updateIssuer(tx, before.id, { slot: null, status: before.status === 'active' ? 'retired' : before.status, retiredAt: now().toISOString(), successorId: id })
-      await updateIssuer(tx, id, { slot: 'intermediate' })
-      await schedulePublishing(tx, wake, id, now(), now())
-    })
+    await database.transaction((tx, wake) => takeSlotIn(tx, wake, id, now()))
     return getIssuer(db, id)
   }
 
@@ -68,11 +58,13 @@ export function createIssuerChanges(deps: IssuerMakingDeps) {
      */
     async rollOver(id: IssuerId, { later, ...wish }: RollOver): Promise<Issuer> {
       const old = await getIssuer(db, id)
-      const made = await makeIssuer(deps, successorOf(old, (await listIssuers(db)).length + 1, wish))
-      await database.transaction((tx) => updateIssuer(tx, id, { successorId: made.id }))
-      if (made.status === 'active') await publishSoon(made.id)
-      if (later || made.status !== 'active' || old.slot !== 'intermediate') return getIssuer(db, made.id)
-      return takeSlot(made.id)
+      const begun = old.successorId === null ? undefined : await getIssuer(db, old.successorId)
+      // Cut off after its key was made: the same successor is finished.
+      if (begun?.status === 'pending' && begun.settings.wanted?.signedBy) return completeIssuer(deps, begun.id)
+      const isGivenUp = old.status !== 'retired' && (begun?.status === 'retired' || begun?.status === 'revoked')
+      if (isGivenUp) await database.transaction((tx) => updateIssuer(tx, id, { successorId: null }))
+      const successor = successorOf(isGivenUp ? { ...old, successorId: null } : old, (await listIssuers(db)).length + 1, wish)
+      return makeIssuer(deps, { ...successor, successorOf: id, takesSlot: !later && old.slot === 'intermediate' })
     },
     takeSlot,
 
@@ -100,14 +92,15 @@ export function createIssuerChanges(deps: IssuerMakingDeps) {
 
 /** Like the old one, with a new name and key. @throws CertloopError ACTION_NOT_POSSIBLE for a root, one without certificate or one that has a successor */
 function successorOf(old: Issuer, generation: number, { keyAlgorithm = old.keyAlgorithm, validityDays }: RollOver): NewIssuer {
-  const { name, kind, certificate, successorId } = old
+  const { name, kind, certificate, successorId, keySource } = old
   if (kind === 'root' || !certificate) throw new CertloopError('ACTION_NOT_POSSIBLE', `"${name}" is ${kind === 'root' ? 'a root; make a new root and cross-sign it' : 'still waiting for its certificate'}.`, { issuer: name })
   if (successorId !== null) throw new CertloopError('ACTION_NOT_POSSIBLE', `"${name}" has a successor already.`, { issuer: name, successorId })
   const { commonName, subject, profile } = wishesOf(old)
   const lifetimeDays = Math.round((certificate.notAfter.getTime() - certificate.notBefore.getTime()) / day)
   const { wanted: _wanted, ...settings } = old.settings
   const title = (text: string) => `${text.replace(/( G\d+| [0-9a-f]{8})+$/, '')} G${generation}`.slice(-64)
-  return { name: title(name), commonName: title(commonName), appendKeyId: / [0-9a-f]{8}$/.test(name), subject, profile, keyAlgorithm, signedBy: certificate.signedBy, validityDays: validityDays ?? lifetimeDays, settings }
+  const ownKey = keySource === 'pkcs11' ? { key: { source: 'pkcs11' as const, label: title(name) } } : {}
+  return { ...ownKey, name: title(name), commonName: title(commonName), appendKeyId: / [0-9a-f]{8}$/.test(name), subject, profile, keyAlgorithm, signedBy: certificate.signedBy, validityDays: validityDays ?? lifetimeDays, settings }
 }
 
 /** @throws CertloopError PROFILE_VIOLATION when the path length of the parent leaves no room */

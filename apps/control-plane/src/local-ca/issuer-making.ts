@@ -6,11 +6,13 @@ import {
 } from '@certloop/pki'
 import { toJson } from '../database/columns.ts'
 import type { Database, Tx } from '../database/database.ts'
+import { schedulePublishing } from './crl-schedule.ts'
 import { newSerialNumber, type CaWish, type LocalIssued } from './issue.ts'
 import type { IssueOptions } from './issue-request.ts'
 import { defaultIssuerSettings, type Issuer, type IssuerKind, type IssuerSettings, type IssuerSlot, type WantedCertificate } from './issuer.ts'
 import type { IssuerKeys } from './issuer-open.ts'
 import { getIssuer, insertIssuer, insertIssuerCertificate, isNameTaken, updateIssuer, type IssuerRow } from './issuer-store.ts'
+import { takeSlotIn } from './issuer-slot.ts'
 import { checkAgainstProfile } from './profile-check.ts'
 import { getProfile } from './profile-store.ts'
 import { lifetimeOf } from './profiles.ts'
@@ -39,6 +41,9 @@ export interface NewIssuer {
   profile?: string
   validityDays: number
   slot?: IssuerSlot
+  /** The issuer that it replaces, and whether it comes into use in its place as soon as it has its certificate. */
+  successorOf?: IssuerId
+  takesSlot?: boolean
   settings?: Partial<IssuerSettings>
 }
 
@@ -88,7 +93,7 @@ export async function makeIssuer(deps: IssuerMakingDeps, wish: NewIssuer): Promi
   const suffix = wish.appendKeyId ? ` ${keyIdOfSpki(spki).toString('hex').slice(0, 8)}` : ''
   const commonName = `${wish.commonName}${suffix}`
   const attributes = [...subject, { type: 'CN', value: commonName }]
-  const wanted: WantedCertificate = { signedBy: wish.signedBy, validityDays: wish.validityDays, commonName, subject, profile: profileOf(wish) }
+  const wanted: WantedCertificate = { signedBy: wish.signedBy, validityDays: wish.validityDays, commonName, subject, profile: profileOf(wish), ...(wish.takesSlot ? { takesSlot: true } : {}) }
   const settings: IssuerSettings = { ...settingsOf(wish, style), wanted }
   const row: IssuerRow = {
     id, name: `${wish.name}${suffix}`, slot: wish.slot ?? null, kind: kindOf(wish), status: 'pending', subject: textOfName(subjectName(attributes)), keyAlgorithm: wish.keyAlgorithm,
@@ -97,6 +102,7 @@ export async function makeIssuer(deps: IssuerMakingDeps, wish: NewIssuer): Promi
   }
   const isOurs = await database.transaction(async (tx) => {
     if (await isNameTaken(tx, row.name)) throw new CertloopError('CONFLICT', `There is an issuer named "${row.name}" already.`, { name: row.name, fields: ['name: is taken'] })
+    if (wish.successorOf) await nameSuccessor(tx, wish.successorOf, id)
     return insertIssuer(tx, row)
   })
   if (!isOurs) return getIssuer(database.db, (await database.db.selectFrom('ca_issuer').select('id').where('slot', '=', row.slot).executeTakeFirstOrThrow()).id)
@@ -111,9 +117,18 @@ export async function makeIssuer(deps: IssuerMakingDeps, wish: NewIssuer): Promi
 
 const isUnavailable = ({ code }: CertloopError): boolean => ['DATABASE_UNREACHABLE', 'UNAVAILABLE', 'INTERNAL'].includes(code)
 
+/** @throws CertloopError CONFLICT when somebody else replaced it meanwhile */
+async function nameSuccessor(tx: Tx, old: IssuerId, successorId: IssuerId): Promise<void> {
+  const { numUpdatedRows } = await tx.updateTable('ca_issuer').set({ successorId }).where('id', '=', old).where('successorId', 'is', null).executeTakeFirstOrThrow()
+  if (numUpdatedRows !== 1n) throw new CertloopError('CONFLICT', 'The issuer was replaced by somebody else in the meantime.', { issuerId: old })
+}
+
 /** Forgets an issuer that never had a certificate. */
 export async function dropWaiting(database: Database, id: IssuerId): Promise<void> {
-  await database.transaction((tx) => tx.deleteFrom('ca_issuer').where('id', '=', id).where('certificateId', 'is', null).execute())
+  await database.transaction(async (tx) => {
+    const { numDeletedRows } = await tx.deleteFrom('ca_issuer').where('id', '=', id).where('certificateId', 'is', null).executeTakeFirstOrThrow()
+    if (numDeletedRows === 1n) await tx.updateTable('ca_issuer').set({ successorId: null }).where('successorId', '=', id).execute()
+  })
 }
 
 /** Takes a waiting issuer as far as this installation can. Safe to repeat, also on several replicas at once. */
@@ -159,17 +174,21 @@ async function selfSign({ database, keys, now }: IssuerMakingDeps, issuer: Issue
 
 interface Origin { signedBy: IssuerId | null; outsideChain: readonly string[] }
 
-/** Stores a certificate of an issuer and lets it sign; the first one stays the preferred one. */
+/** Stores a certificate of an issuer, lets it sign and has its lists made; the first one stays the preferred one. */
 export async function install({ database, now }: Pick<IssuerMakingDeps, 'database' | 'now'>, issuer: Issuer, certificate: CertificateFacts, { signedBy, outsideChain }: Origin): Promise<void> {
-  await database.transaction(async (tx) => {
+  await database.transaction(async (tx, wake) => {
     const { fingerprint, serialNumber, pem: certificatePem, notBefore, notAfter } = certificate
     const id = await insertIssuerCertificate(tx, { id: newId('icc', now()), issuerId: issuer.id, signedBy, serialNumber, certificatePem, fingerprint, outsideChain, notBefore, notAfter }, now())
-    await activate(tx, issuer.id, id)
+    const isFirst = await activate(tx, issuer.id, id)
+    if (isFirst && issuer.settings.wanted?.takesSlot) await takeSlotIn(tx, wake, issuer.id, now())
+    if (isFirst && issuer.keySource !== 'outside') await schedulePublishing(tx, wake, issuer.id, now(), now())
   })
 }
 
-async function activate(tx: Tx, id: IssuerId, certificateId: Issuer['certificates'][number]['id']): Promise<void> {
-  await tx.updateTable('ca_issuer').set({ certificateId, status: 'active' }).where('id', '=', id).where('certificateId', 'is', null).where('status', '=', 'pending').execute()
+/** @returns false when it had a certificate before */
+async function activate(tx: Tx, id: IssuerId, certificateId: Issuer['certificates'][number]['id']): Promise<boolean> {
+  const { numUpdatedRows } = await tx.updateTable('ca_issuer').set({ certificateId, status: 'active' }).where('id', '=', id).where('certificateId', 'is', null).where('status', '=', 'pending').executeTakeFirstOrThrow()
+  return numUpdatedRows === 1n
 }
 
 /**

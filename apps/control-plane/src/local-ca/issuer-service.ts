@@ -1,7 +1,6 @@
 import { CertloopError, newId, type IssuerId, type KeyAlgorithm } from '@certloop/contract'
 import { certificateParts, isIssuedBy, isSelfSigned, readCertificate, readCertificates, sha256Hex, spkiDigestOfPrivateKey, type CertificateFacts } from '@certloop/pki'
 import { toJson } from '../database/columns.ts'
-import { schedulePublishing } from './crl-schedule.ts'
 import { checkParent } from './issuer-changes.ts'
 import { defaultIssuerSettings, type Issuer, type IssuerSettings } from './issuer.ts'
 import { checkOutsideChain, checkOwnCertificate, dropWaiting, install, makeIssuer, type IssuerMakingDeps, type NewIssuer } from './issuer-making.ts'
@@ -43,19 +42,15 @@ export function createIssuerService(deps: IssuerMakingDeps) {
     if (signedBy === null && top && !isSelfSigned(top)) throw new CertloopError('CHAIN_INVALID', `The chain ends at "${top.subject}", which is no root. Add the certificates above it.`, { issuer: top.issuer })
     if (issuer.certificate === null && signedBy !== issuer.id) await keepSettings(issuer, readSettings(own, above))
     await install(deps, issuer, own, { signedBy, outsideChain: signedBy === null ? above.map(({ pem }) => pem) : [] })
-    await publishSoon(issuer.id)
     return getIssuer(db, issuer.id)
   }
 
-  const publishSoon = (id: IssuerId) => database.transaction((tx, wake) => schedulePublishing(tx, wake, id, now(), now()))
 
   return {
     /** Generates an issuer: a root, an intermediate signed here, or one that waits for an outside authority. */
     async create(wish: NewIssuer): Promise<Issuer> {
       if (wish.signedBy !== 'self' && wish.signedBy !== null) checkParent(await getIssuer(db, wish.signedBy), wish)
-      const issuer = await makeIssuer(deps, wish)
-      if (issuer.status === 'active') await publishSoon(issuer.id)
-      return issuer
+      return makeIssuer(deps, wish)
     },
     /** Installs a certificate that somebody signed for the issuer's key: its first, a renewed one or a cross-certificate. @throws CertloopError ISSUER_MISMATCH, CHAIN_INVALID, CERTIFICATE_INVALID */
     installCertificate: async (id: IssuerId, certificatesPem: string): Promise<Issuer> => storeCertificate(await getIssuer(db, id), await digestOf(id), certificatesPem),

@@ -37,8 +37,8 @@ export interface IssuerSettings {
   /** How its first certificate comes about, as long as it waits for it. */
   wanted: WantedCertificate | null
 }
-/** signedBy: itself, an issuer here, or somebody outside (null). */
-export interface WantedCertificate { signedBy: 'self' | IssuerId | null; validityDays: number; commonName: string; subject: readonly SubjectAttribute[]; profile: string }
+/** signedBy: itself, an issuer here, or somebody outside (null). takesSlot: it becomes the one in use as soon as it has its certificate. */
+export interface WantedCertificate { signedBy: 'self' | IssuerId | null; validityDays: number; commonName: string; subject: readonly SubjectAttribute[]; profile: string; takesSlot?: boolean }
 
 export const defaultIssuerSettings: IssuerSettings = { style: 'private', crlShards: 0, crlHours: 168, deltaCrl: false, ocspMinutes: 60, nameConstraints: null, pathLength: null, hash: null, wanted: null }
 
