@@ -1,5 +1,5 @@
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent, Navigate } from '@tanstack/react-router'
-import { certificateStatuses, deploymentStates, managements, orderStates } from '@certloop/api-client'
+import { certificateStatuses, deploymentStates, issuedStatuses, managements, orderStates } from '@certloop/api-client'
 import { Failed, NotFound } from './shell/not-found.tsx'
 import { Root } from './shell/root.tsx'
 
@@ -46,10 +46,40 @@ const deployment = createRoute({ getParentRoute: () => root, path: '/deployments
 
 const bots = createRoute({ getParentRoute: () => root, path: '/bots', component: lazyRouteComponent(() => import('./bot/bots-page.tsx'), 'BotsPage') })
 const bot = createRoute({ getParentRoute: () => root, path: '/bots/$id', component: lazyRouteComponent(() => import('./bot/bot-page.tsx'), 'BotPage') })
+const ca = createRoute({ getParentRoute: () => root, path: '/built-in-ca', component: lazyRouteComponent(() => import('./ca/issuers-page.tsx'), 'IssuersPage') })
+const caIssuer = createRoute({ getParentRoute: () => root, path: '/built-in-ca/issuers/$id', component: lazyRouteComponent(() => import('./ca/issuer-page.tsx'), 'IssuerPage') })
+export const makings = ['root', 'intermediate', 'outside'] as const
+const caMake = createRoute({
+  getParentRoute: () => root,
+  path: '/built-in-ca/make',
+  validateSearch: (given: Record<string, unknown>) => present({ what: oneOf(makings, given.what), under: textOf(given.under) }),
+  component: lazyRouteComponent(() => import('./ca/make-issuer-page.tsx'), 'MakeIssuerPage'),
+})
+const caImport = createRoute({ getParentRoute: () => root, path: '/built-in-ca/import', component: lazyRouteComponent(() => import('./ca/import-issuer-page.tsx'), 'ImportIssuerPage') })
+const caIssued = createRoute({
+  getParentRoute: () => root,
+  path: '/built-in-ca/certificates',
+  validateSearch: (given: Record<string, unknown>) => present({ search: textOf(given.search), status: oneOf([...issuedStatuses, 'expired'] as const, given.status), issuerId: textOf(given.issuerId) }),
+  component: lazyRouteComponent(() => import('./ca/issued-page.tsx'), 'IssuedPage'),
+})
+const caIssuedOne = createRoute({ getParentRoute: () => root, path: '/built-in-ca/certificates/$id', component: lazyRouteComponent(() => import('./ca/issued-certificate-page.tsx'), 'IssuedCertificatePage') })
+const caIssue = createRoute({
+  getParentRoute: () => root,
+  path: '/built-in-ca/issue',
+  validateSearch: (given: Record<string, unknown>) => present({ profile: textOf(given.profile), issuerId: textOf(given.issuerId) }),
+  component: lazyRouteComponent(() => import('./ca/issue-page.tsx'), 'IssuePage'),
+})
+const caProfiles = createRoute({ getParentRoute: () => root, path: '/built-in-ca/profiles', component: lazyRouteComponent(() => import('./ca/profiles-page.tsx'), 'ProfilesPage') })
+const caProfile = createRoute({
+  getParentRoute: () => root,
+  path: '/built-in-ca/profiles/$name',
+  validateSearch: (given: Record<string, unknown>) => present({ view: oneOf(['change', 'copy'] as const, given.view) }),
+  component: lazyRouteComponent(() => import('./ca/profile-page.tsx'), 'ProfilePage'),
+})
 const tokens = createRoute({ getParentRoute: () => root, path: '/tokens', component: lazyRouteComponent(() => import('./user/tokens-page.tsx'), 'TokensPage') })
 
 export const router = createRouter({
-  routeTree: root.addChildren([home, certificates, certificate, orders, order, deployments, deployment, bots, bot, tokens]),
+  routeTree: root.addChildren([home, certificates, certificate, orders, order, deployments, deployment, bots, bot, ca, caIssuer, caMake, caImport, caIssued, caIssuedOne, caIssue, caProfiles, caProfile, tokens]),
   defaultPreload: 'intent',
   scrollRestoration: true,
 })

@@ -1,5 +1,6 @@
 import { Accordion, Alert, Badge, Button, CopyButton, Group, Stack, Text } from '@mantine/core'
 import type { CertificateDetail, CertificateVersion } from '@certloop/api-client'
+import { VersionStatus } from '../ca/version-status.tsx'
 import { Fingerprint } from '../shared/copy.tsx'
 import { Facts } from '../shared/facts.tsx'
 import { ButtonLink, TextLink } from '../shared/link.tsx'
@@ -62,6 +63,7 @@ function VersionFacts({ version }: { version: CertificateVersion }) {
       {version.findings.map(({ code, severity, message }) => (
         <Alert key={code} variant="light" color={findingColors[severity]} p="xs">{message}</Alert>
       ))}
+      <VersionStatus version={version} />
       <CopyButton value={version.chainPem.join('\n')}>
         {({ copied, copy }) => <Button w="fit-content" size="compact-sm" variant="default" onClick={copy}>{copied ? 'Copied' : 'Copy certificate and chain (PEM)'}</Button>}
       </CopyButton>

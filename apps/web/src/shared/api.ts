@@ -28,11 +28,11 @@ const call = client.call as LooseCall
 
 type ReadOperation = Extract<OperationId, `get${string}` | `list${string}`>
 type ReadInput<K extends OperationId> = Omit<CallInput<K>, 'signal' | 'idempotencyKey'>
-export interface ReadOptions { enabled?: boolean; keepPrevious?: boolean }
+export interface ReadOptions { enabled?: boolean; keepPrevious?: boolean; /** For what has no live updates: read again after so many milliseconds. */ everyMs?: number }
 
 /** Reads by one operation; live updates make it read again. Key: [operation, input]. */
 export function useRead<K extends ReadOperation>(operation: K, input: ReadInput<K>, options: ReadOptions = {}): UseQueryResult<ResponseOf<K>> {
-  return useQuery({ ...readOptions(operation, input), enabled: options.enabled ?? true, ...(options.keepPrevious ? { placeholderData: keepPreviousData } : {}) })
+  return useQuery({ ...readOptions(operation, input), enabled: options.enabled ?? true, refetchInterval: options.everyMs ?? false, ...(options.keepPrevious ? { placeholderData: keepPreviousData } : {}) })
 }
 
 /** For useQueries, where several are read at once. */
@@ -47,7 +47,7 @@ type PagedOperation = { [K in OperationId]: ResponseOf<K> extends { nextCursor: 
 type ItemOf<K extends PagedOperation> = ResponseOf<K> extends { items: (infer T)[] } ? T : never
 
 /** Reads a list page by page; `items` are those of all pages read so far. */
-export function usePages<K extends PagedOperation>(operation: K, input: ReadInput<K>) {
+export function usePages<K extends PagedOperation>(operation: K, input: ReadInput<K>, options: Pick<ReadOptions, 'everyMs'> = {}) {
   const result = useInfiniteQuery({
     queryKey: [operation, input] as const,
     queryFn: async ({ pageParam, signal }) => {
@@ -57,6 +57,7 @@ export function usePages<K extends PagedOperation>(operation: K, input: ReadInpu
     initialPageParam: undefined as string | undefined,
     getNextPageParam: (page) => page.nextCursor ?? undefined,
     placeholderData: keepPreviousData,
+    refetchInterval: options.everyMs ?? false,
   })
   return { ...result, items: result.data?.pages.flatMap((page) => page.items) }
 }

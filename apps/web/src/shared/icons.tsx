@@ -13,5 +13,6 @@ export const OrderIcon = icon(<><path d="M6 3h9l4 4v14H6z" /><path d="M14.500 3v
 export const DeploymentIcon = icon(<><path d="M12 15V4M7.500 8.500 12 4l4.500 4.500" /><path d="M4 15v4a1 1 0 0 0 1 1h14a1 1 0 0 0 1-1v-4" /></>)
 export const BotIcon = icon(<><rect x="4" y="8" width="16" height="11" rx="2" /><path d="M12 8V4M9 13v1M15 13v1" /></>)
 export const TokenIcon = icon(<><circle cx="8" cy="15" r="4" /><path d="m11 12 8-8M16 7l2.500 2.500" /></>)
+export const CaIcon = icon(<><path d="M12 3 4.500 6v5.500c0 4.500 3 8 7.500 9.500 4.500-1.500 7.500-5 7.500-9.500V6z" /><circle cx="12" cy="10.500" r="2" /><path d="M12 12.500V16" /></>)
 export const SunIcon = icon(<><circle cx="12" cy="12" r="4" /><path d="M12 3v2M12 19v2M3 12h2M19 12h2M5.600 5.600 7 7M17 17l1.400 1.400M5.600 18.400 7 17M17 7l1.400-1.400" /></>)
 export const LogoIcon = icon(<><path d="M20.500 12a8.500 8.500 0 1 1-3-6.500" /><path d="M20.500 3v4.500H16" /><path d="m8.500 12 2.700 2.700 4.800-5" /></>)

@@ -32,7 +32,8 @@ function partsOf(code: ErrorCode): { cause: string; remedy: string; where: strin
 export function fieldProblems(error: Error | null): Record<string, string> {
   const problems: Record<string, string> = {}
   if (!(error instanceof ApiProblem)) return problems
-  if (error.code === 'NAME_INVALID' || error.code === 'TOO_MANY_NAMES') return { 'names': error.message, 'csr.names': error.message }
+  const isOfNames = error.code === 'NAME_INVALID' || error.code === 'TOO_MANY_NAMES'
+  if (isOfNames && !error.fields.some(({ field }) => !field.startsWith('names'))) return { 'names': error.message, 'csr.names': error.message }
   for (const { field, problem } of error.fields) {
     const path = field.replace(/\[(\d+)\]/g, '.$1').replace(/[/.]+/g, '.').replace(/^\.?(body\.)?/, '')
     problems[path] = problems[path] === undefined ? problem : `${problems[path]} ${problem}`

@@ -1,7 +1,7 @@
 import { Badge, Tooltip, VisuallyHidden } from '@mantine/core'
-import type { ActionState, BotStatus, CertificateStatus, DeploymentState, InstallationState, OrderState } from '@certloop/api-client'
+import type { ActionState, BotStatus, CertificateStatus, DeploymentState, InstallationState, IssuedCertificate, Issuer, OrderState } from '@certloop/api-client'
 
-type State = CertificateStatus | OrderState | DeploymentState | ActionState | BotStatus | InstallationState
+type State = CertificateStatus | OrderState | DeploymentState | ActionState | BotStatus | InstallationState | IssuedCertificate['status'] | Issuer['status']
 
 const good = { color: 'teal' }
 const busy = { color: 'blue' }
@@ -13,11 +13,12 @@ const bad = { color: 'red.9', loud: true }
 const looks: Record<State, { color: string; loud?: boolean; label?: string }> = {
   'discovered': { color: 'grape' }, 'configuration-pending': quiet, 'configured': { color: 'indigo' }, 'order-pending': busy, 'validation-pending': busy,
   'issued': { color: 'cyan' }, 'deployment-pending': busy, 'deploying': busy, 'deployed': good, 'deployment-failed': bad, 'rolled-back': warning,
-  'expiring': warning, 'expired': bad, 'revoked': bad, 'suspended': quiet,
+  'expiring': warning, 'expired': bad, 'revoked': bad, 'suspended': { ...warning, loud: true },
   'pending': busy, 'processing': busy, 'uncertain': warning, 'complete': good, 'failed': bad, 'cancelled': quiet,
   'planning': busy, 'planned': { color: 'violet', label: 'Waits for approval' },
   'ordering': busy, 'checking': busy, 'done': good,
   'never-joined': { ...quiet, label: 'Not joined yet' }, 'active': good, 'inactive': warning,
+  'good': good, 'held': { ...warning, loud: true, label: 'Suspended' }, 'intended': { ...quiet, label: 'Never handed out' }, 'retired': quiet,
   'in-sync': good, 'out-of-sync': warning, 'missing': bad, 'unexpected': warning,
 }
 
