@@ -1,6 +1,6 @@
 import { createPublicKey } from 'node:crypto'
 import { CertloopError, type IssuerId, type KeyAlgorithm } from '@certloop/contract'
-import { checkNames, compareCsr, keyAlgorithmOfSpki, readCsr, sha256Hex, spkiOfKey, type CsrFacts, type GeneralName, type SubjectAttribute, type WantedCsr } from '@certloop/pki'
+import { checkNames, compareCsr, keyAlgorithmOfSpki, readCsr, sha256Hex, spkiOfKey, type CsrDifference, type CsrFacts, type GeneralName, type SubjectAttribute, type WantedCsr } from '@certloop/pki'
 import { checkAgainstProfile } from './profile-check.ts'
 import type { Profile } from './profile-store.ts'
 
@@ -60,7 +60,9 @@ function compare(csr: CsrFacts, { names, otherNames, options: { commonName, subj
     ...(rules.kind === 'ca' ? {} : { certificateAuthority: null }),
   }
   const silent = new Set(['keyUsage', 'extendedKeyUsage'])
-  const differences = compareCsr(csr, wanted).filter(({ field, kind }) => !(kind === 'missing' && silent.has(field)))
+  // The order of the subject is ours to choose: what a request says in another order is the same wish.
+  const isHarmless = ({ field, kind }: CsrDifference) => (kind === 'missing' && silent.has(field)) || (kind === 'different' && field === 'subject')
+  const differences = compareCsr(csr, wanted).filter((difference) => !isHarmless(difference))
   if (differences.length > 0) {
     throw new CertloopError('CSR_MISMATCH', `The CSR is not what was asked: ${differences.slice(0, 5).map(({ message }) => message.replace(/\.$/, '')).join('; ')}.`, { fields: differences.slice(0, 50).map(({ field, message }) => `csrPem (${field}): ${message}`) })
   }

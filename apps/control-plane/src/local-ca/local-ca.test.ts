@@ -117,6 +117,14 @@ test('the subject alternative name is critical only where there is no common nam
   assert.match(text, /Subject Alternative Name: \n/)
 })
 
+test('a request with its common name before the rest of the subject is the same wish', async (t) => {
+  const ca = await readyCa(await emptyDatabase(t))
+  const subject = [{ type: 'CN', value: 'shop.example' }, { type: 'O', value: 'Shop' }]
+  const csrPem = await createCsr({ privateKeyPem: await generateKey('ec-256'), subject, names: ['shop.example'] })
+  const issued = await ca.issue({ reference: 'a', csrPem, names: ['shop.example'], commonName: 'shop.example', subject: [{ type: 'O', value: 'Shop' }], profile: 'server', validityDays: null })
+  assert.deepEqual(leafOf(issued).subjectFields.map(({ type, value }) => `${type}=${value}`), ['O=Shop', 'CN=shop.example'])
+})
+
 test('an issuer caps what it signs, and refuses when less than a day remains', async (t) => {
   let time = start
   const ca = await readyCa(await emptyDatabase(t), () => time)
