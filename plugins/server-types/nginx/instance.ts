@@ -1,33 +1,31 @@
-import { type Account, CertloopError } from '@certloop/contract'
+import { CertloopError } from '@certloop/contract'
 import type { Host, HostProcess } from '@certloop/plugin-kit'
 import path from 'node:path'
+import type { PemInstance } from '../shared/pem-files/driver.ts'
+import { type ProgramHabits, programOf } from '../shared/pem-files/program.ts'
 import { absolute } from './config-parser.ts'
-import { programNames, programOf } from './program.ts'
 
 /** A running nginx and how to speak to it. */
-export interface Instance {
-  process: HostProcess
-  program: string
-  /** "nginx 1.22.1" */
-  product: string
-  version: string
+export interface Instance extends PemInstance {
   /** All of what `nginx -V` says. */
   build: string
-  configurationPath: string
   /** Only when the master was started with -p. */
   prefix: string | null
   /** Directives of -g: the master's pid file may be named there. */
   globals: string | null
-  /** The account of a master that is not root's. Its program and modules are its own, so nothing of it runs as root. */
-  runAs?: Account
-  /** nginx's commands go through `sudo -n`. */
-  sudo: boolean
+}
+
+const programs: ProgramHabits = {
+  names: /^(nginx|openresty|angie|tengine|freenginx)(-debug)?$/,
+  otherwise: 'neither nginx, openresty, angie, tengine nor freenginx',
+  field: 'nginx program',
+  usual: ['/usr/sbin/nginx', '/usr/local/sbin/nginx', '/usr/local/nginx/sbin/nginx', '/usr/local/openresty/nginx/sbin/nginx', '/usr/sbin/angie', '/usr/bin/nginx'],
 }
 
 const titleMark = /^\w+: master process (?:v\S+ #\d+ \[)?/
 
 const baseName = (file: string) => file.slice(file.lastIndexOf('/') + 1)
-const isNginx = ({ name, executable, argv }: HostProcess) => programNames.test(name) || programNames.test(baseName(executable)) || /^(nginx|angie): master process/.test(argv[0] ?? '')
+const isNginx = ({ name, executable, argv }: HostProcess) => programs.names.test(name) || programs.names.test(baseName(executable)) || /^(nginx|angie): master process/.test(argv[0] ?? '')
 
 /**
  * Master processes of nginx and its relatives: those whose parent is not one as well. Calls such as `nginx -t` that
@@ -78,7 +76,7 @@ export function parseBuild(text: string): Build {
  */
 export async function readInstance(host: Host, master: HostProcess, given: { program?: string | undefined; sudo?: boolean | undefined } = {}): Promise<Instance> {
   const start = startOptions(master)
-  const program = await programOf(host, master, given.program, start.program)
+  const program = await programOf(host, master, programs, { given: given.program, titled: start.program })
   const runAs = master.uid === 0 ? {} : { runAs: { uid: master.uid, gid: master.gid } }
   const said = await host.run([program, '-V'], { timeoutSeconds: 30, ...runAs })
   const build = parseBuild(said.stderr + said.stdout)

@@ -1,4 +1,4 @@
-import { isIP } from 'node:net'
+import { plainAddress } from '../shared/pem-files/sockets.ts'
 
 /** One socket that a server block listens on. */
 export interface Listen {
@@ -35,26 +35,4 @@ export function parseListen(args: readonly string[]): ListenLine {
   const count = Math.min(Math.max(last - first + 1, 0), maxRange)
   const ports = Array.from({ length: count }, (_, i) => first + i).filter((port) => port >= 1 && port <= 65535)
   return { sockets: ports.map((port) => ({ ...rest, port })), left: null }
-}
-
-function plainAddress(host: string): string | undefined {
-  if (host === '*') return '0.0.0.0'
-  if (host === 'localhost') return '127.0.0.1'
-  const bare = host.replace(/^\[(.*)\]$/, '$1')
-  if (isIP(bare) === 4) return bare
-  // One spelling for each IPv6 address (RFC 5952).
-  if (isIP(bare) === 6) return new URL(`http://[${bare}]`).hostname.slice(1, -1)
-  return undefined
-}
-
-export const socketKey = ({ address, port }: Pick<Listen, 'address' | 'port'>): string => `${address} ${port}`
-
-/**
- * Where to connect from the host itself to reach this socket and no other: all addresses become a loopback address
- * that no other socket of this nginx has for itself. Undefined when there is none.
- * @param taken keys of all sockets of this nginx
- */
-export function proofAddress({ address, port }: Pick<Listen, 'address' | 'port'>, taken: ReadonlySet<string>): string | undefined {
-  const candidates = address === '0.0.0.0' ? ['127.0.0.1', '127.0.0.2', '127.0.0.3', '127.0.0.4'] : address === '::' ? ['::1'] : [address]
-  return candidates.find((candidate) => candidate === address || !taken.has(socketKey({ address: candidate, port })))
 }

@@ -1,5 +1,6 @@
+import { socketKey } from '../shared/pem-files/sockets.ts'
 import { type Directive, absolute } from './config-parser.ts'
-import { type Listen, parseListen, socketKey } from './listen.ts'
+import { type Listen, parseListen } from './listen.ts'
 import { type ServerName, parseServerName } from './server-names.ts'
 
 /** What a certificate directive names: a file, or something that is no file. */

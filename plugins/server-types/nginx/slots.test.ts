@@ -3,7 +3,8 @@ import { describe, test } from 'node:test'
 import { parseFile } from './config-parser.ts'
 import { parseListen } from './listen.ts'
 import { findServers } from './servers.ts'
-import { findPairs, withKeyTypes } from './slots.ts'
+import { findPairs } from './slots.ts'
+import { withKeyTypes } from '../shared/pem-files/pairs.ts'
 
 function pairsOf(text: string) {
   const { pairs, problems } = findPairs(findServers(parseFile(text, '/etc/nginx/nginx.conf'), { confFolder: '/etc/nginx', hostName: 'Host.example' }))

@@ -1,61 +1,35 @@
-import type { Endpoint } from '@certloop/contract'
-import { proofAddress, socketKey } from './listen.ts'
+import { type ConfiguredPair, joinUses, type PairEndpoint, type PairProblem, type PairUse } from '../shared/pem-files/pairs.ts'
+import { proofAddress, socketKey } from '../shared/pem-files/sockets.ts'
 import { certificateNames, type NameTable, nameTable, proofNames } from './server-names.ts'
 import type { PairSource, TlsServer } from './servers.ts'
-
-/** A pair of files with all that use it. Paths are absolute and as the configuration names them. */
-export interface ConfiguredPair {
-  certificatePath: string
-  keyPath: string
-  /** Further names of the same files, through links. */
-  aliases: { certificatePath: string; keyPath: string }[]
-  names: string[]
-  uses: { server: TlsServer; position: number; of: number }[]
-  /** Without key type: that follows from the certificates, see `withKeyTypes`. */
-  endpoints: PairEndpoint[]
-  /** Why it can't be proven somewhere. */
-  left: string[]
-}
-export interface PairEndpoint { address: string; port: number; serverName: string | null; server: TlsServer }
-
-export interface PairProblem { where: string; reason: string }
 
 /**
  * Pairs of certificate and key files with the endpoints where each is served.
  * Pairs that are no files (variables, engines) come back as problems; those that no TLS socket uses are left out.
  */
 export function findPairs(servers: readonly TlsServer[]): { pairs: ConfiguredPair[]; problems: PairProblem[] } {
-  const pairs = new Map<string, ConfiguredPair>()
+  const uses: PairUse[] = []
   const problems: PairProblem[] = []
   const groups = groupBySocket(servers)
   const taken = new Set(groups.keys())
   for (const server of servers) {
     const reach = endpointsOf(server, groups, taken)
     if (reach.endpoints.length === 0 && reach.left.length === 0) continue
-    for (const [position, source] of server.pairs.entries()) {
+    for (const source of server.pairs) {
       const problem = sourceProblem(source)
-      if (problem !== undefined) {
-        problems.push({ where: `${server.file}, line ${server.line}`, reason: problem })
-        continue
-      }
-      addUse(pairs, source, server, position, reach)
+      if (problem === undefined) uses.push(...useOf(source, server, reach))
+      else problems.push({ where: `${server.file}, line ${server.line}`, reason: problem })
     }
   }
-  return { pairs: [...pairs.values()], problems }
+  return { pairs: joinUses(uses), problems }
 }
 
 const sourceProblem = ({ certificate, key }: PairSource) =>
   certificate.kind === 'other' ? `ssl_certificate ${certificate.reason}` : key.kind === 'other' ? `ssl_certificate_key ${key.reason}` : undefined
 
-function addUse(pairs: Map<string, ConfiguredPair>, { certificate, key }: PairSource, server: TlsServer, position: number, reach: Reach): void {
-  if (certificate.kind !== 'file' || key.kind !== 'file') return
-  const id = JSON.stringify([certificate.path, key.path])
-  const pair = pairs.get(id) ?? { certificatePath: certificate.path, keyPath: key.path, aliases: [], names: [], uses: [], endpoints: [], left: [] }
-  pairs.set(id, pair)
-  pair.names = [...new Set([...pair.names, ...certificateNames(server.names)])]
-  pair.uses.push({ server, position, of: server.pairs.length })
-  pair.endpoints.push(...reach.endpoints)
-  pair.left = [...new Set([...pair.left, ...reach.left])]
+function useOf({ certificate, key }: PairSource, server: TlsServer, reach: Reach): PairUse[] {
+  if (certificate.kind !== 'file' || key.kind !== 'file') return []
+  return [{ certificatePath: certificate.path, keyPath: key.path, chainPath: null, holder: server, of: server.pairs.length, names: certificateNames(server.names), ...reach }]
 }
 
 interface Group { servers: TlsServer[]; marked: TlsServer | undefined; table: NameTable<TlsServer> }
@@ -90,7 +64,7 @@ function endpointsOf(server: TlsServer, groups: ReadonlyMap<string, Group>, take
     const names = namesOn(server, group)
     if (reason !== undefined || address === undefined) reach.left.push(`${socket.address}:${socket.port}: ${reason ?? ''}`)
     else if (names.length === 0) reach.left.push(`${socket.address}:${socket.port}: no certain name leads to it (regular expressions, or names that another server has)`)
-    else reach.endpoints.push(...names.map((serverName) => ({ address, port: socket.port, serverName, server })))
+    else reach.endpoints.push(...names.map((serverName) => ({ address, port: socket.port, serverName, holder: server })))
   }
   return reach
 }
@@ -99,14 +73,4 @@ function endpointsOf(server: TlsServer, groups: ReadonlyMap<string, Group>, take
 function namesOn(server: TlsServer, { table }: Group): (string | null)[] {
   const names: (string | null)[] = server.section === 'mail' ? [] : proofNames(server, table)
   return server === table.defaultServer ? [null, ...names] : names
-}
-
-/**
- * Endpoints as they are probed. Where a server holds several pairs, the one of this key type is asked for.
- * @param keyType of the certificate of this pair; null for kinds that can't be asked for
- */
-export function withKeyTypes(pair: ConfiguredPair, keyType: 'rsa' | 'ec' | null): Endpoint[] {
-  const dual = new Set(pair.uses.filter(({ of }) => of > 1).map(({ server }) => server))
-  const endpoints = pair.endpoints.map(({ server, address, port, serverName }) => ({ address, port, serverName, keyType: dual.has(server) ? keyType : null }))
-  return [...new Map(endpoints.map((endpoint) => [JSON.stringify(endpoint), endpoint])).values()]
 }

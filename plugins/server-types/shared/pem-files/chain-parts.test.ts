@@ -1,0 +1,35 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { partsOf } from './chain-parts.ts'
+import type { LinkedFile } from './linked-file.ts'
+import { joinUses } from './pairs.ts'
+import type { ReadableSlot } from './slots.ts'
+
+const file = (name: string, realPath = name): LinkedFile => ({ path: name, realPath, links: [], content: new Uint8Array() })
+const material = { chainPem: ['leaf', 'issuer'], fingerprint: '', spkiDigest: '', keyType: 'ec' as const }
+
+/** A slot with a use for each of the chain files. */
+function slot(name: string, chainPaths: (string | null)[], { key = `${name}.key`, real = (chain: string) => chain } = {}): ReadableSlot {
+  const [pair] = joinUses(chainPaths.map((chainPath) => ({ certificatePath: name, keyPath: key, chainPath, holder: {}, of: 1, names: [], endpoints: [], left: [] })))
+  assert.ok(pair)
+  const chains = chainPaths.flatMap((chain) => (chain === null || real(chain) === name ? [] : [file(chain, real(chain))]))
+  return { pair, files: { certificate: file(name), key: file(key), chains }, installedPem: null, keyType: null, endpoints: [], problem: null }
+}
+const parts = (one: ReadableSlot, ...others: ReadableSlot[]) => partsOf(one, [one, ...others], material).map(({ part, file: { path } }) => `${part} ${path}`)
+
+describe('what goes into which file', () => {
+  test('two files', () => assert.deepEqual(parts(slot('a', [null])), ['full-chain a', 'key a.key']))
+  test('one file for both', () => assert.deepEqual(parts(slot('a', [null], { key: 'a' })), ['full-chain-and-key a']))
+  test('a chain file of its own', () => assert.deepEqual(parts(slot('a', ['c'])), ['certificate a', 'chain c', 'key a.key']))
+  test('one file for both beside a chain file', () => assert.deepEqual(parts(slot('a', ['c'], { key: 'a' })), ['full-chain-and-key a', 'chain c']))
+  test('a chain file that another certificate needs stays', () => assert.deepEqual(parts(slot('a', ['c']), slot('b', ['c'])), ['full-chain a', 'key a.key']))
+  test('used without chain file as well', () => assert.deepEqual(parts(slot('a', ['c', null])), ['full-chain a', 'chain c', 'key a.key']))
+  test('two chain files', () => assert.deepEqual(parts(slot('a', ['c', 'd'])), ['certificate a', 'chain c', 'chain d', 'key a.key']))
+  test('the certificate file named as chain file, also through a link', () => {
+    assert.deepEqual(parts(slot('a', ['a'])), ['full-chain a', 'key a.key'])
+    assert.deepEqual(parts(slot('a', ['link'], { real: () => 'a' })), ['full-chain a', 'key a.key'])
+  })
+  test('no intermediates for a chain file', () => {
+    assert.throws(() => partsOf(slot('a', ['c']), [], { ...material, chainPem: ['leaf'] }), { code: 'PLAN_FAILED', message: /without intermediate/ })
+  })
+})

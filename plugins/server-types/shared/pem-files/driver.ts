@@ -1,0 +1,177 @@
+import { type Account, CertloopError, type DetectedServer, type DetectedSlot, toCertloopError } from '@certloop/contract'
+import { type DriverContext, type Host, type HostProcess, inParallel, probeAll, type ServerTypeDriver } from '@certloop/plugin-kit'
+import path from 'node:path'
+import type { ConfiguredPair, PairProblem } from './pairs.ts'
+import { type Activation, planSteps } from './plan.ts'
+import { findSlot, type ReadableSlot, readSlots, type Slot } from './slots.ts'
+
+/** A running server and how to speak to it. */
+export interface PemInstance {
+  process: HostProcess
+  program: string
+  /** "nginx", "OpenResty" */
+  product: string
+  version: string
+  configurationPath: string
+  /** The account of a server that is not root's. Its program and modules are its own, so nothing of it runs as root. */
+  runAs?: Account
+  /** Its commands go through `sudo -n`. */
+  sudo: boolean
+}
+
+/** A configuration as the running process reads it. */
+export interface PemConfiguration {
+  /** What a plan relies on, e.g. each configuration file: name and text. Texts stay on the host. */
+  texts: { name: string; text: string }[]
+  pairs: ConfiguredPair[]
+  /** Pairs that can't be replaced, and what else is to be told. */
+  problems: PairProblem[]
+}
+
+/** Fields that every type with PEM files has. */
+export interface PemFields { certificatePath: string; keyPath: string; configurationPath: string; binaryPath?: string; sudo?: boolean; proofSeconds?: number }
+
+/** What is particular to a server type whose certificates are PEM files named in its configuration. */
+export interface PemServerType<F extends PemFields, I extends PemInstance, C extends PemConfiguration> {
+  /** As in the manifest. */
+  id: string
+  /** For people, within a sentence. */
+  title: string
+  /** Running servers among all processes; one for each instance. */
+  findProcesses(processes: readonly HostProcess[]): HostProcess[]
+  /** false spares the calls to a process that says itself that it is another one than the fields name. */
+  mayBeNamed(process: HostProcess, fields: F): boolean
+  /**
+   * How a process is to be spoken to.
+   * @param given what the fields of a target say
+   * @throws CertloopError PROGRAM_NOT_TRUSTED, SERVER_CONFIGURATION_UNREADABLE, COMMAND_NOT_ALLOWED, COMMAND_FAILED
+   */
+  readInstance(host: Host, process: HostProcess, given: { program?: string | undefined; sudo?: boolean | undefined }): Promise<I>
+  isNamed(instance: I, fields: F): boolean
+  /** The same for the same server at each scan, and different for each server of a host. */
+  keyOf(instance: I): string
+  /** @throws CertloopError SERVER_CONFIGURATION_UNREADABLE in the server's own words */
+  readConfiguration(host: Host, instance: I): Promise<C>
+  activation(instance: I, configuration: C): Activation
+  /** Further fields that name this instance. */
+  moreFields(instance: I): Partial<F>
+  /** How long old and new workers may answer side by side after a reload. */
+  steadyMilliseconds?: number
+}
+
+const slotsAtOnce = 4
+const defaultProofSeconds = 10
+
+/** The driver of such a type. */
+export function pemServerDriver<F extends PemFields, I extends PemInstance, C extends PemConfiguration>(type: PemServerType<F, I, C>): ServerTypeDriver<F> {
+  return {
+    async detect(context) {
+      const found = type.findProcesses(await context.host.processes())
+      return Promise.all(found.map((process) => detectServer(type, context, process)))
+    },
+
+    async inspect(context, fields) {
+      const { instance, slot } = await openSlot(type, context, fields)
+      return describeSlot(type, context, instance, slot)
+    },
+
+    async plan(context, fields, material) {
+      const { instance, configuration, slots, slot } = await openSlot(type, context, fields)
+      if (slot.problem !== null) throw new CertloopError(slot.problem.code, slot.problem.message, slot.problem.facts)
+      if (!isReadable(slot)) throw new CertloopError('PLAN_FAILED', `${slot.pair.certificatePath} could not be read.`)
+      const served = await probeAll(context.probe, slot.endpoints)
+      return planSteps({
+        host: context.host, user: { product: instance.product, ...(instance.runAs === undefined ? {} : { runAs: instance.runAs }) },
+        activation: type.activation(instance, configuration), texts: configuration.texts,
+        slot, slots, material, served, proofSeconds: fields.proofSeconds ?? defaultProofSeconds, steadyMilliseconds: type.steadyMilliseconds,
+      })
+    },
+  }
+}
+
+const isReadable = (slot: Slot): slot is ReadableSlot => slot.files !== undefined
+
+interface OpenSlot<I, C> { instance: I; configuration: C; slots: Slot[]; slot: Slot }
+
+/** The running instance and the slot that the fields name. @throws CertloopError as ServerTypeDriver.inspect */
+async function openSlot<F extends PemFields, I extends PemInstance, C extends PemConfiguration>(type: PemServerType<F, I, C>, { host }: DriverContext, fields: F): Promise<OpenSlot<I, C>> {
+  const instance = await findInstance(type, host, fields)
+  const configuration = await type.readConfiguration(host, instance)
+  const slots = await readSlots(host, configuration.pairs)
+  const slot = findSlot(slots, fields.certificatePath, fields.keyPath)
+  if (slot === undefined) {
+    throw new CertloopError('SLOT_NOT_FOUND', `${fields.configurationPath} has no TLS server with the certificate ${fields.certificatePath} and the key ${fields.keyPath}.`, { path: fields.certificatePath })
+  }
+  return { instance, configuration, slots, slot }
+}
+
+async function findInstance<F extends PemFields, I extends PemInstance, C extends PemConfiguration>(type: PemServerType<F, I, C>, host: Host, fields: F): Promise<I> {
+  const problems: unknown[] = []
+  for (const process of type.findProcesses(await host.processes())) {
+    if (process.container !== null || !type.mayBeNamed(process, fields)) continue
+    try {
+      const instance = await type.readInstance(host, process, { program: fields.binaryPath, sudo: fields.sudo })
+      if (type.isNamed(instance, fields)) return instance
+    } catch (error) {
+      problems.push(error)
+    }
+  }
+  // One that could not be looked at may be the one that is meant.
+  if (problems.length > 0) throw toCertloopError(problems[0])
+  throw new CertloopError('SERVER_NOT_RUNNING', `No ${type.title} runs with the configuration ${fields.configurationPath} as the target names it.`, { path: fields.configurationPath })
+}
+
+async function detectServer<F extends PemFields, I extends PemInstance, C extends PemConfiguration>(type: PemServerType<F, I, C>, context: DriverContext, process: HostProcess): Promise<DetectedServer> {
+  const { pid, user, service, container } = process
+  const command = process.executable || process.name
+  const found: DetectedServer = {
+    serverType: type.id, key: `${command} ${pid}`, title: `${type.title} (process ${pid})`, version: null,
+    process: { pid, user, service, container, command }, slots: [], problem: null,
+  }
+  try {
+    if (container !== null) {
+      Object.assign(found, { key: `container ${container}`, title: `${type.title} in container ${container.slice(0, 12)}` })
+      throw new CertloopError('PLACE_UNSUPPORTED', `This ${type.title} runs in container ${container.slice(0, 12)}; its files and configuration are not reachable from the host. Run a bot in the container, or put the certificate files on a volume and reload from outside.`, { pid })
+    }
+    const instance = await type.readInstance(context.host, process, {})
+    Object.assign(found, { key: type.keyOf(instance), title: `${instance.product} ${instance.version} (${instance.configurationPath})`, version: instance.version })
+    return { ...found, ...await detectSlots(type, context, instance) }
+  } catch (error) {
+    return { ...found, problem: toCertloopError(error).toWire() }
+  }
+}
+
+async function detectSlots<F extends PemFields, I extends PemInstance, C extends PemConfiguration>(type: PemServerType<F, I, C>, context: DriverContext, instance: I): Promise<Pick<DetectedServer, 'slots' | 'problem'>> {
+  const { used, configuration } = await readWithRights(type, context.host, instance)
+  const read = await readSlots(context.host, configuration.pairs)
+  const slots = await inParallel(read, slotsAtOnce, (slot) => describeSlot(type, context, used, slot))
+  if (configuration.problems.length === 0) return { slots, problem: null }
+  const reasons = configuration.problems.map(({ where, reason }) => `${where}: ${reason}`)
+  return { slots, problem: new CertloopError('PLACE_UNSUPPORTED', `Some certificates of this server can not be replaced. ${reasons.join('; ')}.`).toWire() }
+}
+
+/** Where the bot is not root, the server's program may still be called through sudo. */
+async function readWithRights<F extends PemFields, I extends PemInstance, C extends PemConfiguration>(type: PemServerType<F, I, C>, host: Host, instance: I): Promise<{ used: I; configuration: C }> {
+  try {
+    return { used: instance, configuration: await type.readConfiguration(host, instance) }
+  } catch (error) {
+    const isForeign = instance.process.executable === ''
+    if (!isForeign || await host.stat('/usr/bin/sudo') === undefined) throw error
+    const used = { ...instance, sudo: true }
+    // The first reason is the better one where sudo does not help.
+    const configuration = await type.readConfiguration(host, used).catch(() => { throw error })
+    return { used, configuration }
+  }
+}
+
+async function describeSlot<F extends PemFields, I extends PemInstance, C extends PemConfiguration>(type: PemServerType<F, I, C>, context: DriverContext, instance: I, slot: Slot): Promise<DetectedSlot> {
+  const { pair, installedPem, problem } = slot
+  const [first, ...more] = pair.names
+  const name = first === undefined ? path.posix.basename(pair.certificatePath) : more.length === 0 ? first : `${first} and ${more.length} more`
+  const fields = {
+    certificatePath: pair.certificatePath, keyPath: pair.keyPath, configurationPath: instance.configurationPath, ...type.moreFields(instance),
+    ...(instance.process.executable === '' ? { binaryPath: instance.program } : {}),
+    ...(instance.sudo ? { sudo: true } : {}),
+  }
+  return { title: `${name} (${pair.certificatePath})`, fields, names: pair.names, served: await probeAll(context.probe, slot.endpoints), installedPem, problem }
+}
