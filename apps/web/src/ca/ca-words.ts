@@ -14,7 +14,7 @@ export const keyPlaces: Record<Issuer['keySource'], string> = { sealed: 'sealed 
 export type Reason = (typeof revocationReasonsToGive)[number]
 /** Each reason of RFC 5280, 5.3.1 with what it tells others. */
 export const reasonWords: Record<Reason, { label: string; means: string }> = {
-  unspecified: { label: 'No reason given', means: 'It shall not be trusted any more, and why is nobody\'s business.' },
+  unspecified: { label: 'No reason given', means: 'It shall not be trusted any more; others are not told why.' },
   keyCompromise: { label: 'Private key compromised', means: 'Somebody else has the private key, or may have it. Clients must not trust it at all.' },
   cACompromise: { label: 'CA key compromised', means: 'It is the certificate of a CA, and somebody else may have that CA\'s private key.' },
   affiliationChanged: { label: 'Subject changed', means: 'The name or organisation in it is no longer right; the key is not in doubt.' },

@@ -1,4 +1,4 @@
-import { Button, Group } from '@mantine/core'
+import { Button, Group, Text } from '@mantine/core'
 import { derOf, fileName, saveFile } from './download.ts'
 
 const pemType = 'application/x-pem-file'
@@ -8,6 +8,7 @@ export function CertificateDownloads({ name, certificatePem, chainPem = [], root
   const file = fileName(name)
   return (
     <Group gap="xs">
+      <Text size="xs" c="dimmed" aria-hidden="true">Download</Text>
       <SaveButton label="PEM" title={`Download ${name} as PEM`} save={() => saveFile(`${file}.pem`, certificatePem, pemType)} />
       <SaveButton label="DER" title={`Download ${name} as DER`} save={() => saveFile(`${file}.cer`, derOf(certificatePem), 'application/pkix-cert')} />
       {chainPem.length > 1 && <SaveButton label="With chain (PEM)" title={`Download ${name} with its chain`} save={() => saveFile(`${file}-chain.pem`, joined(chainPem), pemType)} />}

@@ -1,5 +1,5 @@
 import { useState, type FormEvent } from 'react'
-import { Alert, Button, Group, NumberInput, Select, SimpleGrid, Stack, Switch, Tooltip } from '@mantine/core'
+import { Alert, Button, Group, NumberInput, Select, SimpleGrid, Stack, Switch, Text, Tooltip } from '@mantine/core'
 import { getRouteApi, useNavigate } from '@tanstack/react-router'
 import type { IssuanceProfile, Issuer } from '@certloop/api-client'
 import { useMay, useRead, useWrite } from '../shared/api.ts'
@@ -68,7 +68,7 @@ function IssueForm({ profiles, issuers }: { profiles: readonly IssuanceProfile[]
               <Select label="Signed by" clearable placeholder="The intermediate in use" data={issuers.filter(({ status, keySource }) => status === 'active' && keySource !== 'outside').map(({ id, name, slot }) => ({ value: id, label: slot === 'intermediate' ? `${name} (in use)` : name }))} value={issuerId} onChange={setIssuer} error={problems.issuerId} />
               {chosen?.rules.mustStaple === 'asked' && reading.report?.mustStaple !== true && <Switch label="Must-staple" description="The server has to send an OCSP answer along, or clients refuse it." checked={mustStaple} onChange={(event) => setMustStaple(event.currentTarget.checked)} error={problems.mustStaple} />}
             </Stack>
-            {chosen && <Stack gap="xs" component="section" aria-label="What the profile allows"><Facts of={profileSentences(chosen.rules)} /></Stack>}
+            {chosen && <Stack gap="xs" component="section" aria-label="What the profile allows"><Text size="sm" fw={600}>What the profile allows</Text><Facts of={profileSentences(chosen.rules)} /></Stack>}
           </SimpleGrid>
         </Section>
         {issue.error && <ProblemAlert error={issue.error} />}

@@ -17,9 +17,9 @@ const columns: Column<IssuanceProfile>[] = [
       <Text size="xs" c="dimmed">{profile.name}{profile.internal ? `. ${originText(profile)}` : ''}</Text>
     </>
   ) },
-  { id: 'kind', header: 'For', width: 170, cell: ({ rules }) => profileKinds[rules.kind] },
+  { id: 'kind', header: 'For', width: 215, cell: ({ rules }) => profileKinds[rules.kind] },
   { id: 'purposes', header: 'Purposes', cell: ({ rules: { extendedKeyUsage } }) => (extendedKeyUsage.length === 0 ? 'Any' : extendedKeyUsage.map(purposeName).join(', ')) },
-  { id: 'style', header: 'Style', width: 120, cell: ({ rules }) => profileStyles[rules.style] },
+  { id: 'style', header: 'Style', width: 165, cell: ({ rules }) => profileStyles[rules.style] },
   { id: 'days', header: 'Days (at most)', width: 120, cell: ({ rules }) => `${rules.defaultValidityDays} (${rules.maximumValidityDays})` },
 ]
 
