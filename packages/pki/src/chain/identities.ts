@@ -40,7 +40,17 @@ function unusualEcIdentity(spki: Buffer): string {
   }
 }
 
-const identityOfKey = (key: KeyObject): string => keyIdentity(spkiOfKey(key))
+/** For each key the place of the first that is the same. */
+function firstPlaces(keys: readonly KeyObject[]): { places: Map<string, number>; firstOf: number[] } {
+  const places = new Map<string, number>()
+  const firstOf = keys.map((key, place) => {
+    const id = keyIdentity(spkiOfKey(key))
+    const first = places.get(id) ?? place
+    places.set(id, first)
+    return first
+  })
+  return { places, firstOf }
+}
 
 function identityOfCertificate(link: Link): string {
   try {
@@ -66,10 +76,12 @@ export interface KeyMatches {
 export function matchKeys(keys: readonly KeyObject[], certificates: readonly CertificateFacts[]): KeyMatches {
   checkPool(keys.length)
   checkPool(certificates.length)
-  const places = new Map<string, number>()
-  keys.forEach((key, place) => { const id = identityOfKey(key); if (!places.has(id)) places.set(id, place) })
+  return matchPlaces(firstPlaces(keys), certificates)
+}
+
+function matchPlaces({ places, firstOf }: ReturnType<typeof firstPlaces>, certificates: readonly CertificateFacts[]): KeyMatches {
   const keyOfCertificate = certificates.map((facts) => places.get(identityOfCertificate(linkOf(facts))) ?? null)
-  const certificatesOfKey: number[][] = keys.map(() => [])
+  const certificatesOfKey: number[][] = firstOf.map(() => [])
   keyOfCertificate.forEach((key, place) => { if (key !== null) certificatesOfKey[key]?.push(place) })
   return { keyOfCertificate, certificatesOfKey }
 }
@@ -102,20 +114,19 @@ const maxSignatureChecks = 2_000
  */
 export function groupIdentities({ certificates, keys = [] }: { certificates: readonly CertificateFacts[]; keys?: readonly KeyObject[] }): Grouped {
   checkPool(certificates.length)
+  checkPool(keys.length)
   const links = [...new Map(certificates.map((facts) => [facts.fingerprint, linkOf(facts)])).values()]
-  const { keyOfCertificate, certificatesOfKey } = matchKeys(keys, links.map(({ facts }) => facts))
-  const checks = signatureChecks(maxSignatureChecks)
-  const bySubject = Map.groupBy(links, ({ subjectKey }) => subjectKey)
-  const issuerOf = new Map(links.map((link) => [link, findIssuer(link, bySubject, checks)]))
+  const first = firstPlaces(keys)
+  const { keyOfCertificate, certificatesOfKey } = matchPlaces(first, links.map(({ facts }) => facts))
+  const issuerOf = findIssuers(links)
   const issuing = new Set([...issuerOf].filter(([link, issuer]) => issuer !== link).map(([, issuer]) => issuer))
   const isLeaf = (link: Link, place: number) => keyOfCertificate[place] !== null || !(issuing.has(link) || link.basic?.isCa)
   const grown = links.flatMap((link, place) => (isLeaf(link, place) ? [{ path: climb(link, issuerOf), key: keyOfCertificate[place] ?? null }] : []))
   const used = new Set(grown.flatMap(({ path }) => path))
-  if (checks.isSpent) throw new CertloopError('LIMIT_EXCEEDED', `Sorting these certificates takes more than ${maxSignatureChecks} signature checks. Give fewer at a time.`, { limit: maxSignatureChecks })
   return {
     identities: grown.map(({ path, key }) => identityOf(path, key, issuerOf)).toSorted((a, b) => Number(a.key === null) - Number(b.key === null)),
     restCertificates: links.filter((link) => !used.has(link)).map(({ facts }) => facts),
-    restKeys: certificatesOfKey.flatMap((places, key) => (places.length === 0 && !isRepeated(keys, key) ? [key] : [])),
+    restKeys: certificatesOfKey.flatMap((places, key) => (places.length === 0 && first.firstOf[key] === key ? [key] : [])),
   }
 }
 
@@ -125,16 +136,31 @@ function identityOf(path: readonly [Link, ...Link[]], key: number | null, issuer
   return { leaf: path[0].facts, chain: (root ? path.slice(0, -1) : path).map(({ facts }) => facts), root: root?.facts ?? null, key }
 }
 
-function isRepeated(keys: readonly KeyObject[], place: number): boolean {
-  const key = keys[place]
-  return key !== undefined && keys.slice(0, place).some((other) => identityOfKey(other) === identityOfKey(key))
+/** @throws CertloopError LIMIT_EXCEEDED as soon as it takes too many signature checks */
+function findIssuers(links: readonly Link[]): Map<Link, Link | undefined> {
+  const checks = signatureChecks(maxSignatureChecks)
+  const bySubject = Map.groupBy(links.toSorted(byPreference), ({ subjectKey }) => subjectKey)
+  const issuerOf = new Map<Link, Link | undefined>()
+  for (const link of links) {
+    issuerOf.set(link, findIssuer(link, bySubject, checks))
+    if (checks.isSpent) throw new CertloopError('LIMIT_EXCEEDED', `Sorting these certificates takes more than ${maxSignatureChecks} signature checks. Give fewer at a time.`, { limit: maxSignatureChecks })
+  }
+  return issuerOf
 }
 
-/** Itself for a self-signed one; of several issuers one that is not self-signed only where no root is at hand, the newest first. */
+/** Of several issuers one that is self-issued only where there is no other, the newest first. */
+const byPreference = (a: Link, b: Link): number => Number(a.isSelfIssued) - Number(b.isSelfIssued) || b.facts.notAfter.getTime() - a.facts.notAfter.getTime()
+
+/** Itself for a self-signed one. @param bySubject in the order of preference */
 function findIssuer(link: Link, bySubject: ReadonlyMap<string, readonly Link[]>, checks: SignatureChecks): Link | undefined {
   if (isSelfSignedLink(link, checks)) return link
-  const candidates = (bySubject.get(link.issuerKey) ?? []).filter((issuer) => issuer !== link && !(link.authority.keyId !== null && issuer.facts.subjectKeyId !== null && link.authority.keyId !== issuer.facts.subjectKeyId))
-  return candidates.toSorted((a, b) => Number(a.isSelfIssued) - Number(b.isSelfIssued) || b.facts.notAfter.getTime() - a.facts.notAfter.getTime()).find((issuer) => checks.check(link, issuer) === 'yes')
+  const { keyId } = link.authority
+  const isOther = ({ facts }: Link) => keyId !== null && facts.subjectKeyId !== null && keyId !== facts.subjectKeyId
+  for (const issuer of bySubject.get(link.issuerKey) ?? []) {
+    if (checks.isSpent) return undefined
+    if (issuer !== link && !isOther(issuer) && checks.check(link, issuer) === 'yes') return issuer
+  }
+  return undefined
 }
 
 function climb(link: Link, issuerOf: ReadonlyMap<Link, Link | undefined>): [Link, ...Link[]] {
@@ -151,7 +177,8 @@ function climb(link: Link, issuerOf: ReadonlyMap<Link, Link | undefined>): [Link
 export function pickLeaf(bag: { certificates: readonly CertificateFacts[]; keys?: readonly KeyObject[] }): CertificateFacts {
   const { identities } = groupIdentities(bag)
   const links = bag.certificates.map(linkOf)
-  const isIssuer = (link: Link) => links.some((other) => other !== link && other.issuerKey === link.subjectKey)
+  const issued = Map.groupBy(new Set(links), ({ issuerKey }) => issuerKey)
+  const isIssuer = (link: Link) => (issued.get(link.subjectKey) ?? []).slice(0, 2).some((other) => other !== link)
   const leaf = identities[0]?.leaf ?? (links.find((link) => !isIssuer(link)) ?? links[0])?.facts
   if (!leaf) throw new CertloopError('CHAIN_INVALID', 'There is no certificate.')
   return leaf
