@@ -5,7 +5,7 @@ import { test } from 'node:test'
 import { keyAlgorithms } from '@certloop/contract'
 import { leftOut } from '@certloop/test-kit'
 import { readElement } from '../der/der-reader.ts'
-import { element, explicit, integer, nullElement, objectIdentifier, sequence, smallInteger } from '../der/der-writer.ts'
+import { bitString, element, explicit, integer, nullElement, objectIdentifier, sequence, smallInteger } from '../der/der-writer.ts'
 import { openssl, temporaryFolder } from '../openssl-testing.ts'
 import { generateKey, readPrivateKey } from './key.ts'
 import { keySigner, signatureFits, signatureName, type SignerOptions } from './signature.ts'
@@ -123,6 +123,17 @@ test('unknown algorithms and keys leave the question open', () => {
   assert.equal(signatureFits({ ...given, algorithm: readElement(sequence(objectIdentifier('1.2.840.113549.1.1.11'))) }, Buffer.from('no key')), undefined)
   assert.equal(signatureFits({ ...given, algorithm: readElement(sequence()) }, spkiOfKey(rsa)), undefined)
   assert.equal(signatureFits({ ...given, algorithm: readElement(sequence(integer(Buffer.of(1)))) }, spkiOfKey(rsa)), false)
+})
+
+test('an RSA exponent as long as its modulus is not worked with', () => {
+  const modulus = Buffer.from(generateKeyPairSync('rsa', { modulusLength: 3072 }).publicKey.export({ format: 'jwk' }).n ?? '', 'base64url')
+  const algorithm = readElement(sequence(objectIdentifier('1.2.840.113549.1.1.11'), nullElement()))
+  const fits = (exponent: Buffer) => {
+    const spki = sequence(sequence(objectIdentifier('1.2.840.113549.1.1.1'), nullElement()), bitString(sequence(integer(modulus), integer(exponent))))
+    return signatureFits({ signed, algorithm, signature: Buffer.alloc(384, 0x22) }, spki)
+  }
+  assert.equal(fits(Buffer.alloc(32, 0xff)), false)
+  assert.equal(fits(Buffer.alloc(384, 0x3f)), undefined)
 })
 
 test('ways to sign that can not be are refused', () => {
