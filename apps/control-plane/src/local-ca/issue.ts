@@ -86,7 +86,7 @@ export function createIssuing({ database, keys, ledger, strength, addresses, now
     checkStyle(issuer.issuer, profile, addresses() !== undefined)
     checkNameConstraints(issuer.issuer, chainAbove(issuer.issuer, issuers), request)
     const intent = intentFor(options, request, profile, issuer, ca, { addresses: addresses(), now: now() })
-    await ledger.append({ issuerId: intent.issuerId, serialNumber: intent.serialNumber, reference: intent.reference, profile: intent.profile, notBefore: intent.notBefore, notAfter: intent.notAfter, subject: intent.subject, names: intent.names, spki: intent.spki })
+    await ledger.append({ issuerId: intent.issuerId, serialNumber: intent.serialNumber, reference: intent.reference, profile: intent.profile, notBefore: intent.notBefore, notAfter: intent.notAfter, subject: intent.subject, names: intent.names, spki: intent.spki, shard: intent.shard })
     await insertIntent(db, intent, now())
   }
 

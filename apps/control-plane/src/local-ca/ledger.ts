@@ -24,6 +24,8 @@ export interface LedgerEntry {
   notBefore: Date
   notAfter: Date
   spki: Buffer
+  /** Of its revocation list: what the certificate names can't be changed later. */
+  shard: number
 }
 
 /** How far each file was read into this database, in bytes. */
@@ -126,7 +128,7 @@ async function recoverFile(folder: string, name: string, database: Database, now
   return recovered
 }
 
-interface StoredEntry { issuerId: IssuerId; serialNumber: string; reference: string; profile: string; subject: string; names: string[]; notBefore: string; notAfter: string; spki: string }
+interface StoredEntry { issuerId: IssuerId; serialNumber: string; reference: string; profile: string; subject: string; names: string[]; notBefore: string; notAfter: string; spki: string; /** Missing in the oldest lines. */ shard?: number }
 
 /** A line that a crash cut short was followed by no signature, so it is passed over. */
 function readLine(line: string): StoredEntry | undefined {
@@ -145,9 +147,9 @@ async function recoverLine(line: string, database: Database, now: () => Date): P
   const isThere = await db.selectFrom('ca_certificate').select('id').where('issuerId', '=', entry.issuerId).where('serialNumber', '=', entry.serialNumber).executeTakeFirst()
   if (isThere) return false
   if (!await db.selectFrom('ca_issuer').select('id').where('id', '=', entry.issuerId).executeTakeFirst()) return false
-  const { notBefore, notAfter, spki, reference, ...rest } = entry
+  const { issuerId, serialNumber, profile, subject, names, notBefore, notAfter, spki, reference, shard = 0 } = entry
   return insertIntent(db, {
-    ...rest, id: newId('cac', now()), reference: `ledger:${entry.issuerId}:${entry.serialNumber}:${reference}`, commonName: null, request: null, spki: Buffer.from(spki, 'base64'),
-    notBefore: new Date(notBefore), notAfter: new Date(notAfter), tbs: null, shard: 0,
+    id: newId('cac', now()), reference: `ledger:${issuerId}:${serialNumber}:${reference}`, issuerId, serialNumber, profile, subject, commonName: null, names, request: null, spki: Buffer.from(spki, 'base64'),
+    notBefore: new Date(notBefore), notAfter: new Date(notAfter), tbs: null, shard,
   }, now())
 }

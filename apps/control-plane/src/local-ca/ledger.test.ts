@@ -1,0 +1,44 @@
+import assert from 'node:assert/strict'
+import { appendFile, readFile, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { tempFolder } from '@certloop/test-kit'
+import { testOnDatabases } from '../database/database-testing.ts'
+import { caStart, caWorld, serverRequest } from './ca-testing.ts'
+import { findIssued } from './issued-store.ts'
+import { createLedger, recoverFromLedger } from './ledger.ts'
+
+testOnDatabases('what a restored database forgot comes back from the ledger, once, and can be revoked', async (t, database) => {
+  const folder = await tempFolder(t, 'ledger')
+  const now = () => caStart
+  const ledger = createLedger(folder, now)
+  t.after(() => ledger.close())
+  const { ca } = await caWorld(t, database, { ledger })
+  const slot = (await ca.issuers()).find((issuer) => issuer.slot === 'intermediate')
+  assert.ok(slot)
+  await ca.issuerService.configure(slot.id, { crlShards: 500 })
+  assert.equal(await recoverFromLedger(folder, database, now), 0, 'nothing is lost')
+  const mark = await database.db.selectFrom('ca_ledger_mark').selectAll().execute()
+
+  await ca.issue(await serverRequest('ord_1', { names: ['müller.example', 'shop.example'].map((name) => new URL(`http://${name}`).hostname) }))
+  const before = await findIssued(database.db, 'ord_1')
+  assert.ok(before)
+  const file = join(folder, `issued-${caStart.toISOString().slice(0, 7)}.jsonl`)
+  assert.equal((await stat(file)).mode & 0o777, 0o600)
+  assert.match(await readFile(file, 'ascii'), new RegExp(before.serialNumber))
+  await appendFile(file, '\n{"v":1,"issuerId":"cut off by a cra')
+
+  // As in a database from before: the certificate and what was read of the ledger since are gone.
+  await database.transaction(async (tx) => {
+    await tx.deleteFrom('ca_certificate').where('id', '=', before.id).execute()
+    await tx.deleteFrom('ca_ledger_mark').execute()
+    if (mark.length > 0) await tx.insertInto('ca_ledger_mark').values(mark).execute()
+  })
+  assert.equal(await recoverFromLedger(folder, database, now), 1)
+  assert.equal(await recoverFromLedger(folder, database, now), 0)
+  const after = await database.db.selectFrom('ca_certificate').selectAll().where('serialNumber', '=', before.serialNumber).executeTakeFirst()
+  assert.ok(after)
+  const { subject, names, profile, notAfter, spki, shard } = before
+  assert.deepEqual({ subject: after.subject, names: after.names, profile: after.profile, notAfter: after.notAfter, spki: after.spki, shard: after.shard }, { subject, names, profile, notAfter, spki, shard }, 'its list is the one that the certificate names')
+  assert.equal(after.status, 'intended')
+  assert.equal((await ca.revocation.revoke(after.id, { reason: 'superseded' })).status, 'revoked')
+})
