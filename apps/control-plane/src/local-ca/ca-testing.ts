@@ -3,6 +3,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { TestContext } from 'node:test'
 import { createCsr, generateKey } from '@certloop/pki'
+import type { KyselyPlugin } from 'kysely'
 import type { Database } from '../database/database.ts'
 import { createSecrets } from '../secret/secrets.ts'
 import { addressesAt } from './addresses.ts'
@@ -35,4 +36,19 @@ export async function serverRequest(reference: string, more: Partial<IssueOption
   const { names = ['shop.example'], commonName = null } = more
   const csrPem = more.csrPem ?? await createCsr({ privateKeyPem: await generateKey('ec-256'), names, commonName })
   return { reference, profile: 'server', validityDays: null, ...more, csrPem, names, commonName }
+}
+
+/** The database as seen by a process that is cut off at its k-th statement, inside a transaction or not; 0: never. */
+export function cutOffAt(database: Database, k: number): { database: Database; statements: () => number } {
+  let count = 0
+  const plugin: KyselyPlugin = {
+    transformQuery({ node }) {
+      // Nothing comes through after it either: the process is gone.
+      if (++count >= k && k > 0) throw new Error('cut off')
+      return node
+    },
+    transformResult: async ({ result }) => result,
+  }
+  const transaction: Database['transaction'] = (body) => database.transaction((tx, wake) => body(tx.withPlugin(plugin), wake))
+  return { database: { ...database, db: database.db.withPlugin(plugin), transaction }, statements: () => count }
 }

@@ -22,6 +22,13 @@ export function createIssuerChanges(deps: IssuerMakingDeps) {
     return getIssuer(db, id)
   }
 
+  /** A successor that was retired or revoked while the old one goes on makes room for another. */
+  async function isGivenUp(old: Issuer, { status }: Issuer): Promise<boolean> {
+    if (old.status === 'retired' || (status !== 'retired' && status !== 'revoked')) return false
+    await database.transaction((tx) => updateIssuer(tx, old.id, { successorId: null }))
+    return true
+  }
+
   return {
     /** Lets another issuer here certify the key of this one, so that clients which trust only the other one accept it (RFC 5280, 3.2). */
     async crossSign(id: IssuerId, by: IssuerId, validityDays: number): Promise<Issuer> {
@@ -61,9 +68,7 @@ export function createIssuerChanges(deps: IssuerMakingDeps) {
       const begun = old.successorId === null ? undefined : await getIssuer(db, old.successorId)
       // Cut off after its key was made: the same successor is finished.
       if (begun?.status === 'pending' && begun.settings.wanted?.signedBy) return completeIssuer(deps, begun.id)
-      const isGivenUp = old.status !== 'retired' && (begun?.status === 'retired' || begun?.status === 'revoked')
-      if (isGivenUp) await database.transaction((tx) => updateIssuer(tx, id, { successorId: null }))
-      const successor = successorOf(isGivenUp ? { ...old, successorId: null } : old, (await listIssuers(db)).length + 1, wish)
+      const successor = successorOf(begun && await isGivenUp(old, begun) ? { ...old, successorId: null } : old, (await listIssuers(db)).length + 1, wish)
       return makeIssuer(deps, { ...successor, successorOf: id, takesSlot: !later && old.slot === 'intermediate' })
     },
     takeSlot,

@@ -12,6 +12,7 @@ import type { IssueOptions } from './issue-request.ts'
 import { defaultIssuerSettings, type Issuer, type IssuerKind, type IssuerSettings, type IssuerSlot, type WantedCertificate } from './issuer.ts'
 import type { IssuerKeys } from './issuer-open.ts'
 import { getIssuer, insertIssuer, insertIssuerCertificate, isNameTaken, updateIssuer, type IssuerRow } from './issuer-store.ts'
+import type { Wakes } from '../task/task-kinds.ts'
 import { takeSlotIn } from './issuer-slot.ts'
 import { checkAgainstProfile } from './profile-check.ts'
 import { getProfile } from './profile-store.ts'
@@ -124,7 +125,7 @@ async function nameSuccessor(tx: Tx, old: IssuerId, successorId: IssuerId): Prom
 }
 
 /** Forgets an issuer that never had a certificate. */
-export async function dropWaiting(database: Database, id: IssuerId): Promise<void> {
+async function dropWaiting(database: Database, id: IssuerId): Promise<void> {
   await database.transaction(async (tx) => {
     const { numDeletedRows } = await tx.deleteFrom('ca_issuer').where('id', '=', id).where('certificateId', 'is', null).executeTakeFirstOrThrow()
     if (numDeletedRows === 1n) await tx.updateTable('ca_issuer').set({ successorId: null }).where('successorId', '=', id).execute()
@@ -172,17 +173,19 @@ async function selfSign({ database, keys, now }: IssuerMakingDeps, issuer: Issue
   return readCertificate(await signTbs(tbs, signer))
 }
 
-interface Origin { signedBy: IssuerId | null; outsideChain: readonly string[] }
+export interface Origin { signedBy: IssuerId | null; outsideChain: readonly string[] }
+
+/** See installIn. */
+export const install = ({ database, now }: Pick<IssuerMakingDeps, 'database' | 'now'>, issuer: Issuer, certificate: CertificateFacts, origin: Origin): Promise<void> =>
+  database.transaction((tx, wake) => installIn(tx, wake, now(), issuer, certificate, origin))
 
 /** Stores a certificate of an issuer, lets it sign and has its lists made; the first one stays the preferred one. */
-export async function install({ database, now }: Pick<IssuerMakingDeps, 'database' | 'now'>, issuer: Issuer, certificate: CertificateFacts, { signedBy, outsideChain }: Origin): Promise<void> {
-  await database.transaction(async (tx, wake) => {
-    const { fingerprint, serialNumber, pem: certificatePem, notBefore, notAfter } = certificate
-    const id = await insertIssuerCertificate(tx, { id: newId('icc', now()), issuerId: issuer.id, signedBy, serialNumber, certificatePem, fingerprint, outsideChain, notBefore, notAfter }, now())
-    const isFirst = await activate(tx, issuer.id, id)
-    if (isFirst && issuer.settings.wanted?.takesSlot) await takeSlotIn(tx, wake, issuer.id, now())
-    if (isFirst && issuer.keySource !== 'outside') await schedulePublishing(tx, wake, issuer.id, now(), now())
-  })
+export async function installIn(tx: Tx, wake: Wakes, now: Date, issuer: Pick<Issuer, 'id' | 'keySource' | 'settings'>, certificate: CertificateFacts, { signedBy, outsideChain }: Origin): Promise<void> {
+  const { fingerprint, serialNumber, pem: certificatePem, notBefore, notAfter } = certificate
+  const id = await insertIssuerCertificate(tx, { id: newId('icc', now), issuerId: issuer.id, signedBy, serialNumber, certificatePem, fingerprint, outsideChain, notBefore, notAfter }, now)
+  if (!await activate(tx, issuer.id, id)) return
+  if (issuer.settings.wanted?.takesSlot) await takeSlotIn(tx, wake, issuer.id, now)
+  if (issuer.keySource !== 'outside') await schedulePublishing(tx, wake, issuer.id, now, now)
 }
 
 /** @returns false when it had a certificate before */

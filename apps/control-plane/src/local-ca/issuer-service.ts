@@ -3,7 +3,7 @@ import { certificateParts, isIssuedBy, isSelfSigned, readCertificate, readCertif
 import { toJson } from '../database/columns.ts'
 import { checkParent } from './issuer-changes.ts'
 import { defaultIssuerSettings, type Issuer, type IssuerSettings } from './issuer.ts'
-import { checkOutsideChain, checkOwnCertificate, dropWaiting, install, makeIssuer, type IssuerMakingDeps, type NewIssuer } from './issuer-making.ts'
+import { checkOutsideChain, checkOwnCertificate, installIn, makeIssuer, type IssuerMakingDeps, type NewIssuer, type Origin } from './issuer-making.ts'
 import { getIssuer, insertIssuer, isNameTaken, issuerRow, listIssuers, updateIssuer, type IssuerRow } from './issuer-store.ts'
 import { constrained } from './name-constraints.ts'
 
@@ -14,6 +14,8 @@ export interface ImportedIssuer {
   /** PKCS#8 PEM, opened. null: only to be trusted and shown. */
   keyPem: string | null
 }
+
+interface Examined { own: CertificateFacts; origin: Origin; bounds: Pick<IssuerSettings, 'pathLength' | 'nameConstraints'>; isRoot: boolean }
 
 /** How issuers come to be: generated, signed elsewhere, imported. */
 export function createIssuerService(deps: IssuerMakingDeps) {
@@ -30,21 +32,17 @@ export function createIssuerService(deps: IssuerMakingDeps) {
     return null
   }
 
-  /** Who signed it may have left less room than was asked for. */
-  const keepSettings = ({ id, settings }: Issuer, bounds: Partial<IssuerSettings>) => database.transaction((tx) => updateIssuer(tx, id, { settings: toJson({ ...settings, ...bounds }) }))
-
-  async function storeCertificate(issuer: Issuer, spkiDigest: string, certificatesPem: string): Promise<Issuer> {
-    const { own, above } = split(readCertificates(certificatesPem), spkiDigest)
+  /** What can be said of a certificate before it is installed. @throws CertloopError ISSUER_MISMATCH, CHAIN_INVALID */
+  async function examine(issuer: Pick<Issuer, 'id' | 'name' | 'subject'>, spkiDigest: string, certificates: readonly CertificateFacts[]): Promise<Examined> {
+    const { own, above } = split(certificates, spkiDigest)
     checkOwnCertificate(issuer, spkiDigest, own, now())
-    const signedBy = isSelfSigned(own) ? issuer.id : await signerAmongUs(own)
+    const isRoot = isSelfSigned(own)
+    const signedBy = isRoot ? issuer.id : await signerAmongUs(own)
     if (signedBy === null && above.length === 0) throw new CertloopError('CHAIN_INVALID', `The certificate of "${own.issuer}", which signed this one, is missing. Add it, and those above it up to the root.`, { issuer: own.issuer })
     const top = above.at(-1)
     if (signedBy === null && top && !isSelfSigned(top)) throw new CertloopError('CHAIN_INVALID', `The chain ends at "${top.subject}", which is no root. Add the certificates above it.`, { issuer: top.issuer })
-    if (issuer.certificate === null && signedBy !== issuer.id) await keepSettings(issuer, readSettings(own, above))
-    await install(deps, issuer, own, { signedBy, outsideChain: signedBy === null ? above.map(({ pem }) => pem) : [] })
-    return getIssuer(db, issuer.id)
+    return { own, origin: { signedBy, outsideChain: signedBy === null ? above.map(({ pem }) => pem) : [] }, bounds: readSettings(own, above), isRoot }
   }
-
 
   return {
     /** Generates an issuer: a root, an intermediate signed here, or one that waits for an outside authority. */
@@ -53,7 +51,16 @@ export function createIssuerService(deps: IssuerMakingDeps) {
       return makeIssuer(deps, wish)
     },
     /** Installs a certificate that somebody signed for the issuer's key: its first, a renewed one or a cross-certificate. @throws CertloopError ISSUER_MISMATCH, CHAIN_INVALID, CERTIFICATE_INVALID */
-    installCertificate: async (id: IssuerId, certificatesPem: string): Promise<Issuer> => storeCertificate(await getIssuer(db, id), await digestOf(id), certificatesPem),
+    async installCertificate(id: IssuerId, certificatesPem: string): Promise<Issuer> {
+      const issuer = await getIssuer(db, id)
+      const { own, origin, bounds, isRoot } = await examine(issuer, await digestOf(id), readCertificates(certificatesPem))
+      await database.transaction(async (tx, wake) => {
+        // Who signed it may have left less room than was asked for.
+        if (issuer.certificate === null && !isRoot) await updateIssuer(tx, id, { settings: toJson({ ...issuer.settings, ...bounds }) })
+        await installIn(tx, wake, now(), issuer, own, origin)
+      })
+      return getIssuer(db, id)
+    },
 
     /** Takes over a CA made elsewhere. @throws CertloopError KEY_MISMATCH, CONFLICT, CHAIN_INVALID, ISSUER_MISMATCH */
     async import({ name, certificatesPem, keyPem }: ImportedIssuer): Promise<Issuer> {
@@ -63,24 +70,21 @@ export function createIssuerService(deps: IssuerMakingDeps) {
       const own = all.find((one) => one.spkiDigest === spkiDigest)
       if (!own || spkiDigest === undefined) throw new CertloopError('KEY_MISMATCH', 'The private key belongs to none of the certificates.', { fields: ['keyPem: belongs to none of the certificates'] })
       const id = newId('iss', now())
+      const { origin, bounds, isRoot } = await examine({ id, name, subject: own.subject }, spkiDigest, all)
+      const settings: IssuerSettings = { ...defaultIssuerSettings, ...bounds }
       const row: IssuerRow = {
-        id, name, slot: null, kind: isSelfSigned(own) ? 'root' : 'intermediate', status: 'pending', subject: own.subject, keyAlgorithm: own.keyAlgorithm as KeyAlgorithm, spki: spkiText(own),
-        keySource: keyPem === null ? 'outside' : 'sealed', sealedKey: keyPem === null ? null : deps.keys.seal(id, keyPem), keyReference: null, settings: toJson({ ...defaultIssuerSettings, ...readSettings(own, []) }),
+        id, name, slot: null, kind: isRoot ? 'root' : 'intermediate', status: 'pending', subject: own.subject, keyAlgorithm: own.keyAlgorithm as KeyAlgorithm, spki: spkiText(own),
+        keySource: keyPem === null ? 'outside' : 'sealed', sealedKey: keyPem === null ? null : deps.keys.seal(id, keyPem), keyReference: null, settings: toJson(settings),
         csrPem: null, certificateId: null, successorId: null, changeNumber: 0, createdAt: now().toISOString(), retiredAt: null,
       }
-      checkOwnCertificate({ name, subject: own.subject }, spkiDigest, own, now())
-      await database.transaction(async (tx) => {
+      await database.transaction(async (tx, wake) => {
         if (await isNameTaken(tx, name)) throw new CertloopError('CONFLICT', `There is an issuer named "${name}" already.`, { name, fields: ['name: is taken'] })
         const twin = await tx.selectFrom('ca_issuer').select('name').where('spki', '=', row.spki).executeTakeFirst()
         if (twin) throw new CertloopError('CONFLICT', `The key of this CA is here already, as the issuer "${twin.name}".`, { name: twin.name })
         await insertIssuer(tx, row)
+        await installIn(tx, wake, now(), { id, keySource: row.keySource, settings }, own, origin)
       })
-      try {
-        return await storeCertificate(await getIssuer(db, id), spkiDigest, all.map(({ pem }) => pem).join('\n'))
-      } catch (error) {
-        await dropWaiting(database, id)
-        throw error
-      }
+      return getIssuer(db, id)
     },
   }
 }
