@@ -50,6 +50,7 @@ test('a certificate is issued for a CSR of openssl, downloaded, suspended, resum
     await asks.getByText(`www.${name}`).waitFor()
     await asks.getByText('Organisation: Shop').waitFor()
     await asks.getByText('EC P-256').waitFor()
+    assert.equal(await asks.getByText('Challenge password').count(), 0)
     assert.match(await page.getByRole('textbox', { name: 'CSR' }).inputValue(), /^-----BEGIN CERTIFICATE REQUEST-----\n/)
   })
 

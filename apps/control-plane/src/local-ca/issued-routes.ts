@@ -48,7 +48,7 @@ function report(csrPem: string): CsrReport {
   return {
     commonName: facts.commonName, subject: facts.subject, subjectAttributes: facts.subjectAttributes.flat().map(({ type, value }) => ({ type, value })), names: facts.names,
     otherNames: facts.alternativeNames.filter(({ type }) => type !== 'dns' && type !== 'ip').map(({ type, value }) => ({ type, value })), keyAlgorithm: facts.keyAlgorithm, signatureAlgorithm: facts.signatureAlgorithm, spkiDigest: facts.spkiDigest,
-    keyUsage: facts.keyUsage?.usages ?? [], extendedKeyUsage: facts.extendedKeyUsage?.usages ?? [], mustStaple: facts.mustStaple, hasChallengePassword: facts.challengePassword !== null, isCaRequest: facts.basicConstraints?.isCa ?? false,
+    keyUsage: facts.keyUsage?.usages ?? [], extendedKeyUsage: facts.extendedKeyUsage?.usages ?? [], mustStaple: facts.mustStaple, hasChallengePassword: facts.challengePassword.present, isCaRequest: facts.basicConstraints?.isCa ?? false,
     findings: findings.map(({ code, severity, message }) => ({ code, severity, message })),
   }
 }
