@@ -21,7 +21,9 @@ export interface Plane {
   stop(): Promise<void>
 }
 
-export async function startPlane(t: Cleaner, { data, port = 0, bot = true }: { data: string; port?: number; bot?: boolean }): Promise<Plane> {
+export interface PlaneOptions { port?: number; bot?: boolean; /** Further words of its command line. */ more?: readonly string[]; env?: Record<string, string> }
+
+export async function startPlane(t: Cleaner, { data, port = 0, bot = true, more = [], env = {} }: PlaneOptions & { data: string }): Promise<Plane> {
   // An order to stop comes before startProcess's own kill, which would leave the bot behind.
   const started: TestProcess[] = []
   const stop = async () => {
@@ -29,7 +31,7 @@ export async function startPlane(t: Cleaner, { data, port = 0, bot = true }: { d
     await Promise.all(started.map((one) => one.ended))
   }
   t.after(stop)
-  const plane = await startProcess(t, [process.execPath, planeMain, '--data', data, '--port', String(port), '--log-level', 'warn', ...(bot ? [] : ['--no-bot'])], { cwd: root })
+  const plane = await startProcess(t, [process.execPath, planeMain, '--data', data, '--port', String(port), '--log-level', 'warn', ...(bot ? [] : ['--no-bot']), ...more], { cwd: root, env })
   started.push(plane)
   await plane.waitFor(/Ctrl-C stops Certloop/, 120_000)
   const found = (pattern: RegExp) => pattern.exec(plane.stdout())?.[1] ?? ''
@@ -75,7 +77,7 @@ export async function createCli(t: Cleaner, own: Record<string, string | undefin
 export interface Loop { plane: Plane; token: string; cli: Cli; client: Client }
 
 /** Control plane, its bot and a signed-in command line. */
-export async function startLoop(t: Cleaner, options: { bot?: boolean } = {}): Promise<Loop> {
+export async function startLoop(t: Cleaner, options: PlaneOptions = {}): Promise<Loop> {
   const plane = await startPlane(t, { data: join(await tempFolder(t, 'plane'), 'data'), ...options })
   const token = await firstToken(plane, 'a password of the tests')
   return { plane, token, cli: await createCli(t, { CERTLOOP_URL: plane.url, CERTLOOP_TOKEN: token }), client: createClient({ baseUrl: plane.url, token }) }

@@ -62,9 +62,18 @@ async function bySerial(context: Context, digits: string): Promise<IssuedCertifi
 
 async function byFile(context: Context, file: string, certificate: X509Certificate): Promise<IssuedCertificate['id']> {
   const fingerprint = certificate.fingerprint256.replaceAll(':', '').toLowerCase()
-  const found = (await search(context, serialDigits(certificate.serialNumber))).find((one) => one.fingerprint === fingerprint)
-  if (found) return found.id
+  const digits = serialDigits(certificate.serialNumber)
+  for (const one of await search(context, digits)) {
+    if (one.fingerprint === fingerprint) return one.id
+    // One that came back from the ledger: only what was to be signed is known of it.
+    if (one.fingerprint === null && one.serialNumber === digits && await isSignedBy(context, certificate, one.issuerId)) return one.id
+  }
   throw missing(`The built-in CA did not issue the certificate in ${file} (issuer: ${certificate.issuer.replaceAll('\n', ', ')}).`)
+}
+
+async function isSignedBy(context: Context, certificate: X509Certificate, id: Issuer['id']): Promise<boolean> {
+  const { certificates: [issuer] } = await (await context.client()).call('getIssuer', { params: { id } })
+  return issuer !== undefined && certificate.verify(new X509Certificate(issuer.certificatePem).publicKey)
 }
 
 async function byName(context: Context, text: string): Promise<IssuedCertificate['id']> {
