@@ -45,7 +45,10 @@ function readNetwork(bytes: Buffer): Subtree {
 
 /** A name that constraints are held against. */
 type Judged = { kind: 'dns' | 'email' | 'uri'; value: string } | { kind: 'ip'; bytes: Buffer; value: string } | { kind: 'directory'; name: readonly string[]; value: string } | { kind: 'unsupported'; tag: number; value: string }
+  /** Of a kind that is known, and not of its form. */
+  | { kind: 'damaged'; of: Subtree['kind']; value: string }
 
+const kinds: Record<number, Subtree['kind']> = { 0x81: 'email', 0x82: 'dns', 0x86: 'uri', 0x87: 'ip', 0xa4: 'directory' }
 const tags: Partial<Record<GeneralName['type'], number>> = { 'upn': 0xa0, 'registered-id': 0x88 }
 
 function judgedName(name: GeneralName): Judged {
@@ -53,8 +56,14 @@ function judgedName(name: GeneralName): Judged {
     case 'dns': case 'email': case 'uri': return { kind: name.type, value: name.value }
     case 'ip': return { kind: 'ip', bytes: ipBytes(name.value) ?? Buffer.alloc(0), value: name.value }
     case 'directory': return { kind: 'directory', name: canonical(readName(readElement(Buffer.from(name.der, 'hex')))), value: name.value }
-    default: return { kind: 'unsupported', value: name.value.slice(0, 60), tag: tags[name.type] ?? (name.type === 'other' && name.oid === null ? Number.parseInt(name.value.slice(0, 2), 16) : 0xa0) }
+    default: return unusualName(name, name.value.slice(0, 60))
   }
+}
+
+function unusualName(name: GeneralName, value: string): Judged {
+  const tag = tags[name.type] ?? (name.type === 'other' && name.oid === null ? Number.parseInt(name.value.slice(0, 2), 16) : 0xa0)
+  const of = kinds[tag]
+  return of === undefined ? { kind: 'unsupported', value, tag } : { kind: 'damaged', of, value }
 }
 
 /** A certificate as far as its names go; see Link. */
@@ -87,7 +96,8 @@ export function constraintBreach(link: Named, { permitted, excluded }: Constrain
 }
 
 function breachOf(name: Judged, permitted: readonly Subtree[], excluded: readonly Subtree[]): 'excluded' | 'not-permitted' | 'unsupported' | undefined {
-  const about = (subtree: Subtree) => subtree.kind === name.kind && (subtree.kind !== 'unsupported' || name.kind !== 'unsupported' || subtree.tag === name.tag)
+  const kind = name.kind === 'damaged' ? name.of : name.kind
+  const about = (subtree: Subtree) => subtree.kind === kind && (subtree.kind !== 'unsupported' || name.kind !== 'unsupported' || subtree.tag === name.tag)
   const [allowed, barred] = [permitted.filter(about), excluded.filter(about)]
   if (allowed.length + barred.length === 0) return undefined
   if (name.kind === 'unsupported') return 'unsupported'
@@ -96,8 +106,9 @@ function breachOf(name: Judged, permitted: readonly Subtree[], excluded: readonl
   return allowed.length > 0 && !allowed.some((subtree) => covers(subtree, name)) ? 'not-permitted' : undefined
 }
 
-/** A URI without a host name and an address without "@" fit no constraint and escape none (RFC 5280, 4.2.1.10). */
+/** A URI without a host name, an address without "@" and what is damaged fit no constraint and escape none (RFC 5280, 4.2.1.10). */
 function canBeJudged(name: Judged): boolean {
+  if (name.kind === 'damaged') return false
   if (name.kind === 'email') return name.value.includes('@')
   return name.kind !== 'uri' || hostOfUri(name.value) !== undefined
 }
