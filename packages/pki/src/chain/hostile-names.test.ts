@@ -10,12 +10,14 @@ import { checkChain } from './check-chain.ts'
 
 const organization = nameOf(['2.5.4.10', 'Example'])
 const ipOnly = nameConstraints({ permitted: [{ type: 'ip', value: '10.0.0.0/8' }], excluded: [] })
+const hostsOnly = nameConstraints({ permitted: [{ type: 'dns', value: 'example.com' }], excluded: [] })
 const notTheFirm = extension('2.5.29.30', true, sequence(element(0xa1, sequence(explicit(4, organization)))))
 const alternativeName = (raw: Buffer): Buffer => extension('2.5.29.17', false, sequence(raw))
 
 const cases: [string, Buffer, Partial<MakeOptions>][] = [
   ['an address of five bytes', ipOnly, { extra: [alternativeName(implicit(7, Buffer.of(192, 0, 2, 1, 9)))] }],
   ['a directory name with something after it', notTheFirm, { extra: [alternativeName(element(0xa4, organization, nullElement()))] }],
+  ['the first of two common names', hostsOnly, { subject: nameOf(['2.5.4.3', 'www.example.org'], ['2.5.4.3', 'www.example.com']) }],
 ]
 for (const [title, constraints, leafOptions] of cases) {
   test(`names that escape constraints, refused as openssl does: ${title}`, { skip: leftOut('openssl') }, async (t) => {

@@ -84,7 +84,7 @@ function constraintFindings(path: readonly Link[]): LinkFinding[] {
     if (place === 0 || !ca.constraints) continue
     for (const [below, link] of path.slice(0, place).entries()) {
       if (below > 0 && link.isSelfIssued) continue
-      const breach = constraintBreach(below === 0 ? withCommonName(link) : link, ca.constraints, count)
+      const breach = constraintBreach(below === 0 ? withCommonNames(link) : link, ca.constraints, count)
       if (breach?.kind === 'too-many') return [...found, error('NAME_CONSTRAINT_NOT_CHECKED', ca, `${titleOf(ca)} has so many name constraints that checking them would take more than ${maxComparisons} comparisons.`)]
       if (breach) found.push(error(breach.kind === 'unsupported' ? 'NAME_CONSTRAINT_NOT_CHECKED' : 'NAME_CONSTRAINT_VIOLATED', link, breachText(breach, link, ca)))
     }
@@ -92,11 +92,12 @@ function constraintFindings(path: readonly Link[]): LinkFinding[] {
   return found
 }
 
-/** OpenSSL holds DNS constraints against the common name of a leaf without DNS names, and so do the many clients built on it. */
-function withCommonName(leaf: Link): Link {
-  const { commonName } = leaf.facts
-  const looksLikeHost = commonName !== null && /^(?:[a-z0-9_-]+\.)+[a-z0-9_-]+$/i.test(commonName)
-  return looksLikeHost && !leaf.names.some(({ type }) => type === 'dns') ? { ...leaf, names: [...leaf.names, { type: 'dns', value: commonName.toLowerCase() }] } : leaf
+const commonNameOid = '2.5.4.3'
+/** OpenSSL holds DNS constraints against all common names of a leaf without DNS names, and so do the many clients built on it. */
+function withCommonNames(leaf: Link): Link {
+  if (leaf.names.some(({ type }) => type === 'dns')) return leaf
+  const hosts = leaf.facts.subjectFields.filter(({ oid, value }) => oid === commonNameOid && /^(?:[a-z0-9_-]+\.)+[a-z0-9_-]+$/i.test(value))
+  return { ...leaf, names: [...leaf.names, ...hosts.map(({ value }) => ({ type: 'dns' as const, value: value.toLowerCase() }))] }
 }
 
 function breachText(breach: { kind: 'excluded' | 'not-permitted' | 'unsupported'; name: string }, link: Link, ca: Link): string {
