@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
-import { X509Certificate } from 'node:crypto'
+import { generateKeyPairSync, sign, X509Certificate } from 'node:crypto'
 import { test } from 'node:test'
 import { authorityInformationAccess, extension, nameConstraints, readCertificate, type CertificateFacts } from '../certificate/index.ts'
-import { explicit, octetString, sequence, smallInteger } from '../der/der-writer.ts'
+import { explicit, objectIdentifier, octetString, sequence, smallInteger } from '../der/der-writer.ts'
 import { toPem } from '../pem.ts'
 import { certificateParts } from '../certificate/certificate.ts'
 import { at, make, makeChain, sha1Signer, testKey, type Made } from './chain-testing.ts'
@@ -90,6 +90,12 @@ test('found: signatures that are wrong, weak or by weak keys', async () => {
   assert.deepEqual(codesOf([resigned(leaf), middle], { anchors }), ['error SIGNATURE_WRONG 0'])
   assert.deepEqual(codesOf([leaf, resigned(middle)], { anchors }), ['error SIGNATURE_WRONG 1'])
   assert.deepEqual(codesOf([leaf, { ...middle, facts: (await make({ name: 'Middle', isCa: true, issuer: root, key: await testKey('x') })).facts }], { anchors }).slice(0, 1), ['error INTERMEDIATE_MISSING 0'])
+  for (const [namedCurve, paramEncoding] of [['secp112r1', 'named'], ['sect163k1', 'named'], ['prime256v1', 'explicit']] as const) {
+    const { privateKey } = generateKeyPairSync('ec', { namedCurve, paramEncoding })
+    const below = await make({ name: 'Below', isCa: true, issuer: root, key: privateKey })
+    const signer = { algorithm: sequence(objectIdentifier('1.2.840.10045.4.3.2')), sign: (bytes: Uint8Array) => Promise.resolve(sign('sha256', bytes, privateKey)) }
+    assert.deepEqual(codesOf([await make({ name: 'www.example.com', issuer: below, signer }), below], { anchors }), ['error KEY_WEAK 1'], namedCurve)
+  }
   const weak = await make({ name: 'www.example.com', issuer: middle, signer: sha1Signer(middle.key) })
   assert.deepEqual(codesOf([weak, middle], { anchors }), ['error SIGNATURE_WEAK 0'])
 })
