@@ -1,3 +1,4 @@
+import { CertloopError } from '@certloop/contract'
 import { boolean, element, explicit, implicit, integer, namedBits, objectIdentifier, octetString, sequence, smallInteger } from '../der/der-writer.ts'
 import { generalName, generalNames, ipBytes, type GeneralName } from '../name/general-names.ts'
 import { oid } from '../oids.ts'
@@ -6,9 +7,12 @@ import { oid } from '../oids.ts'
 export const extension = (id: string, critical: boolean, value: Uint8Array): Buffer =>
   sequence(objectIdentifier(id), ...(critical ? [boolean(true)] : []), octetString(value))
 
-/** Critical. An end entity has an empty one (RFC 5280, 4.2.1.9). */
-export const basicConstraints = (isCa: boolean, pathLength?: number): Buffer =>
-  extension(oid.basicConstraints, true, sequence(...(isCa ? [boolean(true)] : []), ...(isCa && pathLength !== undefined ? [integer(Buffer.of(pathLength))] : [])))
+/** Critical. An end entity has an empty one (RFC 5280, 4.2.1.9). @throws CertloopError INPUT_INVALID for a path length that is no whole number from 0 to 255 */
+export function basicConstraints(isCa: boolean, pathLength?: number): Buffer {
+  if (!isCa) return extension(oid.basicConstraints, true, sequence())
+  if (pathLength !== undefined && !(Number.isInteger(pathLength) && pathLength >= 0 && pathLength <= 255)) throw new CertloopError('INPUT_INVALID', `A path length is a whole number from 0 to 255; ${pathLength} is not.`)
+  return extension(oid.basicConstraints, true, sequence(boolean(true), ...(pathLength === undefined ? [] : [integer(Buffer.of(pathLength))])))
+}
 
 /** Bits of KeyUsage by name (RFC 5280, 4.2.1.3). */
 export const keyUsageBits = {
@@ -61,12 +65,13 @@ export interface ConstrainedName { type: 'dns' | 'ip' | 'email' | 'uri'; value: 
 function subtree(name: ConstrainedName): Buffer {
   if (name.type !== 'ip') return sequence(generalName(name))
   const [address = '', bits = ''] = name.value.split('/')
-  const bytes = ipBytes(address) ?? Buffer.alloc(0)
+  const bytes = ipBytes(address)
+  if (!bytes || !/^\d{1,3}$/.test(bits) || Number(bits) > bytes.length * 8) throw new CertloopError('NAME_INVALID', `${JSON.stringify(name.value.slice(0, 100))} is no network such as 10.0.0.0/8.`)
   const mask = Array.from(bytes, (_, i) => 256 - 2 ** (8 - Math.min(8, Math.max(0, Number(bits) - i * 8))))
   return sequence(implicit(7, Buffer.concat([bytes, Buffer.from(mask)])))
 }
 
-/** Critical (RFC 5280, 4.2.1.10). Networks are "address/bits" and have been checked by the caller. */
+/** Critical (RFC 5280, 4.2.1.10). Networks are "address/bits". @throws CertloopError NAME_INVALID */
 export const nameConstraints = ({ permitted, excluded }: NameConstraints): Buffer => extension(oid.nameConstraints, true, sequence(
   ...(permitted.length > 0 ? [element(0xa0, ...permitted.map(subtree))] : []),
   ...(excluded.length > 0 ? [element(0xa1, ...excluded.map(subtree))] : []),

@@ -1,4 +1,3 @@
-import { isIP } from 'node:net'
 import { domainToASCII } from 'node:url'
 import { ipBytes, type GeneralName } from '../name/general-names.ts'
 
@@ -29,7 +28,7 @@ function patternFits(pattern: string, name: string): boolean {
  */
 export function hostIsCovered(names: readonly GeneralName[], host: string): boolean {
   const bare = host.startsWith('[') && host.endsWith(']') ? host.slice(1, -1) : host
-  const address = bare.includes('%') || isIP(bare) === 0 ? undefined : ipBytes(bare)
+  const address = ipBytes(bare)
   if (address) return names.some(({ type, value }) => type === 'ip' && (ipBytes(value)?.equals(address) ?? false))
   const wanted = referenceName(host)
   return wanted !== undefined && names.some(({ type, value }) => type === 'dns' && patternFits(value, wanted))

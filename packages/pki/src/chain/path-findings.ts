@@ -136,7 +136,7 @@ function purposeFinding(link: Link, isLeaf: boolean, wanted: string): LinkFindin
 const shownPurposes = (link: Link): string => (link.purposes ?? []).slice(0, 6).map(purposeWord).join(', ')
 
 function usageFindings(leaf: Link, wanted: string): LinkFinding[] {
-  const needed = usagesFor[wanted]
+  const needed = Object.hasOwn(usagesFor, wanted) ? usagesFor[wanted] : undefined
   if (!needed || !leaf.keyUsage || needed.some((usage) => leaf.keyUsage?.has(keyUsageBits[usage]))) return []
   return [error('KEY_USAGE_UNFIT', leaf, `The key usage of ${titleOf(leaf)} has none of ${needed.join(', ')}, one of which ${purposeWord(wanted)} needs.`)]
 }

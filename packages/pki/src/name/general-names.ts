@@ -29,9 +29,9 @@ function ipv6Bytes(address: string): Buffer {
   return Buffer.from(all.flatMap((group) => [group >> 8, group & 0xff]))
 }
 
-/** The 4 or 16 bytes of an address; undefined when the text is none. */
+/** The 4 or 16 bytes of an address; undefined when the text is none, or has a zone, which certificates can not. */
 export function ipBytes(address: string): Buffer | undefined {
-  const kind = isIP(address)
+  const kind = address.includes('%') ? 0 : isIP(address)
   if (kind === 4) return Buffer.from(address.split('.').map(Number))
   return kind === 6 ? ipv6Bytes(address) : undefined
 }
@@ -52,7 +52,7 @@ function asciiName(tag: number, text: string): Buffer {
 }
 
 function ipName(value: string): Buffer {
-  const bytes = value.includes('%') ? undefined : ipBytes(value)
+  const bytes = ipBytes(value)
   if (!bytes) throw notValid(value, 'is not an IP address')
   return implicit(7, bytes)
 }
