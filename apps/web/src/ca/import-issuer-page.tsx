@@ -1,5 +1,5 @@
 import { useState, type FormEvent } from 'react'
-import { Alert, Button, FileInput, Group, PasswordInput, SegmentedControl, Stack, TextInput } from '@mantine/core'
+import { Alert, Button, FileInput, Group, PasswordInput, SegmentedControl, Stack, Switch, TextInput } from '@mantine/core'
 import { useNavigate } from '@tanstack/react-router'
 import { useWrite } from '../shared/api.ts'
 import { ButtonLink, TextLink } from '../shared/link.tsx'
@@ -32,6 +32,7 @@ function ImportForm() {
   const [keyPem, setKey] = useState('')
   const [file, setFile] = useState<File | null>(null)
   const [password, setPassword] = useState('')
+  const [isEmpty, setIsEmpty] = useState(false)
   const [alias, setAlias] = useState('')
   const take = useWrite('importIssuer', (made) => { tell(`${made.name} is imported.`); void navigate({ to: '/built-in-ca/issuers/$id', params: { id: made.id } }) })
   const problems = fieldProblems(take.error)
@@ -40,7 +41,7 @@ function ImportForm() {
   const tooLarge = file !== null && file.size > maxKeystoreBytes
   const submit = async (event: FormEvent) => {
     event.preventDefault()
-    const secret = password === '' ? {} : { password }
+    const secret = password === '' && !isEmpty ? {} : { password }
     if (form === 'pem') take.mutate({ body: { name: name.trim(), certificatesPem, ...(keyPem.trim() === '' ? {} : { keyPem, ...secret }) } })
     else if (file !== null && !tooLarge) take.mutate({ body: { name: name.trim(), keystore: base64Of(new Uint8Array(await file.arrayBuffer())), ...secret, ...(alias === '' ? {} : { alias }) } })
   }
@@ -55,12 +56,13 @@ function ImportForm() {
             <Stack>
               <FileText label="Certificates" description="That of the CA, and those above it up to the root, in any order." placeholder={'-----BEGIN CERTIFICATE-----\n…'} pemLabel="CERTIFICATE" maxBytes={400_000} value={certificatesPem} onChange={setCertificates} error={problems.certificatesPem ?? problems.certificatePem} required />
               <FileText label="Private key" description="Empty: its key stays elsewhere, and it can sign nothing here. It is sealed as soon as it arrives and can not be read out again." placeholder={'-----BEGIN PRIVATE KEY-----\n…'} pemLabel="PRIVATE KEY" value={keyPem} onChange={setKey} error={problems.keyPem} minRows={4} />
-              {keyPem.trim() !== '' && <PasswordInput label="Password of the key" description="Only for an encrypted key." maw={420} autoComplete="off" maxLength={1000} value={password} onChange={(e) => setPassword(e.currentTarget.value)} error={passwordError} />}
+              {keyPem.trim() !== '' && <PasswordInput label="Password of the key" description="Only for an encrypted key." maw={420} autoComplete="off" maxLength={1000} value={password} onChange={(e) => setPassword(e.currentTarget.value)} error={passwordError} aria-invalid={passwordError !== undefined} />}
             </Stack>
           ) : (
             <Stack maw={420}>
               <FileInput label="Keystore" description="PKCS#12 (.p12, .pfx), JKS, JCEKS or a PEM file with everything." placeholder="Choose a file" clearable required value={file} onChange={setFile} error={tooLarge ? `It has ${Math.round(file.size / 1000)} kB; at most ${Math.round(maxKeystoreBytes / 1000)} kB are taken.` : problems.keystore} fileInputProps={{ 'aria-label': 'Keystore file' }} />
-              <PasswordInput label="Password" description="Of the keystore and its key." autoComplete="off" maxLength={1000} value={password} onChange={(e) => setPassword(e.currentTarget.value)} error={passwordError} />
+              <PasswordInput label="Password" description="Of the keystore and its key." autoComplete="off" maxLength={1000} value={password} onChange={(e) => setPassword(e.currentTarget.value)} error={passwordError} aria-invalid={passwordError !== undefined} />
+              {(code === 'PASSWORD_NEEDED' || isEmpty) && password === '' && <Switch label="It has a password, and that is empty" checked={isEmpty} onChange={(e) => setIsEmpty(e.currentTarget.checked)} />}
               <TextInput label="Name of the entry" description="Needed only when the keystore has several keys." maxLength={200} value={alias} onChange={(e) => setAlias(e.currentTarget.value)} error={problems.alias ?? (code === 'ENTRY_NOT_FOUND' ? take.error?.message : undefined)} />
             </Stack>
           )}
