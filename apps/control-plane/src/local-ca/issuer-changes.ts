@@ -1,6 +1,7 @@
 import { CertloopError, type IssuerCertificateId, type IssuerId, type KeyAlgorithm } from '@certloop/contract'
 import { readCertificate } from '@certloop/pki'
 import { fromJson, toJson } from '../database/columns.ts'
+import type { Database } from '../database/database.ts'
 import { schedulePublishing } from './crl-schedule.ts'
 import type { Issuer, IssuerSettings } from './issuer.ts'
 import { takeSlotIn } from './issuer-slot.ts'
@@ -20,13 +21,6 @@ export function createIssuerChanges(deps: IssuerMakingDeps) {
   async function takeSlot(id: IssuerId): Promise<Issuer> {
     await database.transaction((tx, wake) => takeSlotIn(tx, wake, id, now()))
     return getIssuer(db, id)
-  }
-
-  /** A successor that was retired or revoked while the old one goes on makes room for another. */
-  async function isGivenUp(old: Issuer, { status }: Issuer): Promise<boolean> {
-    if (old.status === 'retired' || (status !== 'retired' && status !== 'revoked')) return false
-    await database.transaction((tx) => updateIssuer(tx, old.id, { successorId: null }))
-    return true
   }
 
   return {
@@ -68,7 +62,7 @@ export function createIssuerChanges(deps: IssuerMakingDeps) {
       const begun = old.successorId === null ? undefined : await getIssuer(db, old.successorId)
       // Cut off after its key was made: the same successor is finished.
       if (begun?.status === 'pending' && begun.settings.wanted?.signedBy) return completeIssuer(deps, begun.id)
-      const successor = successorOf(begun && await isGivenUp(old, begun) ? { ...old, successorId: null } : old, (await listIssuers(db)).length + 1, wish)
+      const successor = successorOf(begun && await isGivenUp(database, old, begun) ? { ...old, successorId: null } : old, (await listIssuers(db)).length + 1, wish)
       return makeIssuer(deps, { ...successor, successorOf: id, takesSlot: !later && old.slot === 'intermediate' })
     },
     takeSlot,
@@ -93,6 +87,13 @@ export function createIssuerChanges(deps: IssuerMakingDeps) {
       return getIssuer(db, id)
     },
   }
+}
+
+/** A successor that was retired or revoked while the old one goes on makes room for another. */
+async function isGivenUp(database: Database, old: Issuer, { status }: Issuer): Promise<boolean> {
+  if (old.status === 'retired' || (status !== 'retired' && status !== 'revoked')) return false
+  await database.transaction((tx) => updateIssuer(tx, old.id, { successorId: null }))
+  return true
 }
 
 /** Like the old one, with a new name and key. @throws CertloopError ACTION_NOT_POSSIBLE for a root, one without certificate or one that has a successor */
