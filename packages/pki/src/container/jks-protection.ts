@@ -18,8 +18,16 @@ export function storeDigest(password: string, body: Buffer): Buffer {
 }
 const digestSize = 20
 
-/** What all keys of one file may cost together; each try of a password counts. */
+/** What all keys of one file may cost together, in digests; each try of a password counts. */
 export interface IterationBudget { left: number }
+
+function spend(budget: IterationBudget, iterations: number): void {
+  if (iterations > budget.left) throw new CertloopError('LIMIT_EXCEEDED', `The keys of the Java keystore ask for more password iterations than allowed: ${iterations} more, ${budget.left} are left.`)
+  budget.left -= iterations
+}
+
+const pauseAfter = 5_000
+const pause = (): Promise<void> => new Promise((resolve) => { setImmediate(resolve) })
 
 /** How a sealed key is protected, and what to undo it with. */
 export interface KeyProtection {
@@ -37,7 +45,7 @@ export function keyProtection(sealed: Buffer): KeyProtection | undefined {
     const id = readOid(algorithm.take(0x06))
     if (id === oid.sunJksKeyProtector) {
       const content = outer.take(0x04).content
-      return { format: 'jks', open: async (password) => openJksKey(content, password) }
+      return { format: 'jks', open: (password, budget) => openJksKey(content, password, budget) }
     }
     if (id !== oid.sunPbeWithMd5AndTripleDes) return undefined
     const parameters = new DerCursor(algorithm.take(0x30))
@@ -53,34 +61,38 @@ export function keyProtection(sealed: Buffer): KeyProtection | undefined {
 }
 
 /** XOR with the chain of SHA-1 digests that starts at the salt; its own inverse. */
-function jksKeystream(password: Buffer, salt: Buffer, bytes: Buffer): Buffer {
+async function jksKeystream(password: Buffer, salt: Buffer, bytes: Buffer): Promise<Buffer> {
   const out = Buffer.from(bytes)
   const seed = Buffer.concat([password, salt])
   for (let at = 0; at < out.length; at += digestSize) {
     const block = hash('sha1', seed, 'buffer')
     seed.set(block, password.length)
     for (let i = 0; i < digestSize && at + i < out.length; i++) out[at + i] = (out[at + i] ?? 0) ^ (block[i] ?? 0)
+    if (at % (pauseAfter * digestSize) === 0) await pause()
   }
   return out
 }
 
-function openJksKey(content: Buffer, password: string): Buffer | undefined {
+/** One digest for 20 bytes of the key, over password and salt. */
+const jksCost = (content: Buffer, chars: Buffer): number => Math.ceil(content.length / digestSize) * Math.ceil((chars.length + digestSize) / sha1Block)
+const sha1Block = 64
+
+async function openJksKey(content: Buffer, password: string, budget: IterationBudget): Promise<Buffer | undefined> {
   if (content.length < 2 * digestSize) return undefined
   const chars = javaChars(password)
-  const key = jksKeystream(chars, content.subarray(0, digestSize), content.subarray(digestSize, -digestSize))
+  spend(budget, jksCost(content, chars))
+  const key = await jksKeystream(chars, content.subarray(0, digestSize), content.subarray(digestSize, -digestSize))
   const check = createHash('sha1').update(chars).update(key).digest()
   return timingSafeEqual(check, content.subarray(-digestSize)) ? key : undefined
 }
 
-export function sealJksKey(key: Buffer, password: string): Buffer {
+export async function sealJksKey(key: Buffer, password: string): Promise<Buffer> {
   const chars = javaChars(password)
   const salt = randomBytes(digestSize)
   const check = createHash('sha1').update(chars).update(key).digest()
-  const content = Buffer.concat([salt, jksKeystream(chars, salt, key), check])
+  const content = Buffer.concat([salt, await jksKeystream(chars, salt, key), check])
   return sequence(sequence(objectIdentifier(oid.sunJksKeyProtector), nullElement()), octetString(content))
 }
-
-const pauseAfter = 5_000
 
 /** Key and initialisation vector of Sun's PBEWithMD5AndTripleDES: each half of the salt hashed with the password over and over. */
 async function tripleDesParts(password: string, salt: Buffer, iterations: number): Promise<{ key: Buffer; iv: Buffer }> {
@@ -96,7 +108,7 @@ async function tripleDesParts(password: string, salt: Buffer, iterations: number
       digest = hash('md5', input, 'buffer')
       if (done === 0) input = Buffer.concat([digest, chars])
       else input.set(digest)
-      if (done % pauseAfter === pauseAfter - 1) await new Promise((resolve) => setImmediate(resolve))
+      if (done % pauseAfter === pauseAfter - 1) await pause()
     }
     digests.push(digest)
   }
@@ -109,8 +121,7 @@ const isPbePassword = (password: string): boolean => /^[\x20-\x7e]*$/.test(passw
 
 async function openJceksKey({ salt, iterations, content }: { salt: Buffer; iterations: number; content: Buffer }, password: string, budget: IterationBudget): Promise<Buffer | undefined> {
   if (!isPbePassword(password)) return undefined
-  if (iterations > budget.left) throw new CertloopError('LIMIT_EXCEEDED', `The keys of the JCEKS keystore ask for more password iterations than allowed: ${iterations} more, ${budget.left} are left.`)
-  budget.left -= iterations
+  spend(budget, iterations)
   const { key, iv } = await tripleDesParts(password, salt, iterations)
   const decipher = createDecipheriv('des-ede3-cbc', key, iv)
   try {

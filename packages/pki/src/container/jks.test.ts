@@ -150,6 +150,17 @@ test('iterations of all JCEKS keys are counted together, each try of a password 
   await assert.rejects(readJks(signed(costly.subarray(0, -20), 'x'), 'x', { limits: { ...defaultReadLimits, maxIterations: 0x7ffe } }), { code: 'LIMIT_EXCEEDED' })
 })
 
+test('keys of JKS cost what their length and the tries of passwords cost, and others run meanwhile', { timeout: 60_000 }, async () => {
+  const store = await writeJks({ entries: [{ ...aKey('a'), privateKey: Buffer.alloc(400_000, 0x30) }] }, 'right')
+  const tries = (count: number) => readJks(store, 'right', { keyPasswords: Array.from({ length: count }, (_, i) => `wrong ${i}`), limits: { ...defaultReadLimits, maxIterations: 100_000 } })
+  await assert.rejects(tries(5), { code: 'LIMIT_EXCEEDED' })
+  let turns = 0
+  const counting = setInterval(() => { turns++ })
+  await tries(3)
+  clearInterval(counting)
+  assert.ok(turns >= 3, `${turns} turns`)
+})
+
 test('serialised nonsense in JCEKS is refused, and a real object is passed over whatever its classes', { timeout: 60_000 }, async () => {
   const head = Buffer.concat([writeInt(3), writeText('s'), writeDate(createdAt)])
   const read = (...object: Buffer[]) => readJks(store(0xcececece, 2, 1, head, ...object), 'fixture')
