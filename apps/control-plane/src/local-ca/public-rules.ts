@@ -34,7 +34,7 @@ export function checkPublicRules(rules: ProfileRules): string[] {
 function caRules({ policies, backdateMinutes, subjectAttributes, requiredAttributes, commonName, keyUsage, names, mustStaple }: ProfileRules): string[] {
   const reserved = policies.filter((policy) => reservedPolicies.includes(policy))
   return [
-    ...(reserved.length > 0 || (policies.length === 1 && policies[0] === anyPolicy) ? [] : [`policies: one of ${reservedPolicies.join(', ')}, or ${anyPolicy} alone, is needed`]),
+    ...(reserved.length === 1 || (policies.length === 1 && policies[0] === anyPolicy) ? [] : [`policies: just one of ${reservedPolicies.join(', ')}, or ${anyPolicy} alone, is needed`]),
     ...(reserved.length > 0 && policies.includes(anyPolicy) ? [`policies: ${anyPolicy} stands alone`] : []),
     ...(backdateMinutes > 1440 ? ['backdateMinutes: at most 1440 for a CA'] : []),
     ...notAllowed(subjectAttributes, caAttributes),

@@ -39,19 +39,22 @@ export interface PublicWorld extends CaWorld {
   ocsp(issuer: Issuer, serialNumber: string): Promise<Buffer>
 }
 
-export interface PublicKeys { root: KeyAlgorithm; sub: KeyAlgorithm; settings?: Partial<IssuerSettings> }
+export interface PublicKeys { root: KeyAlgorithm; sub: KeyAlgorithm; settings?: Partial<IssuerSettings>; /** Of the subordinate; default: domain validation. */ policies?: readonly string[] }
+/** For a subordinate of the owner's own that certifies by every kind of validation. */
+export const allPolicies = ['2.5.29.32.0']
 
 export const factsOf = ({ certificate }: Issuer): CertificateFacts => readCertificate(certificate?.certificatePem ?? '')
 
 /** A root and a subordinate CA of public style beside the private hierarchy. */
-export async function publicWorld(t: TestContext, { root: rootKey, sub: subKey, settings = {} }: PublicKeys = { root: 'ec-384', sub: 'ec-256' }): Promise<PublicWorld> {
+export async function publicWorld(t: TestContext, { root: rootKey, sub: subKey, settings = {}, policies = ['2.23.140.1.2.1'] }: PublicKeys = { root: 'ec-384', sub: 'ec-256' }): Promise<PublicWorld> {
   const database = await emptyDatabase(t)
   const world = await caWorld(t, database, { addresses: () => publicAddresses })
   const { ca, clock, origin } = world
   clock.now = publicStart
   const common = { subject: publicSubject, profile: 'public-subordinate-ca' }
   const root = await ca.issuerService.create({ ...common, name: 'public root', commonName: 'Example Root R1', keyAlgorithm: rootKey, signedBy: 'self', validityDays: 5478 })
-  const sub = await ca.issuerService.create({ ...common, name: 'public sub', commonName: 'Example TLS CA T1', keyAlgorithm: subKey, signedBy: root.id, validityDays: 1826, settings: { pathLength: 0, ...settings } })
+  await addProfile({ database }, 'public-ca', { ...builtInProfiles['public-subordinate-ca'], policies })
+  const sub = await ca.issuerService.create({ ...common, profile: 'public-ca', name: 'public sub', commonName: 'Example TLS CA T1', keyAlgorithm: subKey, signedBy: root.id, validityDays: 1826, settings: { pathLength: 0, ...settings } })
 
   const rowOf = async (reference: string) => {
     const row = await findIssued(database.db, reference)
@@ -90,7 +93,7 @@ export function responderIn(answer: Buffer): CertificateFacts {
 }
 
 /** Stores a profile of one's own after the check that the API makes. */
-export async function addProfile({ database }: PublicWorld, name: string, more: Partial<ProfileRules>): Promise<void> {
+export async function addProfile({ database }: Pick<PublicWorld, 'database'>, name: string, more: Partial<ProfileRules>): Promise<void> {
   const rules: ProfileRules = { ...builtInProfiles['public-server'], ...more }
   assert.deepEqual(checkRules(rules), [])
   await database.transaction((tx) => insertProfile(tx, name, rules, publicStart))

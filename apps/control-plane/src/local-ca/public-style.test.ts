@@ -8,7 +8,7 @@ import { caWorld } from './ca-testing.ts'
 import { opensslFolder } from './openssl-ca-testing.ts'
 import { checkRules } from './profile-rules-check.ts'
 import { builtInProfiles, type ProfileRules } from './profiles.ts'
-import { addProfile, factsOf, publicAddresses, publicStart, publicSubject, publicWorld, responderIn, type PublicKeys, type Wish } from './public-style-testing.ts'
+import { addProfile, allPolicies, factsOf, publicAddresses, publicStart, publicSubject, publicWorld, responderIn, type PublicKeys, type Wish } from './public-style-testing.ts'
 
 // Field by field against the Baseline Requirements for TLS of the CA/Browser Forum, version 2; numbers are its sections.
 
@@ -92,7 +92,7 @@ test('names: 7.1.2.7.12 and 7.1.4.3, wildcards, addresses, A-labels, must-staple
 })
 
 test('organisation, individual and extended validation by profiles of one\'s own: 7.1.2.7.3 to .5, 7.1.4.2', { timeout: 120_000 }, async (t) => {
-  const world = await publicWorld(t)
+  const world = await publicWorld(t, { root: 'ec-384', sub: 'ec-256', policies: allPolicies })
   await addProfile(world, 'ov', { policies: ['2.23.140.1.2.2'], subjectAttributes: ['C', 'ST', 'L', 'postalCode', 'street', 'O'], requiredAttributes: ['C', 'L', 'O'] })
   const given = [{ type: 'O', value: 'Example Ltd' }, { type: 'street', value: 'Main Street 1' }, { type: 'L', value: 'Berlin' }, { type: 'C', value: 'DE' }, { type: 'postalCode', value: '10115' }]
   const certificate = await world.leaf('ov', { profile: 'ov', subject: given, commonName: 'shop.example.com' })
@@ -133,8 +133,13 @@ test('what the Requirements do not allow in a server certificate is refused', { 
 })
 
 test('an issuer of public style signs nothing private, and none is made that the Requirements do not allow', { timeout: 300_000 }, async (t) => {
-  const { ca, root, sub, leaf } = await publicWorld(t)
+  const world = await publicWorld(t)
+  const { ca, root, sub, leaf } = world
   await assert.rejects(leaf('private', { profile: 'server' }), { code: 'PROFILE_VIOLATION', message: /public style/ })
+  // 6.1.7: a root's key signs no server certificates; RFC 5280, 6.1.3: a policy that its issuer does not have counts for nothing.
+  await assert.rejects(leaf('by the root', { issuerId: root.id }), { code: 'PROFILE_VIOLATION', message: /is a root/ })
+  await addProfile(world, 'ov', { policies: ['2.23.140.1.2.2'], subjectAttributes: ['C', 'L', 'O'], requiredAttributes: ['C', 'L', 'O'] })
+  await assert.rejects(leaf('ov', { profile: 'ov', subject: [...publicSubject, { type: 'L', value: 'Berlin' }] }), { code: 'PROFILE_VIOLATION', message: /does not have the policy 2\.23\.140\.1\.2\.2/ })
   await assert.rejects(ca.issuerService.takeSlot(sub.id), { code: 'ACTION_NOT_POSSIBLE' })
   const wish = { name: 'x', commonName: 'X', subject: publicSubject, profile: 'public-subordinate-ca', keyAlgorithm: 'ec-256' as const, signedBy: root.id, validityDays: 1826, settings: { pathLength: 0 } }
   const rootWish = { ...wish, signedBy: 'self' as const, validityDays: 5478, settings: {} }
@@ -169,7 +174,7 @@ test('profiles of public style that are not by the Requirements are refused', ()
     ['7.1.2.7.2', { ...rules, subjectAttributes: ['O'] }, /subjectAttributes: O/], ['7.1.2.7.4', { ...rules, policies: ['2.23.140.1.2.2'], subjectAttributes: ['C', 'O'], requiredAttributes: ['C', 'O'] }, /L or ST/],
     ['7.1.2.7.5, wildcards', { ...rules, policies: ['2.23.140.1.1'] }, /wildcards/], ['7.1.2.7.12', { ...rules, names: { ...rules.names, types: ['dns', 'email'] } }, /names\.types/], ['7.1.2.7.12, none', { ...rules, names: { ...rules.names, required: false } }, /names\.required/],
     ['6.1.5', { ...rules, keyAlgorithms: ['ed25519'] }, /ed25519/], ['7.1.2.6, backdating', { ...ca, backdateMinutes: 1441 }, /backdateMinutes/], ['7.1.2.10.2', { ...ca, requiredAttributes: ['C'] }, /O is needed/],
-    ['7.1.2.10.5', { ...ca, policies: ['1.2.3'] }, /policies/], ['7.1.2.10.5, both', { ...ca, policies: ['2.23.140.1.2.1', '2.5.29.32.0'] }, /alone/], ['7.1.2.10.6', { ...ca, extendedKeyUsage: ['serverAuth', 'ocspSigning'] }, /ocspSigning/],
+    ['7.1.2.10.5', { ...ca, policies: ['1.2.3'] }, /policies/], ['7.1.2.10.5, two', { ...ca, policies: ['2.23.140.1.2.1', '2.23.140.1.2.2'] }, /policies: just one/], ['7.1.2.10.5, both', { ...ca, policies: ['2.23.140.1.2.1', '2.5.29.32.0'] }, /alone/], ['7.1.2.10.6', { ...ca, extendedKeyUsage: ['serverAuth', 'ocspSigning'] }, /ocspSigning/],
     ['7.1.2.10.7', { ...ca, keyUsage: ['keyCertSign'] }, /cRLSign/], ['7.1.2.8', { ...builtInProfiles['ocsp-responder'], style: 'public' }, /kind/],
   ]
   for (const [title, one, expected] of cases) assert.match(checkRules(one).join('\n'), expected, title)

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net'
 import { CertloopError } from '@certloop/contract'
-import type { RevocationReason, SubjectAttribute } from '@certloop/pki'
+import { readCertificate, type RevocationReason, type SubjectAttribute } from '@certloop/pki'
 import type { Asked } from './profile-check.ts'
 import type { Issuer, IssuerKind, IssuerSettings } from './issuer.ts'
 import { isReservedAddress } from './network.ts'
@@ -75,13 +75,28 @@ export function checkPublicIssuer({ validityDays, keyAlgorithm }: { validityDays
   if (fields.length > 0) throw new CertloopError('PROFILE_VIOLATION', `An issuer of public style can not be made so: ${fields.join('; ')}.`, { fields })
 }
 
-/** @throws CertloopError PROFILE_VIOLATION when issuer and profile are not of one style, or nobody could reach what the certificate has to name */
-export function checkStyle({ name: issuer, settings: { style } }: Pick<Issuer, 'name' | 'settings'>, { name, rules }: { name: string; rules: ProfileRules }, hasAddresses: boolean): void {
+const anyPolicy = '2.5.29.32.0'
+
+/**
+ * @throws CertloopError PROFILE_VIOLATION when issuer and profile are not of one style, the issuer may not sign such
+ * certificates, or nobody could reach what they have to name
+ */
+export function checkStyle({ name: issuer, kind, certificate, settings: { style } }: Pick<Issuer, 'name' | 'kind' | 'certificate' | 'settings'>, { name, rules }: { name: string; rules: ProfileRules }, hasAddresses: boolean): void {
   const violation = (message: string, field: string) => new CertloopError('PROFILE_VIOLATION', message, { profile: name, issuer, fields: [field] })
   if (style !== rules.style && rules.kind !== 'ocsp-responder') {
     throw violation(`The issuer "${issuer}" is of ${style} style and the profile "${name}" of ${rules.style} style; what public style asks of a certificate it asks of its issuer too.`, `issuerId: has to be an issuer of ${rules.style} style`)
   }
-  if (rules.style === 'public' && !hasAddresses) throw violation(`Certificates of the profile "${name}" name where lists, OCSP and issuer are to be had, and no address that others could reach is set (pki-url).`, 'profile: needs an address that others can reach')
+  if (rules.style === 'private') return
+  if (!hasAddresses) throw violation(`Certificates of the profile "${name}" name where lists, OCSP and issuer are to be had, and no address that others could reach is set (pki-url).`, 'profile: needs an address that others can reach')
+  // A root's key signs CAs and responders alone (6.1.7).
+  if (kind === 'root') {
+    if (rules.kind === 'end-entity') throw violation(`"${issuer}" is a root; what is no CA has to be signed by a subordinate CA.`, 'issuerId: is a root')
+    return
+  }
+  // A policy that its issuer does not have counts for nothing (RFC 5280, 6.1.3).
+  const held = certificate ? readCertificate(certificate.certificatePem).policies.map(({ oid }) => oid) : []
+  const missing = held.includes(anyPolicy) ? [] : rules.policies.filter((policy) => !held.includes(policy))
+  if (missing.length > 0) throw violation(`The certificate of "${issuer}" does not have the policy ${missing.join(', ')}; it can certify by ${held.join(', ') || 'none'} alone.`, `issuerId: has not the policy ${missing.join(', ')}`)
 }
 
 /** Reasons for certificates of public style (7.2.2); without one none is written. */

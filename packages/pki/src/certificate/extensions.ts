@@ -30,9 +30,11 @@ export const purposes = {
 } as const
 export type Purpose = keyof typeof purposes
 
-/** @param wanted names of `purposes`, or dotted identifiers */
-export const extendedKeyUsage = (...wanted: readonly string[]): Buffer =>
-  extension(oid.extendedKeyUsage, false, sequence(...wanted.map((purpose) => objectIdentifier(Object.hasOwn(purposes, purpose) ? purposes[purpose as Purpose] : purpose))))
+/** Critical for time stamping, which stands alone (RFC 3161, 2.3). @param wanted names of `purposes`, or dotted identifiers */
+export function extendedKeyUsage(...wanted: readonly string[]): Buffer {
+  const ids = wanted.map((purpose) => (Object.hasOwn(purposes, purpose) ? purposes[purpose as Purpose] : purpose))
+  return extension(oid.extendedKeyUsage, ids.length === 1 && ids[0] === purposes.timeStamping, sequence(...ids.map((id) => objectIdentifier(id))))
+}
 
 /** Plain texts are DNS names and IP addresses that have passed checkNames. Critical when the subject is empty (RFC 5280, 4.2.1.6). */
 export const subjectAltName = (names: readonly (GeneralName | string)[], critical: boolean): Buffer => extension(oid.subjectAltName, critical, generalNames(names))
