@@ -1,4 +1,5 @@
-import { open, readdir, stat, type FileHandle } from 'node:fs/promises'
+import { randomBytes } from 'node:crypto'
+import { open, readdir, readFile, stat, writeFile, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import { CertloopError, newId, type IssuerId } from '@certloop/contract'
 import type { Database } from '../database/database.ts'
@@ -7,7 +8,7 @@ import { insertIntent } from './issued-store.ts'
 /**
  * What was about to be signed, in files beside the database. A database that is put back from a backup forgets what
  * was issued since; the ledger does not, so those certificates can still be revoked. Keep it on another disk than the
- * database where there is one.
+ * database where there is one. Each replica has a folder of its own.
  */
 export interface Ledger {
   /** Returns once the entry is on the disk. */
@@ -40,6 +41,17 @@ function lineOf({ names, notBefore, notAfter, spki, ...entry }: LedgerEntry): st
   return `${json.replace(/[^\x20-\x7e]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`)}\n`
 }
 
+/** Tells the folders of several replicas apart, whose files one database remembers; made when a folder is first read. */
+async function ledgerId(folder: string): Promise<string> {
+  const path = join(folder, 'ledger-id')
+  try {
+    await writeFile(path, `${randomBytes(8).toString('hex')}\n`, { flag: 'wx', mode: 0o600 })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+  }
+  return (await readFile(path, 'utf8')).trim()
+}
+
 /** Appends to one file a month. Lines that come while a write is under way go to the disk together. */
 export function createLedger(folder: string, now: () => Date): Ledger {
   let file: { month: string; handle: FileHandle } | undefined
@@ -63,10 +75,13 @@ export function createLedger(folder: string, now: () => Date): Ledger {
       waiting = []
       try {
         const handle = await handleFor(monthOf(now()))
-        await handle.write(batch.map(({ line }) => line).join(''))
+        await handle.appendFile(batch.map(({ line }) => line).join(''))
         await handle.datasync()
         for (const { done } of batch) done()
       } catch (error) {
+        // What is half written must not swallow the next line: that begins with a new file handle, and so with a new line.
+        await file?.handle.close().catch(() => {}) // the failure that counts is told below
+        file = undefined
         const failure = new CertloopError('DATA_FOLDER_UNWRITABLE', `The issuance ledger in ${folder} can not be written, so nothing is signed.`, { folder }, error)
         for (const { fail } of batch) fail(failure)
       }
@@ -100,14 +115,15 @@ const readBytes = 1 << 20
 export async function recoverFromLedger(folder: string, database: Database, now: () => Date): Promise<number> {
   let recovered = 0
   const files = (await readdir(folder)).filter((name) => name.startsWith(prefix) && name.endsWith('.jsonl')).toSorted()
-  for (const name of files) recovered += await recoverFile(folder, name, database, now)
+  if (files.length === 0) return 0
+  const id = await ledgerId(folder)
+  for (const name of files) recovered += await recoverFile({ path: join(folder, name), mark: `${id}/${name}` }, database, now)
   return recovered
 }
 
-async function recoverFile(folder: string, name: string, database: Database, now: () => Date): Promise<number> {
-  const path = join(folder, name)
+async function recoverFile({ path, mark: markName }: { path: string; mark: string }, database: Database, now: () => Date): Promise<number> {
   const { size } = await stat(path)
-  const mark = await database.db.selectFrom('ca_ledger_mark').select('bytes').where('file', '=', name).executeTakeFirst()
+  const mark = await database.db.selectFrom('ca_ledger_mark').select('bytes').where('file', '=', markName).executeTakeFirst()
   // A file shorter than the mark is another one: read it whole.
   let at = mark && Number(mark.bytes) <= size ? Number(mark.bytes) : 0
   let recovered = 0
@@ -120,7 +136,7 @@ async function recoverFile(folder: string, name: string, database: Database, now
       rest = lines.pop() ?? ''
       at += bytesRead
       for (const line of lines) if (await recoverLine(line, database, now)) recovered++
-      await database.transaction((tx) => tx.insertInto('ca_ledger_mark').values({ file: name, bytes: at - rest.length }).onConflict((c) => c.column('file').doUpdateSet({ bytes: at - rest.length })).execute())
+      await database.transaction((tx) => tx.insertInto('ca_ledger_mark').values({ file: markName, bytes: at - rest.length }).onConflict((c) => c.column('file').doUpdateSet({ bytes: at - rest.length })).execute())
     }
   } finally {
     await handle.close()

@@ -63,8 +63,9 @@ export function createMaintenance({ database, now, rollOver, log }: MaintenanceD
   }
 
   async function warnOfOldLists(): Promise<void> {
+    const ended = new Set((await listIssuers(db)).filter(({ certificate }) => !certificate || certificate.notAfter <= now()).map(({ id }) => id))
     for (const { issuerId, scope, nextUpdate } of await listCrls(db)) {
-      if (new Date(nextUpdate) < now()) log('error', 'a revocation list is past its next update: clients may refuse every certificate of this issuer', { issuerId, scope, nextUpdate })
+      if (new Date(nextUpdate) < now() && !ended.has(issuerId)) log('error', 'a revocation list is past its next update: clients may refuse every certificate of this issuer', { issuerId, scope, nextUpdate })
     }
   }
 
