@@ -241,9 +241,16 @@ function elementOrUndefined(bytes: Buffer): ReturnType<typeof readElement> | und
   }
 }
 
-const exported = async (der: Buffer): Promise<Buffer> => (await openPrivateKey(der)).export({ type: 'pkcs8', format: 'der' })
+/** Looking whether the halves of a key belong together takes up to some milliseconds, and a file may have thousands. */
+const turn = (): Promise<void> => new Promise((resolve) => { setImmediate(resolve) })
+
+async function exported(der: Buffer): Promise<Buffer> {
+  await turn()
+  return (await openPrivateKey(der)).export({ type: 'pkcs8', format: 'der' })
+}
 
 async function openTraditionalKey(pem: string, password: string): Promise<Buffer | undefined> {
+  await turn()
   try {
     return (await openPrivateKey(pem, password)).export({ type: 'pkcs8', format: 'der' })
   } catch (error) {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { createPrivateKey } from 'node:crypto'
+import { createPrivateKey, generateKeyPairSync } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -249,4 +249,20 @@ test('fuzz: any file is recognised, and read or refused in words', { timeout: 12
     corpus, milliseconds: 4_000, parse: (bytes) => readContainer(bytes, { passwords: ['x'], limits: { ...defaultReadLimits, maxIterations: 5_000 } }),
     codes: ['KEYSTORE_INVALID', 'KEY_INVALID', 'PEM_INVALID', 'PASSWORD_NEEDED', 'PASSWORD_WRONG', 'LIMIT_EXCEEDED', 'KEY_ALGORITHM_UNSUPPORTED'],
   })
+})
+
+test('others run while hundreds of keys are read, plain or encrypted', { timeout: 60_000 }, async () => {
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  const plain = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
+  const encrypted = privateKey.export({ type: 'sec1', format: 'pem', cipher: 'aes-256-cbc', passphrase: 'right' }).toString()
+  const der = Buffer.concat(Array.from({ length: 100 }, () => privateKey.export({ type: 'pkcs8', format: 'der' })))
+  for (const file of [Buffer.from(plain.repeat(100)), Buffer.from(encrypted.repeat(100)), der]) {
+    let turns = 0
+    const count = () => { turns++; counting = setImmediate(count) }
+    let counting = setImmediate(count)
+    const { keys } = await readContainer(file, { passwords: ['wrong', 'right'] })
+    clearImmediate(counting)
+    assert.equal(keys.length, 100)
+    assert.ok(turns >= 100, `${turns} turns`)
+  }
 })
