@@ -1,4 +1,4 @@
-import { DerCursor, DerError, readElement, readInner, readIntegerHex, readOid, readTime, type DerElement } from '../der/der-reader.ts'
+import { DerCursor, DerError, readElement, readInner, readIntegerHex, readOid, readTime, serialHex, type DerElement } from '../der/der-reader.ts'
 import { readAllGeneralNames, type GeneralName } from '../name/general-names.ts'
 import { oid } from '../oids.ts'
 import type { CrlEntry } from './crl-entry-writer.ts'
@@ -111,7 +111,12 @@ export function findEntry(list: Buffer, magnitude: Buffer): number {
     const at = place.end
     placeOfEntry(list, at, place)
     const start = place.start + 2
-    const end = start + (list[start - 1] ?? 0)
+    const length = list[start - 1] ?? 0
+    if (length >= 0x80) { // more bytes for the length than DER allows
+      if (readEntry(readElement(list, at)).serialNumber === serialHex(magnitude)) return at
+      continue
+    }
+    const end = start + length
     if (list[place.start] === 0x02 && end <= place.end && hasSerial(list, start, end, magnitude)) return at
   }
   return -1

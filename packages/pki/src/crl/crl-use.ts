@@ -46,10 +46,17 @@ function partsOfIssuer(certificate: string | Uint8Array): ReturnType<typeof cert
   }
 }
 
-/** A certificate without key usage may sign anything (RFC 5280, 4.2.1.3). */
+/** A certificate without key usage may sign anything (RFC 5280, 4.2.1.3), one with a damaged one nothing. */
 function maySignLists(extensions: ReadonlyMap<string, Buffer>): boolean {
   const usage = extensions.get(oid.keyUsage)
-  return !usage || ((usage[3] ?? 0) & (0x80 >> keyUsageBits.cRLSign)) !== 0
+  if (!usage) return true
+  try {
+    const { tag, content } = readElement(usage)
+    return tag === 0x03 && ((content[1] ?? 0) & (0x80 >> keyUsageBits.cRLSign)) !== 0
+  } catch (error) {
+    if (error instanceof DerError) return false
+    throw error
+  }
 }
 
 /**

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
+import { createPublicKey } from 'node:crypto'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { leftOut } from '@certloop/test-kit'
+import { buildCertificate } from '../certificate/certificate-builder.ts'
 import { extension } from '../certificate/extensions.ts'
 import { bitString, element, enumerated, explicit, implicit, integer, objectIdentifier, octetString, sequence, smallInteger, time, utf8String } from '../der/der-writer.ts'
 import { fuzzParser } from '../fuzz-testing.ts'
@@ -148,6 +150,12 @@ test('odd lists are read: no next update, a negative serial, needless zeros, an 
   assert.deepEqual(['-01', '09', 'ff', '05', '01'].map((serial) => findInCrl(crl, serial)?.serialNumber), ['-01', '09', 'ff', '05', undefined])
 })
 
+test('an entry is found however the length of its serial number is written', async () => {
+  const crl = readCrl(await handMade(await testAuthority('ed25519'), [entryOf(Buffer.of(0x02, 0x81, 0x01, 0x07)), entryOf(smallInteger(8))], [], []))
+  assert.deepEqual([...crl.entries()].map(({ serialNumber }) => serialNumber), ['07', '08'])
+  assert.deepEqual(['07', '08', '09'].map((serial) => findInCrl(crl, serial)?.serialNumber), ['07', '08', undefined])
+})
+
 test('a list signed by a certificate that may not sign lists, or that names two algorithms, does not fit', async () => {
   const authority = await testAuthority()
   const der = await buildCrl({ issuer: authority.subject, authorityKeyId: authority.keyId, number: 1n, thisUpdate, nextUpdate, entries: [] }, authority.signer)
@@ -240,4 +248,14 @@ test('fuzz: any input is read or refused with CRL_INVALID', { timeout: 120_000 }
       for (const one of crl.entries()) findInCrl(crl, one.serialNumber)
     },
   })
+})
+
+test('a key usage counts by its bits, however its length is written, and not at all when damaged', async () => {
+  const authority = await testAuthority()
+  const spki = createPublicKey(authority.pem).export({ type: 'spki', format: 'der' })
+  const crl = readCrl(await buildCrl({ issuer: authority.subject, authorityKeyId: authority.keyId, number: 1n, thisUpdate, nextUpdate, entries: [] }, authority.signer))
+  const fits = async (usage: string) => crlSignatureFits(crl, await buildCertificate({
+    serialNumber: '01', issuer: authority.subject, subject: authority.subject, spki, notBefore: thisUpdate, notAfter: nextUpdate, extensions: [extension(oid.keyUsage, true, Buffer.from(usage, 'hex'))],
+  }, authority.signer))
+  assert.deepEqual(await Promise.all(['03020102', '0381020102', '0382000202ff', '03020780', '038200020780', '', '03', '040201ff'].map(fits)), [true, true, true, false, false, false, false, false])
 })
