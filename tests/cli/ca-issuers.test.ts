@@ -123,6 +123,9 @@ test('a second root is cross-signed and chosen for chains; constraints and publi
   const scene = await caScene(t)
   const { cli, openssl } = scene
   for (const name of ['First Root', 'Second Root']) assert.equal((await cli.run('issuer', 'create', name, '--signed-by', 'self')).code, 0)
+  const shown = await cli.run('issuer', 'show', 'First Root', '--certificate-out', 'shown.pem')
+  assert.equal(shown.code, 0, shown.stderr)
+  assert.match(await openssl('verify', '-CAfile', 'shown.pem', 'shown.pem'), /OK/)
   const branch = await cli.run('issuer', 'create', 'Branch CA', '--signed-by', 'Second Root', '--validity-days', '100', '--permit', 'dns:branch.cli.test', '--exclude', 'ip:0.0.0.0/0', '--crl-hours', '24', '--delta-crl')
   assert.equal(branch.code, 0, branch.stderr)
   assert.match(branch.stdout, /Names: +only dns:branch\.cli\.test; not ip:0\.0\.0\.0\/0\n[^]*Publishes: +lists valid 24 hours, delta lists, OCSP answers valid 60 minutes/)
@@ -166,6 +169,7 @@ test('words that do not fit an issuer are refused before anything is sent', { sk
   }
   const taken = await cli.run('issuer', 'create', 'X', '--signed-by', 'outside')
   assert.match(taken.stderr, /certloop issuer csr X --out ca\.csr/)
+  assert.match((await cli.run('issuer', 'show', 'X', '--certificate-out', 'x.pem')).stderr, /has no certificate yet[^]*certloop issuer csr X/)
   assert.match((await cli.run('issuer', 'create', 'X', '--signed-by', 'self')).stderr, /There is an issuer named "X" already[^]*\(CONFLICT\)/)
   assert.match((await cli.run('issuer', 'create', 'Y', '--signed-by', 'self', '--pkcs11-label', 'y')).stderr, /No PKCS#11 module is configured[^]*\(PKCS11_UNAVAILABLE\)/)
 })

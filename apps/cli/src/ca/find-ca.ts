@@ -44,7 +44,7 @@ const isSerial = (text: string) => /^(0x)?([0-9a-f]:?){16,44}$/i.test(text)
 /** The certificate that a file begins with, or undefined when the word names no file. @throws Failure for a file without a certificate */
 async function certificateIn(file: string): Promise<X509Certificate | undefined> {
   const bytes = await readFile(file).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT' || error.code === 'ENAMETOOLONG') return undefined
+    if (['ENOENT', 'ENAMETOOLONG', 'EISDIR', 'ENOTDIR'].includes(error.code ?? '')) return undefined
     throw usage(`The certificate can not be read: ${error.message}.`)
   })
   if (bytes === undefined) return undefined

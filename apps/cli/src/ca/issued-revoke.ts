@@ -35,7 +35,7 @@ export const issuedRevoke = defineCommand({
   noun: 'issued', verb: 'revoke', summary: 'Revoke a certificate for ever',
   args: issuedArgument,
   options: {
-    'reason': { type: 'string', value: 'REASON', choices: revocationReasons, help: 'why (RFC 5280); default unspecified' },
+    'reason': { type: 'string', value: 'REASON', choices: revocationReasons, help: 'why (RFC 5280), unspecified unless given' },
     'invalidity-date': { type: 'string', value: 'TIME', help: 'since when the key is known to be in other hands, e.g. 2026-11-20T08:00:00Z' },
     ...yesOption,
   },

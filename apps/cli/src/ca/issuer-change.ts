@@ -48,7 +48,7 @@ export const issuerRollOver = defineCommand({
   args: issuerArgument,
   options: {
     'later': { type: 'boolean', help: 'the old one goes on signing until "issuer activate"' },
-    'key': { type: 'string', value: 'KIND', choices: keyAlgorithms, help: 'kind of the new key; default as before' },
+    'key': { type: 'string', value: 'KIND', choices: keyAlgorithms, help: 'kind of the new key, as before unless given' },
     'validity-days': { type: 'string', value: 'DAYS', help: 'lifetime of the new one, 1 to 9132; default as before' },
     ...yesOption,
   },

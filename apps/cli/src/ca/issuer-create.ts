@@ -14,9 +14,9 @@ const options = {
   'signed-by': { type: 'string', value: 'WHO', help: '"self" makes a root; "outside" makes a key and a CSR for an authority elsewhere; or the id or name of an issuer here' },
   'common-name': { type: 'string', value: 'TEXT', help: 'common name in its certificate; default its name here' },
   ...subjectOption,
-  'key': { type: 'string', value: 'KIND', choices: keyAlgorithms, help: 'kind of key; default ec-384' },
+  'key': { type: 'string', value: 'KIND', choices: keyAlgorithms, help: 'kind of key, ec-384 unless given' },
   'pkcs11-label': { type: 'string', value: 'LABEL', help: 'make the key in the PKCS#11 token of the control plane, under this label; default sealed in its database' },
-  'hash': { type: 'string', value: 'DIGEST', choices: ['sha256', 'sha384', 'sha512'], help: 'digest it signs with (RSA and EC keys); default as strong as the key' },
+  'hash': { type: 'string', value: 'DIGEST', choices: ['sha256', 'sha384', 'sha512'], help: 'digest it signs with for RSA and EC keys, as strong as the key unless given' },
   'validity-days': { type: 'string', value: 'DAYS', help: 'lifetime, 1 to 9132; default 3652 for a root, else 1826. One signed outside gets what is given there' },
   'profile': { type: 'string', value: 'NAME', help: 'profile of kind ca that its certificate follows; default subordinate-ca' },
   'path-length': { type: 'string', value: 'COUNT', help: 'how many CAs may be below it, 0 to 10; default 0, and no limit for a root' },
@@ -60,9 +60,10 @@ async function inputOf(context: Context, name: string, o: Options): Promise<Issu
   }
 }
 
-const happened: Record<string, string> = {
-  self: 'The root is made. Give its certificate to those who shall trust it.',
-  outside: 'Key and CSR are made; it can not sign yet.',
+function happened(signedBy: string, name: string): string {
+  if (signedBy === 'self') return `The root is made. Its certificate, for those who shall trust it: certloop issuer show ${word(name)} --certificate-out root.pem`
+  if (signedBy === 'outside') return 'Key and CSR are made; it can not sign yet.'
+  return `The intermediate is made. It signs what names it; to make it the one in use: certloop issuer activate ${word(name)}`
 }
 
 export const issuerCreate = defineCommand({
@@ -79,6 +80,6 @@ export const issuerCreate = defineCommand({
     const made = await (await context.client()).call('createIssuer', { body })
     const file = o['csr-out']
     if (file !== undefined && made.csrPem !== null) await writeOutput(context, file, made.csrPem, `certloop issuer csr ${word(made.name)} --out FILE`)
-    await showIssuer(context, made, happened[body.signedBy] ?? `The intermediate is made. It signs what names it; to make it the one in use: certloop issuer activate ${word(made.name)}`, file)
+    await showIssuer(context, made, happened(body.signedBy, made.name), file)
   },
 })

@@ -21,9 +21,16 @@ export const issuerList = defineCommand({
 
 export const issuerShow = defineCommand({
   noun: 'issuer', verb: 'show', summary: 'One issuer: certificates, revocation lists, addresses',
-  args: issuerArgument, options: {}, examples: ['issuer show "Company Issuing CA"', 'issuer show iss_01j… --json | jq -r ".certificates[0].certificatePem" > issuer.pem'],
-  async run(context, { args }) {
-    await showIssuer(context, await readIssuer(context, args.issuer))
+  args: issuerArgument, options: { 'certificate-out': { type: 'string', value: 'FILE', help: 'write its certificate there, of several the one that goes into chains' } },
+  examples: ['issuer show "Company Issuing CA"', 'issuer show "Company Root" --certificate-out root.pem'],
+  async run(context, { args, options: { 'certificate-out': file } }) {
+    const issuer = await readIssuer(context, args.issuer)
+    const certificate = issuer.certificates.find(({ id }) => id === issuer.certificateId)
+    if (file !== undefined) {
+      if (!certificate) throw new Failure({ exit: exitCodes.failed, what: `"${issuer.name}" has no certificate yet.`, why: 'It waits for one signed elsewhere.', remedy: `Its request: certloop issuer csr ${word(issuer.name)}`, code: 'ISSUER_NOT_READY' })
+      await writeOutput(context, file, certificate.certificatePem, `certloop issuer show ${word(issuer.name)} --certificate-out FILE`)
+    }
+    await showIssuer(context, issuer)
   },
 })
 
