@@ -30,18 +30,24 @@ export function ecdsaSignature(raw: Buffer): Buffer {
 
 export interface SigningKey { reference: KeyReference; algorithm: string; spki: Buffer; handle: bigint; epoch: string }
 
-/** Signs with a key in the token. The first signature is checked against the public key: a wrong one would make certificates that nobody accepts. */
+/** Signs with a key in the token. The first signature after it was found is checked against the public key: a wrong one would make certificates that nobody accepts. */
 export function createTokenSigner(sessions: Sessions, key: SigningKey, scheme: Scheme): Signer {
   let known = { handle: key.handle, epoch: key.epoch }
   let isProven = false
 
+  /** What is found by label and id may be another key than before. */
+  async function findAgain(session: Session): Promise<void> {
+    known = { handle: await findPrivateKey(session, key.reference, true), epoch: session.epoch }
+    isProven = false
+  }
+
   async function signOnce(session: Session, data: Buffer): Promise<Buffer> {
-    if (known.epoch !== session.epoch) known = { handle: await findPrivateKey(session, key.reference, true), epoch: session.epoch }
+    if (known.epoch !== session.epoch) await findAgain(session)
     try {
       return await signWith(session, known.handle, data)
     } catch (error) {
       if (!(error instanceof CkrError) || (error.value !== ckr.keyHandleInvalid && error.value !== ckr.objectHandleInvalid)) throw error
-      known = { handle: await findPrivateKey(session, key.reference, true), epoch: session.epoch } // moved, or gone: then this says so
+      await findAgain(session) // moved, or gone: then this says so
       return await signWith(session, known.handle, data)
     }
   }

@@ -81,6 +81,16 @@ describe('a SoftHSM2 token', { skip }, async () => {
     assert.deepEqual(listed, { label: 'listed', id: 'c0ffee', algorithm: 'ec-256', spki: key.spki, problem: null })
   })
 
+  test('a key that another took the place of, under the same label and id, is not signed with', async () => {
+    const name = { label: 'replaced', id: 'ca11' }
+    const { signer } = await token.generateKey({ ...name, algorithm: 'ec-256' })
+    const old = signer()
+    await old.sign(Buffer.from('one'))
+    await token.destroyKey(name)
+    await token.generateKey({ ...name, algorithm: 'ec-256' })
+    await assert.rejects(old.sign(Buffer.from('two')), hasCode('KEY_MISMATCH'))
+  })
+
   test('keys can not be taken out, and pkcs11-tool sees them', { skip: leftOut('pkcs11-tool') }, async () => {
     const { id } = await token.generateKey({ label: 'kept inside', algorithm: 'ec-256' })
     const objects = await hsm.pkcs11Tool('--token-label', 'first', '--login', '--pin', pin, '--list-objects', '--type', 'privkey', '--id', id)
