@@ -64,7 +64,7 @@ async function installed(name: LinterName, install: (folder: string, version: st
 export async function zlint(): Promise<{ lint(files: readonly string[], withoutSources?: readonly string[]): Promise<LintReport[]> } | LeftOut> {
   const found = await installed('zlint', async (folder, version) => {
     // Caches in the folder itself, so that nothing stays elsewhere; and writable, so that they can be removed.
-    const env = { ...process.env, GOBIN: folder, GOPATH: join(folder, 'path'), GOCACHE: join(folder, 'cache'), GOFLAGS: '-modcacherw -buildvcs=false', GOTOOLCHAIN: 'local', CGO_ENABLED: '0' }
+    const env = { ...process.env, GOBIN: folder, GOPATH: join(folder, 'path'), GOMODCACHE: join(folder, 'path', 'mod'), GOCACHE: join(folder, 'cache'), GOFLAGS: '-modcacherw -buildvcs=false', GOTOOLCHAIN: 'local', CGO_ENABLED: '0' }
     await run('go', ['install', `github.com/zmap/zlint/v3/cmd/zlint@v${version}`], { env, timeout: installMs, maxBuffer: bytes })
     for (const cache of ['path', 'cache']) await rm(join(folder, cache), { recursive: true, force: true })
   })

@@ -9,7 +9,7 @@ import type { Database, Tx } from '../database/database.ts'
 import { schedulePublishing } from './crl-schedule.ts'
 import { newSerialNumber, type CaWish, type LocalIssued } from './issue.ts'
 import type { IssueOptions } from './issue-request.ts'
-import { defaultIssuerSettings, type Issuer, type IssuerKind, type IssuerSettings, type IssuerSlot, type WantedCertificate } from './issuer.ts'
+import type { Issuer, IssuerKind, IssuerSettings, IssuerSlot, WantedCertificate } from './issuer.ts'
 import type { IssuerKeys } from './issuer-open.ts'
 import { getIssuer, insertIssuer, insertIssuerCertificate, isNameTaken, updateIssuer, type IssuerRow } from './issuer-store.ts'
 import type { Wakes } from '../task/task-kinds.ts'
@@ -17,7 +17,7 @@ import { takeSlotIn } from './issuer-slot.ts'
 import { checkAgainstProfile } from './profile-check.ts'
 import { getProfile } from './profile-store.ts'
 import { lifetimeOf } from './profiles.ts'
-import { checkPublicIssuer, checkPublishing, inOrderOf, publicPublishing } from './public-style.ts'
+import { checkPublicIssuer, checkPublishing, defaultSettings, inOrderOf } from './public-style.ts'
 
 export interface IssuerMakingDeps {
   database: Database
@@ -62,7 +62,7 @@ async function makeKey({ keys }: IssuerMakingDeps, id: IssuerId, { key, keyAlgor
 
 const profileOf = ({ profile }: NewIssuer): string => profile ?? 'subordinate-ca'
 const kindOf = ({ signedBy }: NewIssuer): IssuerKind => (signedBy === 'self' ? 'root' : 'intermediate')
-const settingsOf = ({ settings }: NewIssuer, style: IssuerSettings['style']): IssuerSettings => ({ ...defaultIssuerSettings, ...(style === 'public' ? publicPublishing : {}), ...settings, style })
+const settingsOf = ({ settings }: NewIssuer, style: IssuerSettings['style']): IssuerSettings => ({ ...defaultSettings(style), ...settings, style })
 
 /** What public style asks of an issuer is checked before there is a key. @returns the style of its profile */
 async function checkWish({ database }: IssuerMakingDeps, wish: NewIssuer): Promise<IssuerSettings['style']> {

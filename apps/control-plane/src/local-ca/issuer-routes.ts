@@ -22,9 +22,9 @@ const pathOf = ({ issuerId, scope }: CrlRow): string => `/crl/${issuerId}${scope
 
 function showIssuer(issuer: Issuer, crls: readonly CrlRow[], addresses: CaAddresses | undefined): IssuerResource {
   const { id, name, slot, kind, status, subject, keyAlgorithm, keySource, settings, csrPem, certificate, certificates, successorId, createdAt, retiredAt } = issuer
-  const { crlShards, crlHours, deltaCrl, ocspMinutes, pathLength, nameConstraints } = settings
+  const { style, crlShards, crlHours, deltaCrl, ocspMinutes, pathLength, nameConstraints } = settings
   return {
-    id, name, slot, kind, status, subject, keyAlgorithm, keySource, crlShards, crlHours, deltaCrl, ocspMinutes, pathLength, nameConstraints: nameConstraints && { permitted: [...nameConstraints.permitted], excluded: [...nameConstraints.excluded] },
+    id, name, slot, kind, status, subject, keyAlgorithm, keySource, style, crlShards, crlHours, deltaCrl, ocspMinutes, pathLength, nameConstraints: nameConstraints && { permitted: [...nameConstraints.permitted], excluded: [...nameConstraints.excluded] },
     csrPem: status === 'pending' ? csrPem : null, certificateId: certificate?.id ?? null, certificates: certificates.map(showCertificate), successorId, notAfter: certificate?.notAfter.toISOString() ?? null,
     crls: crls.filter(({ issuerId }) => issuerId === id).map((row) => ({ scope: row.scope, number: row.number, thisUpdate: row.thisUpdate, nextUpdate: row.nextUpdate, entries: row.entries, bytes: row.bytes, path: pathOf(row) })),
     addresses: addresses ? { issuer: addresses.issuer(id), crl: addresses.crl(id, null), ocsp: addresses.ocsp(id) } : null, createdAt: createdAt.toISOString(), retiredAt: retiredAt?.toISOString() ?? null,
@@ -62,7 +62,7 @@ export function registerIssuerRoutes(app: App, { db, localCa, addresses }: Issue
   })
   implement(app, 'getIssuer', ({ params }) => read(params.id))
   implement(app, 'createIssuer', async ({ body }) => show(await service.create(wishOf(body))))
-  implement(app, 'importIssuer', async ({ body }: { body: IssuerImport }) => show(await service.import({ name: body.name, ...await openUploaded(body) })))
+  implement(app, 'importIssuer', async ({ body }: { body: IssuerImport }) => show(await service.import({ name: body.name, style: body.style, ...await openUploaded(body) })))
   implement(app, 'configureIssuer', async ({ params, body }) => show(await service.configure(params.id, body)))
   implement(app, 'installIssuerCertificate', async ({ params, body }) => show(await service.installCertificate(params.id, body.certificatesPem)))
   implement(app, 'preferIssuerCertificate', async ({ params, body }) => show(await service.prefer(params.id, body.certificateId)))

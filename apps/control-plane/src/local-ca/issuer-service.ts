@@ -2,10 +2,11 @@ import { CertloopError, newId, type IssuerId, type KeyAlgorithm } from '@certloo
 import { certificateParts, isIssuedBy, isSelfSigned, readCertificate, readCertificates, sha256Hex, spkiDigestOfPrivateKey, type CertificateFacts } from '@certloop/pki'
 import { toJson } from '../database/columns.ts'
 import { checkParent } from './issuer-changes.ts'
-import { defaultIssuerSettings, type Issuer, type IssuerSettings } from './issuer.ts'
+import type { Issuer, IssuerSettings } from './issuer.ts'
 import { checkOutsideChain, checkOwnCertificate, installIn, makeIssuer, type IssuerMakingDeps, type NewIssuer, type Origin } from './issuer-making.ts'
 import { getIssuer, insertIssuer, isNameTaken, issuerRow, listIssuers, updateIssuer, type IssuerRow } from './issuer-store.ts'
 import { constrained } from './name-constraints.ts'
+import { checkPublicCertificate, defaultSettings } from './public-style.ts'
 
 export interface ImportedIssuer {
   name: string
@@ -13,6 +14,8 @@ export interface ImportedIssuer {
   certificatesPem: string
   /** PKCS#8 PEM, opened. null: only to be trusted and shown. */
   keyPem: string | null
+  /** Default private. */
+  style?: IssuerSettings['style'] | undefined
 }
 
 interface Examined { own: CertificateFacts; origin: Origin; bounds: Pick<IssuerSettings, 'pathLength' | 'nameConstraints'>; isRoot: boolean }
@@ -54,6 +57,7 @@ export function createIssuerService(deps: IssuerMakingDeps) {
     async installCertificate(id: IssuerId, certificatesPem: string): Promise<Issuer> {
       const issuer = await getIssuer(db, id)
       const { own, origin, bounds, isRoot } = await examine(issuer, await digestOf(id), readCertificates(certificatesPem))
+      if (issuer.settings.style === 'public') checkPublicCertificate(own, isRoot ? 'root' : 'intermediate')
       await database.transaction(async (tx, wake) => {
         // Who signed it may have left less room than was asked for.
         if (issuer.certificate === null && !isRoot) await updateIssuer(tx, id, { settings: toJson({ ...issuer.settings, ...bounds }) })
@@ -63,7 +67,7 @@ export function createIssuerService(deps: IssuerMakingDeps) {
     },
 
     /** Takes over a CA made elsewhere. @throws CertloopError KEY_MISMATCH, CONFLICT, CHAIN_INVALID, ISSUER_MISMATCH */
-    async import({ name, certificatesPem, keyPem }: ImportedIssuer): Promise<Issuer> {
+    async import({ name, certificatesPem, keyPem, style = 'private' }: ImportedIssuer): Promise<Issuer> {
       const all = readCertificates(certificatesPem)
       if (all.length === 0) throw noCertificate()
       const spkiDigest = keyPem === null ? all.find(({ isCa }) => isCa)?.spkiDigest : spkiDigestOfPrivateKey(keyPem)
@@ -71,7 +75,8 @@ export function createIssuerService(deps: IssuerMakingDeps) {
       if (!own || spkiDigest === undefined) throw new CertloopError('KEY_MISMATCH', 'The private key belongs to none of the certificates.', { fields: ['keyPem: belongs to none of the certificates'] })
       const id = newId('iss', now())
       const { origin, bounds, isRoot } = await examine({ id, name, subject: own.subject }, spkiDigest, all)
-      const settings: IssuerSettings = { ...defaultIssuerSettings, ...bounds }
+      if (style === 'public') checkPublicCertificate(own, isRoot ? 'root' : 'intermediate')
+      const settings: IssuerSettings = { ...defaultSettings(style), ...bounds }
       const row: IssuerRow = {
         id, name, slot: null, kind: isRoot ? 'root' : 'intermediate', status: 'pending', subject: own.subject, keyAlgorithm: own.keyAlgorithm as KeyAlgorithm, spki: spkiText(own),
         keySource: keyPem === null ? 'outside' : 'sealed', sealedKey: keyPem === null ? null : deps.keys.seal(id, keyPem), keyReference: null, settings: toJson(settings),

@@ -17,7 +17,7 @@ const caAttributes = [...address, 'O']
 
 /** Lifetimes of public server certificates (6.3.2): 200 days from March 2026; one less keeps clear of the edge. */
 const publicMaximumDays = 199
-const publicKeys: readonly string[] = ['rsa-2048', 'rsa-3072', 'rsa-4096', 'ec-256', 'ec-384', 'ec-521']
+export const publicKeys: readonly string[] = ['rsa-2048', 'rsa-3072', 'rsa-4096', 'ec-256', 'ec-384', 'ec-521']
 
 /** Lines "field: problem" where the rules of a profile of public style are not those of the Requirements. */
 export function checkPublicRules(rules: ProfileRules): string[] {

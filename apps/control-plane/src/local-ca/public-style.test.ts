@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { test } from 'node:test'
 import type { KeyAlgorithm } from '@certloop/contract'
-import { readCrl, readOcspResponse, type CertificateFacts, type RevocationReason } from '@certloop/pki'
+import { createCsr, generateKey, readCrl, readOcspResponse, type CertificateFacts, type RevocationReason } from '@certloop/pki'
 import { emptyDatabase } from '../database/database-testing.ts'
 import { caWorld } from './ca-testing.ts'
 import { opensslFolder } from './openssl-ca-testing.ts'
@@ -246,4 +246,24 @@ test('without an address that others can reach nothing of public style is signed
   const wish = { subject: publicSubject, profile: 'public-subordinate-ca', keyAlgorithm: 'ec-256' as const, validityDays: 3000 }
   const root = await ca.issuerService.create({ ...wish, name: 'root', commonName: 'Root', signedBy: 'self' })
   await assert.rejects(ca.issuerService.create({ ...wish, name: 'sub', commonName: 'Sub', signedBy: root.id, settings: { pathLength: 0 } }), { code: 'PROFILE_VIOLATION', message: /pki-url/ })
+})
+
+test('an imported CA is of public style when that is said and its certificate is so', { timeout: 120_000 }, async (t) => {
+  const { ca, rowOf } = await publicWorld(t)
+  const [rootKey, subKey] = [await generateKey('ec-384'), await generateKey('ec-256')]
+  const { file, run } = opensslFolder(t)
+  const fields = 'basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\nsubjectKeyIdentifier=hash\n'
+  const root = run('req', '-x509', '-new', '-sha384', '-key', file(rootKey), '-days', '9000', '-subj', '/C=DE/O=Example/CN=Elsewhere R1', '-addext', 'keyUsage=critical,keyCertSign,cRLSign')
+  const sign = (subject: string, more: string) => run('x509', '-req', '-in', file(run('req', '-new', '-key', file(subKey), '-subj', subject)), '-CA', file(root), '-CAkey', file(rootKey), '-set_serial', '0x4f6a52f2a1b0c3d4e5f60718', '-days', '8000', '-extfile', file(fields + more))
+  const good = sign('/C=DE/O=Example/CN=Elsewhere T1', 'extendedKeyUsage=serverAuth\ncertificatePolicies=2.23.140.1.2.1')
+  for (const [title, bad] of [['no country', sign('/O=Example/CN=T1', 'extendedKeyUsage=serverAuth\ncertificatePolicies=2.23.140.1.2.1')], ['no usage', sign('/C=DE/O=Example/CN=T1', 'certificatePolicies=2.23.140.1.2.1')], ['no policies', sign('/C=DE/O=Example/CN=T1', 'extendedKeyUsage=serverAuth')]] as const) {
+    await assert.rejects(ca.issuerService.import({ name: title, certificatesPem: bad + root, keyPem: subKey, style: 'public' }), { code: 'ISSUER_MISMATCH' }, title)
+  }
+  const { id, settings } = await ca.issuerService.import({ name: 'elsewhere', certificatesPem: good + root, keyPem: subKey, style: 'public' })
+  assert.deepEqual([settings.style, settings.ocspMinutes], ['public', 2880])
+  const names = ['shop.example.com']
+  const csrPem = await createCsr({ privateKeyPem: await generateKey('ec-256'), names })
+  const issued = await ca.issue({ reference: 'x', csrPem, names, commonName: null, profile: 'public-server', validityDays: null, issuerId: id })
+  assert.equal(issued.chainPem.length, 2)
+  await assert.rejects(ca.revocation.suspend((await rowOf('x')).id), { code: 'ACTION_NOT_POSSIBLE' })
 })

@@ -1,10 +1,11 @@
 import { isIP } from 'node:net'
 import { CertloopError } from '@certloop/contract'
-import { readCertificate, type RevocationReason, type SubjectAttribute } from '@certloop/pki'
+import { readCertificate, type CertificateFacts, type RevocationReason, type SubjectAttribute } from '@certloop/pki'
 import type { Asked } from './profile-check.ts'
-import type { Issuer, IssuerKind, IssuerSettings } from './issuer.ts'
+import { defaultIssuerSettings, type Issuer, type IssuerKind, type IssuerSettings } from './issuer.ts'
 import { isReservedAddress } from './network.ts'
 import type { ProfileRules } from './profiles.ts'
+import { publicKeys } from './public-rules.ts'
 
 /**
  * What the CA/Browser Forum's Baseline Requirements for TLS (numbers in brackets are its sections) ask beyond RFC 5280.
@@ -50,8 +51,8 @@ export function checkPublicRequest({ names, commonName, subject }: Pick<Asked, '
 /** Lists of server certificates live at most 10 days, those of CA certificates 12 months (4.9.7, 7.2); answers 8 hours to 10 days (4.9.10). */
 const mostCrlHours: Record<IssuerKind, number> = { intermediate: 240, root: 8760 }
 const leastOcspMinutes = 480
-/** What an issuer of public style has unless it is said otherwise. */
-export const publicPublishing: Pick<IssuerSettings, 'ocspMinutes'> = { ocspMinutes: 2880 }
+/** What an issuer has unless it is said otherwise. */
+export const defaultSettings = (style: IssuerSettings['style']): IssuerSettings => ({ ...defaultIssuerSettings, style, ...(style === 'public' ? { ocspMinutes: 2880 } : {}) })
 
 /** @throws CertloopError INPUT_INVALID when an issuer of public style could not publish so */
 export function checkPublishing({ style, crlHours, ocspMinutes }: Pick<IssuerSettings, 'style' | 'crlHours' | 'ocspMinutes'>, kind: IssuerKind): void {
@@ -73,6 +74,19 @@ export function checkPublicIssuer({ validityDays, keyAlgorithm }: { validityDays
     ...(nameConstraints ? ['nameConstraints: are not possible in public style'] : []),
   ]
   if (fields.length > 0) throw new CertloopError('PROFILE_VIOLATION', `An issuer of public style can not be made so: ${fields.join('; ')}.`, { fields })
+}
+
+/** What the certificate of an issuer of public style says when others signed it (7.1.2.1, 7.1.2.6). @throws CertloopError ISSUER_MISMATCH, naming everything that differs */
+export function checkPublicCertificate({ subjectFields, keyAlgorithm, extendedKeyUsage, policies, basicConstraints, keyUsage }: CertificateFacts, kind: IssuerKind): void {
+  const usages = extendedKeyUsage?.usages ?? []
+  const problems = [
+    ...['C', 'O', 'CN'].filter((type) => !subjectFields.some((field) => field.type === type)).map((type) => `its subject has no ${type}`),
+    ...(publicKeys.includes(keyAlgorithm) ? [] : [`keys of the kind ${keyAlgorithm} are not allowed`]),
+    ...(basicConstraints?.critical && keyUsage?.critical ? [] : ['its basic constraints and key usage are not critical']),
+    ...(kind === 'intermediate' && !usages.includes('serverAuth') ? ['it does not have the extended key usage serverAuth'] : []),
+    ...(kind === 'intermediate' && policies.length === 0 ? ['it has no policies'] : []),
+  ]
+  if (problems.length > 0) throw new CertloopError('ISSUER_MISMATCH', `The certificate is not one of public style: ${problems.join('; ')}.`, { fields: problems.map((problem) => `certificatesPem: ${problem}`) })
 }
 
 const anyPolicy = '2.5.29.32.0'

@@ -35,6 +35,7 @@ export const Issuer = Type.Object({
   id: idText('iss'), name: Type.String(), slot: nullable(literals(['root', 'intermediate'] as const, { description: 'root: the anchor that bots pin. intermediate: signs what names no issuer' })),
   kind: literals(['root', 'intermediate'] as const), status: literals(issuerStatuses), subject: Type.String(), keyAlgorithm: Type.String(),
   keySource: literals(['sealed', 'pkcs11', 'outside'] as const, { description: 'sealed: in the database, encrypted. pkcs11: in a token. outside: only its certificate is here' }),
+  style: literals(['private', 'public'] as const, { description: 'public: signs by profiles of public style alone, and publishes and revokes as the CA/Browser Forum demands of public authorities' }),
   ...publishing, pathLength: nullable(Type.Integer()), nameConstraints: nullable(NameConstraintsInput),
   csrPem: nullable(Type.String()), certificateId: nullable(idText('icc')), certificates: Type.Array(IssuerCertificate), successorId: nullable(idText('iss')), notAfter: nullable(instant),
   crls: Type.Array(CrlFacts), addresses: nullable(Type.Object({ issuer: Type.String(), crl: Type.String(), ocsp: Type.String() }, { description: 'What certificates name; null: none, since others could not reach it', ...strict })), createdAt: instant, retiredAt: nullable(instant),
@@ -46,7 +47,7 @@ export const IssuerInput = Type.Object({
   hash: Type.Optional(literals(['sha256', 'sha384', 'sha512'] as const, { description: 'RSA and EC keys; default as strong as the key' })),
   pkcs11Label: Type.Optional(Type.String({ minLength: 1, maxLength: 100, description: 'Makes the key in the PKCS#11 token, under this label. Without: sealed in the database' })),
   signedBy: Type.Union([literals(['self', 'outside'] as const), idText('iss')], { description: 'self: a root. outside: waits with its CSR for a certificate. Or an issuer here' }),
-  profile: Type.Optional(Type.String({ maxLength: 100, description: 'Of kind ca; default "subordinate-ca"' })),
+  profile: Type.Optional(Type.String({ maxLength: 100, description: 'Of kind ca; default "subordinate-ca". One of public style makes an issuer, also a root, of public style' })),
   validityDays: Type.Integer({ minimum: 1, maximum: 9132 }), pathLength: Type.Optional(nullable(Type.Integer({ minimum: 0, maximum: 10 }))), nameConstraints: Type.Optional(NameConstraintsInput),
   crlShards: Type.Optional(publishing.crlShards), crlHours: Type.Optional(publishing.crlHours), deltaCrl: Type.Optional(publishing.deltaCrl), ocspMinutes: Type.Optional(publishing.ocspMinutes),
 }, { $id: 'IssuerInput', ...strict })
@@ -54,7 +55,7 @@ export type IssuerInput = Static<typeof IssuerInput>
 
 export const IssuerImport = Type.Object({
   name: short(100), certificatesPem: Type.Optional(Type.String({ maxLength: 500_000, description: 'The CA certificate and those above it' })), keyPem: Type.Optional(pem),
-  keystore: Type.Optional(Type.String({ maxLength: 1_000_000, description: 'Instead: PKCS#12, JKS or PEM file as base64' })), password: Type.Optional(Type.String({ maxLength: 1000, description: 'Of the keystore or the key' })), alias: Type.Optional(Type.String({ maxLength: 200, description: 'Entry of the keystore; needed when it has several keys' })),
+  keystore: Type.Optional(Type.String({ maxLength: 1_000_000, description: 'Instead: PKCS#12, JKS or PEM file as base64' })), password: Type.Optional(Type.String({ maxLength: 1000, description: 'Of the keystore or the key' })), style: Type.Optional(literals(['private', 'public'] as const, { description: 'public: its certificate is by the Baseline Requirements, and it is to sign by profiles of public style. Default private' })), alias: Type.Optional(Type.String({ maxLength: 200, description: 'Entry of the keystore; needed when it has several keys' })),
 }, { $id: 'IssuerImport', ...strict })
 export type IssuerImport = Static<typeof IssuerImport>
 
