@@ -121,5 +121,5 @@ export function checkParent(parent: Issuer, { settings }: Pick<NewIssuer, 'setti
 function wishesOf({ settings, certificate, name }: Issuer) {
   if (settings.wanted) return settings.wanted
   const facts = readCertificate(certificate?.certificatePem ?? '')
-  return { signedBy: null, validityDays: 0, profile: 'subordinate-ca', commonName: facts.commonName ?? name, subject: facts.subjectFields.filter(({ type }) => type !== 'CN').map(({ type, value }) => ({ type, value })) }
+  return { signedBy: null, validityDays: 0, profile: settings.style === 'public' ? 'public-subordinate-ca' : 'subordinate-ca', commonName: facts.commonName ?? name, subject: facts.subjectFields.filter(({ type }) => type !== 'CN').map(({ type, value }) => ({ type, value })) }
 }
