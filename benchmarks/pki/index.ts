@@ -14,10 +14,12 @@ import { measureBulk } from './bulk.ts'
 import { measureCrl } from './crl.ts'
 import { measureCrlDatabase } from './crl-database.ts'
 import { measureIssuing } from './issuing.ts'
+import { measureLedgerIssuing } from './ledger-issuing.ts'
 import { measureOcspFormat } from './ocsp-format.ts'
 import { measureOcspHttp } from './ocsp-http.ts'
 import { measureParsing } from './parsing.ts'
 import { describeLines } from './report.ts'
+import { measureRevoking } from './revoking.ts'
 import type { Line } from './side-by-side.ts'
 
 export type Cleanup = (work: () => unknown) => void
@@ -28,6 +30,8 @@ const parts: readonly Part[] = [
   { name: 'bulk', run: measureBulk },
   { name: 'issuing', run: measureIssuing },
   { name: 'crl', run: (cleanup) => measureCrl(cleanup) },
+  { name: 'ledger-issuing', run: (cleanup) => measureLedgerIssuing(cleanup) },
+  { name: 'revoking', run: (cleanup) => measureRevoking(cleanup) },
   { name: 'crl-database', run: (cleanup) => measureCrlDatabase(cleanup) },
   { name: 'ocsp-format', run: measureOcspFormat },
   { name: 'ocsp-http', run: (cleanup) => measureOcspHttp(cleanup) },
