@@ -2,10 +2,11 @@ import assert from 'node:assert/strict'
 import { createPublicKey, ECDH, generateKeyPairSync } from 'node:crypto'
 import { test } from 'node:test'
 import { CertloopError } from '@certloop/contract'
+import { buildCertificate, der, keySigner, nameOfCommonName } from '@certloop/pki'
 import fc from 'fast-check'
 import { createLayout, layoutOf, offsetsOf } from './layout.ts'
 import { digestMechanisms } from './constants.ts'
-import { curves, ed25519Parameters, spkiOfEcPoint, spkiOfEdwardsPoint, spkiOfRsa } from './public-key.ts'
+import { curves, ed25519Parameters, spkiOfCertificate, spkiOfEcPoint, spkiOfEdwardsPoint, spkiOfRsa } from './public-key.ts'
 import { schemeOf } from './signature-scheme.ts'
 
 const wrapped = (tag: number, bytes: Buffer) => Buffer.concat([Buffer.from(bytes.length < 0x80 ? [tag, bytes.length] : [tag, 0x81, bytes.length]), bytes])
@@ -56,4 +57,15 @@ test('a token that only hashes itself gets the whole data', () => {
   assert.deepEqual([inside.mechanism, inside.digest, inside.parameter?.length], [0x45, null, 24])
   assert.equal(schemeOf('ec-384', {}, new Set([digestMechanisms.sha384.ecdsa]), ulong).mechanism, 0x1045)
   assert.throws(() => schemeOf('ec-256', {}, new Set([1]), ulong), { code: 'KEY_ALGORITHM_UNSUPPORTED' })
+})
+
+test('a certificate in a token whose key is not known here is said to be so', async () => {
+  const { privateKey, publicKey } = generateKeyPairSync('ed25519')
+  const name = nameOfCommonName('Odd')
+  const certificate = (spki: Buffer) => buildCertificate({ serialNumber: '01', issuer: name, subject: name, spki, notBefore: new Date(0), notAfter: new Date(0), extensions: [] }, keySigner(privateKey))
+  const spki = publicKey.export({ type: 'spki', format: 'der' })
+  assert.deepEqual(spkiOfCertificate(await certificate(spki)), spki)
+  const odd = await certificate(der.sequence(der.sequence(der.objectIdentifier('1.2.3.4')), der.bitString(Buffer.of(1))))
+  assert.throws(() => spkiOfCertificate(odd), { code: 'KEY_INVALID' })
+  assert.throws(() => spkiOfCertificate(Buffer.of(0x30)), { code: 'CERTIFICATE_INVALID' })
 })

@@ -1,6 +1,6 @@
 import { createPublicKey, ECDH } from 'node:crypto'
 import { CertloopError, type KeyAlgorithm } from '@certloop/contract'
-import { readCertificate, spkiOfKey, toPem } from '@certloop/pki'
+import { certificateParts, readCertificate, spkiOfKey } from '@certloop/pki'
 
 interface Curve { algorithm: KeyAlgorithm; jwk: string; openssl: string; size: number; parameters: readonly string[] }
 
@@ -71,10 +71,8 @@ export function spkiOfInfo(info: Buffer): Buffer {
   }
 }
 
-/** Of a certificate (DER) that lies beside the private key. @throws CertloopError CERTIFICATE_INVALID */
-export function spkiOfCertificate(der: Buffer): Buffer {
-  return spkiOfKey(createPublicKey(readCertificate(toPem('CERTIFICATE', der)).pem))
-}
+/** Of a certificate (DER) that lies beside the private key. @throws CertloopError CERTIFICATE_INVALID, KEY_INVALID for a key that can not be used here */
+export const spkiOfCertificate = (der: Buffer): Buffer => spkiOfInfo(certificateParts(readCertificate(der).pem).spki.raw)
 
 function madeBy(jwk: () => Record<string, string>): Buffer {
   try {
