@@ -13,6 +13,7 @@ import { openIssuer, type IssuerKeys, type OpenIssuer } from './issuer-open.ts'
 import { listIssuers } from './issuer-store.ts'
 import type { Ledger } from './ledger.ts'
 import { checkNameConstraints } from './name-constraints.ts'
+import { checkParent } from './path-length.ts'
 import { getProfile, type Profile } from './profile-store.ts'
 import { endsTooSoon, lifetimeOf } from './profiles.ts'
 import { checkStyle, inOrderOf } from './public-style.ts'
@@ -83,6 +84,7 @@ export function createIssuing({ database, keys, ledger, strength, addresses, now
     const issuers = await listIssuers(db)
     const issuer = await openIssuer(db, keys, chosenIssuer(issuers, options.issuerId))
     refuseIssuer(issuer, profile.rules, now())
+    if (profile.rules.kind === 'ca') checkParent(issuer.issuer, { settings: ca ?? profile.rules })
     checkStyle(issuer.issuer, profile, addresses() !== undefined)
     checkNameConstraints(issuer.issuer, chainAbove(issuer.issuer, issuers), request)
     const intent = intentFor(options, request, profile, issuer, ca, { addresses: addresses(), now: now() })

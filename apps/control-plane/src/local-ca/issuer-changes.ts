@@ -7,6 +7,7 @@ import type { Issuer, IssuerSettings } from './issuer.ts'
 import { takeSlotIn } from './issuer-slot.ts'
 import { completeIssuer, install, makeCsr, makeIssuer, type IssuerMakingDeps, type NewIssuer } from './issuer-making.ts'
 import { getIssuer, isRevoked, issuerRow, listIssuers, settingsOf, updateIssuer } from './issuer-store.ts'
+import { checkParent } from './path-length.ts'
 import { checkPublishing } from './public-style.ts'
 
 export interface RollOver { keyAlgorithm?: KeyAlgorithm | undefined; validityDays?: number | undefined; /** The old one goes on until the new one is activated. */ later?: boolean | undefined }
@@ -107,14 +108,6 @@ function successorOf(old: Issuer, generation: number, { keyAlgorithm = old.keyAl
   const title = (text: string) => `${text.replace(/( G\d+| [0-9a-f]{8})+$/, '')} G${generation}`.slice(-64)
   const ownKey = keySource === 'pkcs11' ? { key: { source: 'pkcs11' as const, label: title(name) } } : {}
   return { ...ownKey, name: title(name), commonName: title(commonName), appendKeyId: / [0-9a-f]{8}$/.test(name), subject, profile, keyAlgorithm, signedBy: certificate.signedBy, validityDays: validityDays ?? lifetimeDays, settings }
-}
-
-/** @throws CertloopError PROFILE_VIOLATION when the path length of the parent leaves no room */
-export function checkParent(parent: Issuer, { settings }: Pick<NewIssuer, 'settings'>): void {
-  const { pathLength } = parent.settings
-  if (pathLength === 0) throw new CertloopError('PROFILE_VIOLATION', `"${parent.name}" may not have CAs below it: its path length is 0.`, { issuer: parent.name, fields: ['signedBy: its path length is 0'] })
-  const wanted = settings?.pathLength ?? null
-  if (pathLength !== null && (wanted === null || wanted >= pathLength)) throw new CertloopError('PROFILE_VIOLATION', `Below "${parent.name}" the path length can be ${pathLength - 1} at most.`, { issuer: parent.name, fields: [`pathLength: at most ${pathLength - 1}`] })
 }
 
 /** Subject and profile of an issuer; for one that came with its certificate, read from that. */

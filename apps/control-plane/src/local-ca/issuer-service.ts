@@ -1,11 +1,11 @@
 import { CertloopError, newId, type IssuerId, type KeyAlgorithm } from '@certloop/contract'
 import { certificateParts, isIssuedBy, isSelfSigned, readCertificate, readCertificates, sha256Hex, spkiDigestOfPrivateKey, type CertificateFacts } from '@certloop/pki'
 import { toJson } from '../database/columns.ts'
-import { checkParent } from './issuer-changes.ts'
 import type { Issuer, IssuerSettings } from './issuer.ts'
 import { checkOutsideChain, checkOwnCertificate, installIn, makeIssuer, type IssuerMakingDeps, type NewIssuer, type Origin } from './issuer-making.ts'
 import { getIssuer, insertIssuer, isNameTaken, issuerRow, listIssuers, updateIssuer, type IssuerRow } from './issuer-store.ts'
 import { constrained } from './name-constraints.ts'
+import { checkParent } from './path-length.ts'
 import { checkPublicCertificate, defaultSettings } from './public-style.ts'
 
 export interface ImportedIssuer {

@@ -138,6 +138,7 @@ test('an issuer of public style signs nothing private, and none is made that the
   await assert.rejects(leaf('private', { profile: 'server' }), { code: 'PROFILE_VIOLATION', message: /public style/ })
   // 6.1.7: a root's key signs no server certificates; RFC 5280, 6.1.3: a policy that its issuer does not have counts for nothing.
   await assert.rejects(leaf('by the root', { issuerId: root.id }), { code: 'PROFILE_VIOLATION', message: /is a root/ })
+  await assert.rejects(leaf('a CA below', { profile: 'public-subordinate-ca', names: [], commonName: 'Below', subject: publicSubject }), { code: 'PROFILE_VIOLATION', message: /path length/ })
   await addProfile(world, 'ov', { policies: ['2.23.140.1.2.2'], subjectAttributes: ['C', 'L', 'O'], requiredAttributes: ['C', 'L', 'O'] })
   await assert.rejects(leaf('ov', { profile: 'ov', subject: [...publicSubject, { type: 'L', value: 'Berlin' }] }), { code: 'PROFILE_VIOLATION', message: /does not have the policy 2\.23\.140\.1\.2\.2/ })
   await assert.rejects(ca.issuerService.takeSlot(sub.id), { code: 'ACTION_NOT_POSSIBLE' })

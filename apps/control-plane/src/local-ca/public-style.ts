@@ -77,17 +77,21 @@ export function checkPublicIssuer({ validityDays, keyAlgorithm }: { validityDays
 }
 
 /** What the certificate of an issuer of public style says when others signed it (7.1.2.1, 7.1.2.6). @throws CertloopError ISSUER_MISMATCH, naming everything that differs */
-export function checkPublicCertificate({ subjectFields, keyAlgorithm, extendedKeyUsage, policies, basicConstraints, keyUsage }: CertificateFacts, kind: IssuerKind): void {
-  const usages = extendedKeyUsage?.usages ?? []
+export function checkPublicCertificate(certificate: CertificateFacts, kind: IssuerKind): void {
+  const { subjectFields, keyAlgorithm, basicConstraints, keyUsage } = certificate
   const problems = [
     ...['C', 'O', 'CN'].filter((type) => !subjectFields.some((field) => field.type === type)).map((type) => `its subject has no ${type}`),
     ...(publicKeys.includes(keyAlgorithm) ? [] : [`keys of the kind ${keyAlgorithm} are not allowed`]),
     ...(basicConstraints?.critical && keyUsage?.critical ? [] : ['its basic constraints and key usage are not critical']),
-    ...(kind === 'intermediate' && !usages.includes('serverAuth') ? ['it does not have the extended key usage serverAuth'] : []),
-    ...(kind === 'intermediate' && policies.length === 0 ? ['it has no policies'] : []),
+    ...(kind === 'intermediate' ? problemsOfSubordinate(certificate) : []),
   ]
   if (problems.length > 0) throw new CertloopError('ISSUER_MISMATCH', `The certificate is not one of public style: ${problems.join('; ')}.`, { fields: problems.map((problem) => `certificatesPem: ${problem}`) })
 }
+
+const problemsOfSubordinate = ({ extendedKeyUsage, policies }: CertificateFacts): string[] => [
+  ...(extendedKeyUsage?.usages.includes('serverAuth') ? [] : ['it does not have the extended key usage serverAuth']),
+  ...(policies.length > 0 ? [] : ['it has no policies']),
+]
 
 const anyPolicy = '2.5.29.32.0'
 
