@@ -62,27 +62,37 @@ export function createListMaker({ database, addresses, now }: ListMakerDeps) {
     return undefined
   }
 
-  /** Builds, signs and stores one list. What it replaces stays readable for an hour. */
-  return async function publishOne(issuer: OpenIssuer, { scope, shard, base, number, changeNumber }: WantedList): Promise<void> {
+  /** Builds, signs and stores one list. What it replaces stays readable for an hour. @returns whether it took the place of the one before */
+  async function makeOne(issuer: OpenIssuer, { scope, shard, base, number, changeNumber }: WantedList): Promise<boolean> {
     const begin = performance.now()
     const { id, settings } = issuer.issuer
     const before = await findCrl(db, id, scope)
     const thisUpdate = wholeSecond(now())
     const nextUpdate = new Date(Math.min(thisUpdate.getTime() + settings.crlHours * 3_600_000, Math.max(issuer.notAfter.getTime(), thisUpdate.getTime() + 3_600_000)))
-    // One that ended since the last list is named once more (RFC 5280, 3.3).
-    const stillListedAt = before ? new Date(before.thisUpdate) : thisUpdate
+    // One that ended since the last list is named once more (RFC 5280, 3.3); the first list names all there are.
+    const stillListedAt = before ? new Date(before.thisUpdate) : new Date(0)
     const count = { entries: 0 }
     const listed = { issuerId: id, shard, stillListedAt }
     const changed = base && await changes(listed, base.changeNumber)
-    if (base && !changed) return
+    if (base && !changed) return true
     const body = await buildCrl({
       issuer: issuer.subject, authorityKeyId: issuer.keyId, number: BigInt(number), thisUpdate, nextUpdate,
       entries: changed ? changed.values().map((row) => entryOf(row, thisUpdate)) : entries(listed, thisUpdate, count), ...scopeExtensions(issuer.issuer, { shard, base }, addresses()),
     }, issuer.signer)
     const bodyId = await writeBody(db, body, now())
-    await database.transaction(async (tx, wake) => {
-      await replaceCrl(tx, { issuerId: id, scope, number, thisUpdate: iso(thisUpdate), nextUpdate: iso(nextUpdate), entries: changed?.length ?? count.entries, bytes: body.length, changeNumber, buildMs: Math.ceil(performance.now() - begin), bodyId })
+    return database.transaction(async (tx, wake) => {
+      const isNewest = await replaceCrl(tx, { issuerId: id, scope, number, thisUpdate: iso(thisUpdate), nextUpdate: iso(nextUpdate), entries: changed?.length ?? count.entries, bytes: body.length, changeNumber, buildMs: Math.ceil(performance.now() - begin), bodyId })
       wake(caTopic(id))
+      return isNewest
     })
+  }
+
+  /** Where another replica was first with as high a number and older news, the list is made again under the next number. */
+  return async function publishOne(issuer: OpenIssuer, wanted: WantedList): Promise<void> {
+    for (let { number } = wanted; !await makeOne(issuer, { ...wanted, number });) {
+      const stored = await findCrl(db, issuer.issuer.id, wanted.scope)
+      if (!stored || stored.changeNumber >= wanted.changeNumber) return
+      number = stored.number + 1
+    }
   }
 }

@@ -28,7 +28,8 @@ export function createCrlPublisher({ database, keys, addresses, now }: CrlDeps) 
     const number = Math.max(Math.floor(now().getTime() / 1000), (previous?.number ?? 0) + 1, (previousDelta?.number ?? 0) + 1)
     if (issuer.issuer.settings.deltaCrl && previous) await publishOne(issuer, { scope: 'delta', shard: null, base: previous, number, changeNumber })
     await publishOne(issuer, { scope: 'full', shard: null, number, changeNumber })
-    for (let shard = 0; shard < issuer.issuer.settings.crlShards; shard++) await publishOne(issuer, { scope: `shard:${shard}`, shard, number, changeNumber })
+    const { crlShards, shardsEver } = issuer.issuer.settings
+    for (let shard = 0; shard < Math.max(crlShards, shardsEver); shard++) await publishOne(issuer, { scope: `shard:${shard}`, shard, number, changeNumber })
     await dropOldBodies(database, new Date(now().getTime() - keepReplacedMs))
     return { changeNumber }
   }

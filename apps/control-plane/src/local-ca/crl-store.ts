@@ -62,11 +62,14 @@ export async function* readBody(db: Db, bodyId: string): AsyncGenerator<Buffer> 
   }
 }
 
-/** Puts a list in the place of the one before, unless another replica put a newer one there. @returns whether it did */
+/**
+ * Puts a list in the place of the one before, unless another replica put one there meanwhile that has as high a number
+ * or knows of later changes. @returns whether it did
+ */
 export async function replaceCrl(tx: Tx, row: CrlRow): Promise<boolean> {
   const { issuerId: _issuer, scope: _scope, ...change } = row
   const { numInsertedOrUpdatedRows } = await tx.insertInto('ca_crl').values(row)
-    .onConflict((c) => c.columns(['issuerId', 'scope']).doUpdateSet(change).where('ca_crl.number', '<', row.number)).executeTakeFirstOrThrow()
+    .onConflict((c) => c.columns(['issuerId', 'scope']).doUpdateSet(change).where('ca_crl.number', '<', row.number).where('ca_crl.changeNumber', '<=', row.changeNumber)).executeTakeFirstOrThrow()
   return numInsertedOrUpdatedRows === 1n
 }
 

@@ -82,7 +82,8 @@ export function createIssuerChanges(deps: IssuerMakingDeps) {
       await database.transaction(async (tx, wake) => {
         const row = await issuerRow(tx, id)
         checkPublishing({ ...settingsOf(row), ...change }, row.kind)
-        await updateIssuer(tx, id, { settings: toJson({ ...fromJson<object>(row.settings), ...change }) })
+        const { crlShards, shardsEver } = settingsOf(row)
+        await updateIssuer(tx, id, { settings: toJson({ ...fromJson<object>(row.settings), ...change, shardsEver: Math.max(crlShards, shardsEver) }) })
         await schedulePublishing(tx, wake, id, now(), now())
       })
       return getIssuer(db, id)

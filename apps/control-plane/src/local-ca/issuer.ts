@@ -22,6 +22,8 @@ export interface IssuerSettings {
   style: 'private' | 'public'
   /** Lists beside the full one, among which its certificates are spread; 0: only the full one. */
   crlShards: number
+  /** The most there ever were: certificates name their list for as long as they live. */
+  shardsEver: number
   /** How long a list is valid; a new one comes at half of it. */
   crlHours: number
   /** Delta lists beside the full one, for clients that take them. */
@@ -40,7 +42,7 @@ export interface IssuerSettings {
 /** signedBy: itself, an issuer here, or somebody outside (null). takesSlot: it becomes the one in use as soon as it has its certificate. */
 export interface WantedCertificate { signedBy: 'self' | IssuerId | null; validityDays: number; commonName: string; subject: readonly SubjectAttribute[]; profile: string; takesSlot?: boolean }
 
-export const defaultIssuerSettings: IssuerSettings = { style: 'private', crlShards: 0, crlHours: 168, deltaCrl: false, ocspMinutes: 60, nameConstraints: null, pathLength: null, hash: null, wanted: null }
+export const defaultIssuerSettings: IssuerSettings = { style: 'private', crlShards: 0, shardsEver: 0, crlHours: 168, deltaCrl: false, ocspMinutes: 60, nameConstraints: null, pathLength: null, hash: null, wanted: null }
 
 export interface IssuerCertificate {
   id: IssuerCertificateId
