@@ -100,6 +100,17 @@ test('found: signatures that are wrong, weak or by weak keys', async () => {
   assert.deepEqual(codesOf([weak, middle], { anchors }), ['error SIGNATURE_WEAK 0'])
 })
 
+test('a chain is not trusted by a signature that could not be checked', async () => {
+  const { root, middle, leaf } = await makeChain()
+  const signer = { algorithm: sequence(objectIdentifier('1.2.3.4')), sign: () => Promise.resolve(Buffer.of(1)) }
+  const forged = await make({ name: 'www.example.com', issuer: middle, signer })
+  const options = { at, anchors: [root.facts] }
+  const report = checkChain([forged.facts, middle.facts], options)
+  assert.deepEqual([report.isTrusted, report.isValid, report.findings.map(({ code }) => code)], [false, false, ['SIGNATURE_NOT_CHECKED']])
+  assert.equal(checkChain([leaf.facts, middle.facts], options).isTrusted, true)
+  assert.equal(checkChain([forged.facts, middle.facts], { at }).isTrusted, null)
+})
+
 test('host names match as RFC 9525 says', async () => {
   const names = ['www.example.com', '*.wild.example.com', '192.0.2.1', '2001:db8::1', 'xn--bcher-kva.example', '*.com', { type: 'dns', value: 'f*.example.com' }, { type: 'dns', value: '192.0.2.7' }] as const
   const { facts } = await make({ name: 'only.common.example', names })
