@@ -18,7 +18,7 @@ const options = {
   'pkcs11-label': { type: 'string', value: 'LABEL', help: 'make the key in the PKCS#11 token of the control plane, under this label; default sealed in its database' },
   'hash': { type: 'string', value: 'DIGEST', choices: ['sha256', 'sha384', 'sha512'], help: 'digest it signs with for RSA and EC keys, as strong as the key unless given' },
   'validity-days': { type: 'string', value: 'DAYS', help: 'lifetime, 1 to 9132; default 3652 for a root, else 1826. One signed outside gets what is given there' },
-  'profile': { type: 'string', value: 'NAME', help: 'profile of kind ca that its certificate follows; default subordinate-ca' },
+  'profile': { type: 'string', value: 'NAME', help: 'profile of kind ca that its certificate follows; default subordinate-ca. One of public style makes an issuer, also a root, of public style' },
   'path-length': { type: 'string', value: 'COUNT', help: 'how many CAs may be below it, 0 to 10; default 0, and no limit for a root' },
   'permit': { type: 'string', value: 'NAME', multiple: true, help: 'name constraint: only such names, e.g. dns:example.com, ip:10.0.0.0/8, email:example.com, uri:example.com; repeat for more' },
   'exclude': { type: 'string', value: 'NAME', multiple: true, help: 'name constraint: no such names; repeat for more' },

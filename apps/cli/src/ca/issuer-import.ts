@@ -9,6 +9,7 @@ import { showIssuer, word } from './issuer-lines.ts'
 const options = {
   'password-file': { type: 'string', value: 'FILE', help: 'the password of key or keystore is the first line of this file; "-" reads standard input' },
   'password-env': { type: 'string', value: 'VARIABLE', help: 'the password is in this environment variable' },
+  'style': { type: 'string', value: 'STYLE', choices: ['private', 'public'], help: 'public: its certificate is by the Baseline Requirements of the CA/Browser Forum, and it signs by profiles of public style alone. Private unless given' },
   'alias': { type: 'string', value: 'NAME', help: 'entry of the keystore; needed when it has several keys' },
 } as const satisfies OptionSpecs
 type Options = Given<Record<never, never>, typeof options>['options']
@@ -66,7 +67,7 @@ export const issuerImport = defineCommand({
   async run(context, { args, options: o }) {
     const password = await givenPassword(context, o)
     const keystore = await readUpload(context, args.file)
-    const made = await importWith(context, { name: args.name, keystore, ...(password === undefined ? {} : { password }), ...(o.alias === undefined ? {} : { alias: o.alias }) })
+    const made = await importWith(context, { name: args.name, keystore, ...(password === undefined ? {} : { password }), ...(o.alias === undefined ? {} : { alias: o.alias }), ...(o.style === undefined ? {} : { style: o.style }) })
     const next = made.keySource === 'outside' ? 'There was no key: it is known here, and can not sign.' : made.kind === 'intermediate' ? `To make it the one in use: certloop issuer activate ${word(made.name)}` : 'It signs what names it: --issuer, or --signed-by for intermediates.'
     await showIssuer(context, made, `The CA is taken over. What it issued before is not known here, so its revocation list names nothing of that yet. ${next}`)
   },

@@ -53,7 +53,7 @@ export function issuerLines(context: Context, issuer: Issuer): string[] {
   const { addresses, certificates, crls } = issuer
   return [
     ...facts([
-      ['Issuer', paint('bold', issuer.name)], ['Id', issuer.id], ['Role', role(issuer)], ['Status', paintState(paint, issuer.status)], ['Subject', issuer.subject], ['Key', `${issuer.keyAlgorithm}, ${keySources[issuer.keySource]}`],
+      ['Issuer', paint('bold', issuer.name)], ['Id', issuer.id], ['Role', role(issuer)], ['Status', paintState(paint, issuer.status)], ['Style', issuer.style === 'public' ? 'public: signs by profiles of public style alone' : null], ['Subject', issuer.subject], ['Key', `${issuer.keyAlgorithm}, ${keySources[issuer.keySource]}`],
       ['Path length', issuer.pathLength], ['Names', constraints(issuer)], ['Ends', dateAndDistance(issuer.notAfter, world)], ['Publishes', publishing(issuer)], ['Successor', issuer.successorId],
       ['Retired', momentInZone(issuer.retiredAt, world)], ['Made', momentInZone(issuer.createdAt, world)],
     ]),

@@ -9,7 +9,7 @@ export const publishingOptions = {
   'crl-hours': { type: 'string', value: 'HOURS', help: 'how long a revocation list is valid, 1 to 8784; a new one comes at half of it. Default 168' },
   'crl-shards': { type: 'string', value: 'COUNT', help: 'lists beside the full one, among which new certificates are spread, 0 to 1024; default 0' },
   'delta-crl': { type: 'boolean', help: 'delta lists beside the full one (--no-delta-crl)' },
-  'ocsp-minutes': { type: 'string', value: 'MINUTES', help: 'how long an OCSP answer may be kept by others, 1 to 10080; default 60' },
+  'ocsp-minutes': { type: 'string', value: 'MINUTES', help: 'how long an OCSP answer may be kept by others, 1 to 10080; default 60, and 2880 in public style' },
 } as const satisfies OptionSpecs
 type Options = Given<Record<never, never>, typeof publishingOptions>['options']
 
