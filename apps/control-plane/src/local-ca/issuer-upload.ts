@@ -1,5 +1,5 @@
 import { CertloopError, type IssuerImport } from '@certloop/contract'
-import { openPrivateKey, readContainer, toPem, writePrivateKey } from '@certloop/pki'
+import { openPrivateKey, readContainer, toPem, writePrivateKey, type ContainerContents } from '@certloop/pki'
 
 /** What was uploaded, opened: PEM texts. */
 export interface Uploaded { certificatesPem: string; keyPem: string | null }
@@ -17,18 +17,23 @@ export async function openUploaded({ certificatesPem, keyPem, keystore, password
 }
 
 async function fromKeystore(bytes: Buffer, password: string | undefined, alias: string | undefined): Promise<Uploaded> {
-  const { keys, certificates, locked, problems } = await readContainer(bytes, password === undefined ? {} : { password })
-  const closed = locked.find((part) => alias === undefined || part.alias === null || part.alias === alias)
-  const isOpen = keys.some((key) => alias === undefined || key.alias === alias)
-  // Certificates alone may be readable: without its key a CA would come in that can't sign.
-  if (closed && !isOpen) throw new CertloopError(closed.code, closed.code === 'PASSWORD_NEEDED' ? `A password is needed for ${closed.where}.` : `The password does not open ${closed.where}.`, { fields: ['password: is needed, and has to fit'] })
-  const [damaged] = problems
-  if (damaged && !isOpen) throw new CertloopError(damaged.code, `In ${damaged.where}: ${damaged.message}`)
+  const contents = await readContainer(bytes, password === undefined ? {} : { password })
+  const { keys, certificates } = contents
+  const fitting = keys.filter((key) => alias === undefined || key.alias === alias)
+  const [chosen, second] = fitting
+  if (!chosen) refuseClosed(contents, alias)
   const names = keys.map((key) => `"${key.alias ?? ''}"`).join(', ')
-  const chosen = alias === undefined ? keys[0] : keys.find((key) => key.alias === alias)
   if (alias !== undefined && !chosen) throw new CertloopError('ENTRY_NOT_FOUND', `The keystore has no key "${alias}"; it has ${names || 'none'}.`, { alias })
-  if (alias === undefined && keys.length > 1) throw new CertloopError('INPUT_INVALID', `The keystore has several keys: ${names}. Name one.`, { fields: ['alias: name one of the keys'] })
+  if (alias === undefined && second) throw new CertloopError('INPUT_INVALID', `The keystore has several keys: ${names}. Name one.`, { fields: ['alias: name one of the keys'] })
   return { certificatesPem: certificates.map((der) => toPem('CERTIFICATE', der)).join(''), keyPem: chosen ? toPem('PRIVATE KEY', chosen.privateKey) : null }
+}
+
+/** Certificates alone may be readable: without the key that is there and closed, a CA would come in that can't sign. */
+function refuseClosed({ locked, problems }: ContainerContents, alias: string | undefined): void {
+  const closed = locked.find((part) => alias === undefined || part.alias === null || part.alias === alias)
+  if (closed) throw new CertloopError(closed.code, closed.code === 'PASSWORD_NEEDED' ? `A password is needed for ${closed.where}.` : `The password does not open ${closed.where}.`, { fields: ['password: is needed, and has to fit'] })
+  const [damaged] = problems
+  if (damaged) throw new CertloopError(damaged.code, `In ${damaged.where}: ${damaged.message}`)
 }
 
 const plain = (key: Awaited<ReturnType<typeof openPrivateKey>>): Promise<string> => writePrivateKey(key, { format: 'pkcs8', encoding: 'pem' }).then((text) => text.toString())
