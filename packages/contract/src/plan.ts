@@ -43,11 +43,15 @@ export type MakeDirectoryStep = Static<typeof MakeDirectoryStep>
 export const Account = Type.Object({ uid: Type.Integer({ minimum: 0 }), gid: Type.Integer({ minimum: 0 }) }, { additionalProperties: false })
 export type Account = Static<typeof Account>
 
+/** Variables that a program needs besides the usual few. No secrets: plans are read by people. */
+export const StepEnvironment = Type.Record(Type.String({ pattern: '^[^=\\0]+$' }), Type.String({ pattern: '^[^\\0]*$' }))
+
 /** argv, no shell. `test` must not change anything and runs again after an undo. */
 export const RunCommandStep = Type.Object({
   kind: Type.Literal('run-command'),
   purpose: Type.Union([Type.Literal('test'), Type.Literal('script')]),
   argv: Type.Array(Type.String(), { minItems: 1 }),
+  environment: Type.Optional(StepEnvironment),
   runAs: Type.Optional(Account),
   timeoutSeconds: Type.Integer({ minimum: 1, maximum: 3600 }),
 }, { additionalProperties: false })
@@ -58,6 +62,7 @@ export const ReloadServiceStep = Type.Object({
   kind: Type.Literal('reload-service'),
   service: Type.String(),
   argv: Type.Array(Type.String(), { minItems: 1 }),
+  environment: Type.Optional(StepEnvironment),
   runAs: Type.Optional(Account),
   start: Type.Optional(Type.Array(Type.String(), { minItems: 1, description: 'Starts it; harmless while it runs. Used only when it answered at planning and is down after files of it were touched' })),
   timeoutSeconds: Type.Integer({ minimum: 1, maximum: 3600 }),
@@ -105,6 +110,7 @@ export function describeEndpoint({ address, port, serverName, keyType, startTls 
   return extra ? `${host} (${extra})` : host
 }
 
+const withVariables = ({ environment = {} }: { environment?: Record<string, string> }) => Object.entries(environment).map(([name, value]) => `${name}=${value} `).join('')
 const asUser = ({ runAs }: { runAs?: Account }) => (runAs === undefined ? '' : ` as user ${runAs.uid}`)
 
 /** One line for people; the same text in terminal, page and log. */
@@ -115,8 +121,8 @@ export function describeStep(step: Step): string {
       return `${step.replaces === null ? 'Write' : 'Replace'} ${partNames[step.part]} in ${step.path}${how}`
     }
     case 'make-directory': return `Make the folder ${step.path} (mode ${octal(step.ownership.mode)})`
-    case 'run-command': return `${step.purpose === 'test' ? 'Test the configuration' : 'Run'}${asUser(step)}: ${step.argv.join(' ')}`
-    case 'reload-service': return `Reload ${step.service}${asUser(step)}: ${step.argv.join(' ')}`
+    case 'run-command': return `${step.purpose === 'test' ? 'Test the configuration' : 'Run'}${asUser(step)}: ${withVariables(step)}${step.argv.join(' ')}`
+    case 'reload-service': return `Reload ${step.service}${asUser(step)}: ${withVariables(step)}${step.argv.join(' ')}`
     case 'prove': return `Prove that ${step.expect.slice(0, 16)}… is served on ${step.endpoints.map((e) => describeEndpoint(e.endpoint)).join(', ')}`
   }
 }

@@ -57,6 +57,8 @@ export interface PemServerType<F extends PemFields, I extends PemInstance, C ext
   moreFields(instance: I): Partial<F>
   /** How long old and new workers may answer side by side after a reload. */
   steadyMilliseconds?: number
+  /** Why a pair with an encrypted key is left alone; absent: it is replaced by one that is not. */
+  encryptedKey?: string
 }
 
 const slotsAtOnce = 4
@@ -97,7 +99,7 @@ interface OpenSlot<I, C> { instance: I; configuration: C; slots: Slot[]; slot: S
 async function openSlot<F extends PemFields, I extends PemInstance, C extends PemConfiguration>(type: PemServerType<F, I, C>, { host }: DriverContext, fields: F): Promise<OpenSlot<I, C>> {
   const instance = await findInstance(type, host, fields)
   const configuration = await type.readConfiguration(host, instance)
-  const slots = await readSlots(host, configuration.pairs)
+  const slots = await readSlots(host, configuration.pairs, type)
   const slot = findSlot(slots, fields.certificatePath, fields.keyPath)
   if (slot === undefined) {
     throw new CertloopError('SLOT_NOT_FOUND', `${fields.configurationPath} has no TLS server with the certificate ${fields.certificatePath} and the key ${fields.keyPath}.`, { path: fields.certificatePath })
@@ -143,7 +145,7 @@ async function detectServer<F extends PemFields, I extends PemInstance, C extend
 
 async function detectSlots<F extends PemFields, I extends PemInstance, C extends PemConfiguration>(type: PemServerType<F, I, C>, context: DriverContext, instance: I): Promise<Pick<DetectedServer, 'slots' | 'problem'>> {
   const { used, configuration } = await readWithRights(type, context.host, instance)
-  const read = await readSlots(context.host, configuration.pairs)
+  const read = await readSlots(context.host, configuration.pairs, type)
   const slots = await inParallel(read, slotsAtOnce, (slot) => describeSlot(type, context, used, slot))
   if (configuration.problems.length === 0) return { slots, problem: null }
   const reasons = configuration.problems.map(({ where, reason }) => `${where}: ${reason}`)

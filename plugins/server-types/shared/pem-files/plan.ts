@@ -1,5 +1,5 @@
 import { CertloopError, type Observation, type ServedCertificate, sha256Hex, type Step, type WriteFileStep } from '@certloop/contract'
-import { fileDigest, type Host, materialDigest, type PlanDraft, type PlanMaterial } from '@certloop/plugin-kit'
+import { fileDigest, holdsKey, type Host, materialDigest, type PlanDraft, type PlanMaterial } from '@certloop/plugin-kit'
 import path from 'node:path'
 import { type PartFile, partsOf } from './chain-parts.ts'
 import type { LinkedFile } from './linked-file.ts'
@@ -17,6 +17,8 @@ export interface Activation {
   reload: readonly string[]
   /** Starts it; harmless while it runs. */
   start?: readonly string[] | undefined
+  /** Variables that these programs need. No secrets: plans are read by people. */
+  environment?: Record<string, string>
 }
 
 export interface PlanInput {
@@ -64,12 +66,12 @@ async function writeStep(host: Host, part: PartFile['part'], { realPath, content
   const replaces = content === undefined ? null : fileDigest(part, content)
   if (replaces === contentDigest) return undefined
   const folder = content === undefined ? await host.stat(path.posix.dirname(realPath)) : undefined
-  const mode = part === 'key' || part === 'full-chain-and-key' ? 0o600 : 0o644
+  const mode = holdsKey(part) ? 0o600 : 0o644
   return { kind: 'write-file', path: realPath, part, contentDigest, ownership: folder === undefined ? null : { mode, uid: folder.uid, gid: folder.gid }, replaces }
 }
 
-function activationSteps({ activation: { service, test, reload, start }, user: { runAs } }: PlanInput): Step[] {
-  const common = { timeoutSeconds: commandSeconds, ...(runAs === undefined ? {} : { runAs }) }
+function activationSteps({ activation: { service, test, reload, start, environment = {} }, user: { runAs } }: PlanInput): Step[] {
+  const common = { timeoutSeconds: commandSeconds, ...(Object.keys(environment).length === 0 ? {} : { environment }), ...(runAs === undefined ? {} : { runAs }) }
   return [
     ...(test === null ? [] : [{ kind: 'run-command' as const, purpose: 'test' as const, argv: [...test], ...common }]),
     { kind: 'reload-service', service, argv: [...reload], ...common, ...(start === undefined ? {} : { start: [...start] }) },
@@ -115,7 +117,7 @@ function observe({ texts, slot: { files } }: PlanInput, parts: readonly PartFile
   for (const { links, path: name, realPath } of [files.certificate, files.key, ...files.chains]) note(`links of ${name}`, [...links, realPath].join('\n'))
   for (const { part, file } of parts) {
     observed.push({ name: file.realPath, digest: file.content === undefined ? 'none' : fileDigest(part, file.content) })
-    if (part !== 'key' && part !== 'full-chain-and-key') observedTexts[file.realPath] = Buffer.from(file.content ?? []).toString('utf8')
+    if (!holdsKey(part)) observedTexts[file.realPath] = Buffer.from(file.content ?? []).toString('utf8')
   }
   return { observed: [...new Map(observed.map((entry) => [entry.name, entry])).values()], observedTexts }
 }

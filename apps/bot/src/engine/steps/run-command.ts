@@ -2,11 +2,11 @@ import { type Account, CertloopError, type ErrorCode, type RunCommandStep } from
 import { forLog } from '../redact.ts'
 import type { StepContext, StepExecutor, StepReport } from './executor.ts'
 
-interface Command { argv: readonly string[]; timeoutSeconds: number; script?: boolean; runAs?: Account }
+interface Command { argv: readonly string[]; timeoutSeconds: number; script?: boolean; environment?: Record<string, string>; runAs?: Account }
 
 /** Runs a program and takes any exit code but 0 as a failure with this code, its output in the facts. */
-export async function runOrFail(context: StepContext, { argv, timeoutSeconds, script = false, runAs }: Command, code: ErrorCode, what: string): Promise<StepReport> {
-  const result = await context.host.run(argv, { timeoutSeconds, script, runAs })
+export async function runOrFail(context: StepContext, { argv, timeoutSeconds, script = false, environment = {}, runAs }: Command, code: ErrorCode, what: string): Promise<StepReport> {
+  const result = await context.host.run(argv, { timeoutSeconds, script, environment, runAs })
   const output = forLog([result.stdout, result.stderr].filter((text) => text.trim() !== '').join('\n'))
   if (result.exitCode !== 0) {
     throw new CertloopError(code, `${what} ended with exit code ${result.exitCode}: ${argv.join(' ')}`, { exitCode: result.exitCode, ...(output === null ? {} : { output }) })
