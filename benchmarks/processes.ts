@@ -14,7 +14,7 @@ export function residentMegabytes(pid: number): number {
 }
 
 /** User and system time of a process so far, in ms; NaN where the system has no /proc. */
-function cpuMs(pid: number): number {
+export function cpuMs(pid: number): number {
   if (process.platform !== 'linux') return Number.NaN
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) /, '').split(' ')
   return (Number(fields[11]) + Number(fields[12])) * 10 // ticks of a hundredth of a second

@@ -9,7 +9,7 @@ import type { Cleanup } from './index.ts'
 import { atLeast, type Line } from './side-by-side.ts'
 
 export interface OcspHttpSize { certificates: number; rounds: number; seconds: number }
-const size: OcspHttpSize = { certificates: 300, rounds: 5, seconds: 1 }
+const size: OcspHttpSize = { certificates: 300, rounds: 4, seconds: 1 }
 
 /** Issues certificates, revokes some of them, and gives requests about them. @returns the issuer's path, and requests without and with nonce (DER) */
 async function prepare(place: CaPlace, count: number): Promise<{ path: string; plain: Buffer[]; fresh: Buffer[] }> {

@@ -5,10 +5,12 @@ import { findTool, startPostgres, tools } from '@certloop/test-kit'
 import { openDatabase } from '../../apps/control-plane/src/database/database.ts'
 import { getIssued } from '../../apps/control-plane/src/local-ca/issued-store.ts'
 import { startPlane } from '../../tests/e2e/kit/plane.ts'
+import { cpuMs } from '../processes.ts'
 import { median, quantile } from '../statistics.ts'
 import { openCa, type CaPlace } from './ca/open-ca.ts'
 import { issueMany } from './ca/prepare.ts'
 import { seedRevoked } from './ca/seed.ts'
+import type { Revoked } from './ca/server.ts'
 import { caFolder, startCaServer } from './ca/stand.ts'
 import type { Cleanup } from './index.ts'
 import { within, type Line } from './side-by-side.ts'
@@ -18,10 +20,12 @@ const size: RevokingSize = { revoked: 100_000, times: 100 }
 const limitMs = 50
 
 /** Two lines: the median and the 99th of a hundred. */
-function linesOf(name: string, times: readonly number[], note?: string): Line[] {
-  const line = (which: string, value: number) => within(limitMs, { name: `${name}, ${which}`, unit: 'ms', measured: value, ...(note === undefined ? {} : { note }) })
-  return [line('median', median(times)), line('p99', quantile(times, 0.99))]
+function linesOf(name: string, times: readonly number[], note: string): Line[] {
+  const line = (which: string, measured: number) => ({ name: `${name}, ${which}`, unit: 'ms', measured })
+  return [within(limitMs, line('median', median(times))), within(limitMs, { ...line('p99', quantile(times, 0.99)), note })]
 }
+
+const commitsOf = ({ commits }: Revoked): string => `A bare durable commit at the same time: median ${median(commits).toFixed(1)} ms, p99 ${quantile(commits, 0.99).toFixed(1)} ms.`
 
 /** Revokes one after the other: first alone, then while lists are made again and again. */
 async function inProcess(cleanup: Cleanup, name: string, place: CaPlace, { revoked, times }: RevokingSize): Promise<Line[]> {
@@ -31,12 +35,18 @@ async function inProcess(cleanup: Cleanup, name: string, place: CaPlace, { revok
   await open.close()
   const ids = rows.map(({ id }) => id)
   const server = await startCaServer(cleanup, place)
+  await server.watch(false)
   const alone = await server.revoke(ids.slice(0, times), 0)
+  const { cpuMs: ownCpu } = await server.taken()
   let isDone = false
   let lists = 0
   const beside = server.revoke(ids.slice(times), 5).finally(() => { isDone = true })
   do { await server.publish(issuerId); lists++ } while (!isDone)
-  const lines = [...linesOf(`one revocation, ${revoked} there, ${name}`, alone), ...linesOf('the same while lists are made', await beside, `${lists} lists of ${revoked} were made meanwhile.`)]
+  const besides = await beside
+  const lines = [
+    ...linesOf(`one revocation, ${revoked} there, ${name}`, alone.revocations, `${commitsOf(alone)} Processor time: ${(ownCpu / times).toFixed(1)} ms.`),
+    ...linesOf('the same while lists are made', besides.revocations, `${commitsOf(besides)} ${lists} lists of ${revoked} were made meanwhile.`),
+  ]
   await server.stop()
   return lines
 }
@@ -64,12 +74,13 @@ async function overApi(cleanup: Cleanup, { revoked, times }: RevokingSize): Prom
   await database.close()
   await plane.restart()
   const taken: number[] = []
+  const before = cpuMs(plane.process().pid)
   for (const id of ids) {
     const begin = performance.now()
     await plane.client.call('revokeCertificate', { params: { id }, body: { reason: 'superseded' } })
     taken.push(performance.now() - begin)
   }
-  return linesOf('one revocation over the API, SQLite', taken, 'The control plane makes its lists meanwhile, as revocations ask for.')
+  return linesOf('one revocation over the API, SQLite', taken, `Processor time of the control plane: ${((cpuMs(plane.process().pid) - before) / times).toFixed(0)} ms each, with the lists that it makes meanwhile.`)
 }
 
 /** Revocations with a hundred thousand revoked certificates in the database. PostgreSQL is one of the tests, which does not wait for the disk. */

@@ -3,6 +3,8 @@ import { createHash, generateKeyPairSync, sign } from 'node:crypto'
 import http from 'node:http'
 import https from 'node:https'
 import type { AddressInfo, Server } from 'node:net'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { IssuedCertificateId, IssuerId } from '@certloop/contract'
 import Fastify from 'fastify'
@@ -15,12 +17,15 @@ import { watch, type Taken } from './watch.ts'
 export interface Ports { handler: number; listener: number; bare: number; bareSecure: number }
 export interface ServerOptions extends CaPlace { identity?: TlsIdentity; /** Bytes of what the bare servers answer. */ bareBytes?: number }
 
+/** Times in ms. commits: what writing one row durably took at the same time, so that disk and load of the machine can be told from ours. */
+export interface Revoked { revocations: number[]; commits: number[] }
+
 export interface Tasks {
   watch: (turns: boolean) => Promise<void>
   taken: () => Promise<Taken>
   publish: (issuerId: IssuerId) => Promise<void>
-  /** One after the other. @returns how long each took, in ms */
-  revoke: (ids: IssuedCertificateId[], pauseMs: number) => Promise<number[]>
+  /** One after the other, with a bare commit to a file of its own after each. */
+  revoke: (ids: IssuedCertificateId[], pauseMs: number) => Promise<Revoked>
   /** Signs as often as asked, with P-256. */
   sign: (times: number) => Promise<void>
 }
@@ -44,6 +49,14 @@ function bareAnswer(bytes: number): http.RequestListener {
   }
 }
 
+/** One row into an SQLite file of its own, on the disk when it returns. */
+function bareCommits(folder: string): () => void {
+  const database = new DatabaseSync(join(folder, 'bare.sqlite'))
+  for (const statement of ['PRAGMA journal_mode = WAL', 'PRAGMA synchronous = FULL', 'CREATE TABLE IF NOT EXISTS bare (text TEXT)']) database.exec(statement)
+  const insert = database.prepare('INSERT INTO bare VALUES (?)')
+  return () => { insert.run('A'.repeat(1000)) }
+}
+
 async function serve({ identity, bareBytes = 0, ...place }: ServerOptions): Promise<{ ports: Ports; tasks: Tasks }> {
   const { database, ca } = await openCa(place)
   const handler = createPublicHttp({ database, ocsp: ca.ocsp, now, log: (_message, error) => { throw error } })
@@ -57,6 +70,7 @@ async function serve({ identity, bareBytes = 0, ...place }: ServerOptions): Prom
     bareSecure: identity ? await open(https.createServer({ key: identity.keyPem, cert: identity.certPem, minVersion: 'TLSv1.2' }, bareAnswer(bareBytes))) : 0,
   }
   let end: (() => Taken) | undefined
+  const bareCommit = bareCommits(place.folder)
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   const toSign = Buffer.alloc(250, 1)
   const tasks: Tasks = {
@@ -67,14 +81,18 @@ async function serve({ identity, bareBytes = 0, ...place }: ServerOptions): Prom
     },
     publish: async (issuerId) => { await ca.crls.publish(issuerId) },
     async revoke(ids, pauseMs) {
-      const times: number[] = []
-      for (const id of ids) {
+      const revoked: Revoked = { revocations: [], commits: [] }
+      const timed = async (times: number[], work: () => unknown) => {
         const begin = performance.now()
-        await ca.revocation.revoke(id, { reason: 'superseded' })
+        await work()
         times.push(performance.now() - begin)
+      }
+      for (const id of ids) {
+        await timed(revoked.revocations, () => ca.revocation.revoke(id, { reason: 'superseded' }))
+        await timed(revoked.commits, () => bareCommit())
         await pause(pauseMs)
       }
-      return times
+      return revoked
     },
     sign: async (times) => { for (let i = 0; i < times; i++) sign('sha256', toSign, privateKey) },
   }
