@@ -19,7 +19,7 @@ export const Endpoint = Type.Object({
 export type Endpoint = Static<typeof Endpoint>
 
 /** Parts of the material a file can hold. PEM; chain order leaf first, no root. */
-export const MaterialPart = Type.Union([Type.Literal('certificate'), Type.Literal('chain'), Type.Literal('full-chain'), Type.Literal('key'), Type.Literal('full-chain-and-key')])
+export const MaterialPart = Type.Union([Type.Literal('certificate'), Type.Literal('chain'), Type.Literal('full-chain'), Type.Literal('key'), Type.Literal('full-chain-and-key'), Type.Literal('key-and-full-chain')])
 export type MaterialPart = Static<typeof MaterialPart>
 
 export const Ownership = Type.Object({ mode: Type.Integer({ description: 'Permission bits, e.g. 0o600 = 384' }), uid: Type.Integer(), gid: Type.Integer() }, { additionalProperties: false })
@@ -96,7 +96,7 @@ export const Plan = Type.Object({
 export type Plan = Static<typeof Plan>
 
 const octal = (mode: number) => mode.toString(8).padStart(4, '0')
-const partNames: Record<MaterialPart, string> = { certificate: 'the certificate', chain: 'the chain', 'full-chain': 'the certificate and its chain', key: 'the private key', 'full-chain-and-key': 'the certificate, its chain and the private key' }
+const partNames: Record<MaterialPart, string> = { certificate: 'the certificate', chain: 'the chain', 'full-chain': 'the certificate and its chain', key: 'the private key', 'full-chain-and-key': 'the certificate, its chain and the private key', 'key-and-full-chain': 'the private key, the certificate and its chain' }
 
 /** How people call the way to TLS. */
 export const startTlsNames: Readonly<Record<StartTls, string>> = {

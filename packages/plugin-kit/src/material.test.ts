@@ -10,7 +10,7 @@ const pair = generateKeyPairSync('ec', { namedCurve: 'P-256', publicKeyEncoding:
 const material: PlanMaterial = { chainPem: [block('bGVhZg=='), `${block('aXNzdWVy')}\r\n`], fingerprint: 'f'.repeat(64), spkiDigest: sha256Hex(pair.publicKey), keyType: 'ec' }
 
 test('a file written from the material has the digest that the plan promised', () => {
-  for (const part of ['certificate', 'chain', 'full-chain', 'key', 'full-chain-and-key'] as const) {
+  for (const part of ['certificate', 'chain', 'full-chain', 'key', 'full-chain-and-key', 'key-and-full-chain'] as const) {
     const content = materialContent(part, material.chainPem, pair.privateKey)
     assert.equal(fileDigest(part, Buffer.from(content)), materialDigest(part, material), part)
   }
@@ -23,6 +23,13 @@ test('a combined file is named by certificates and key, in any order and form of
   const other = { ...material, spkiDigest: '0'.repeat(64) }
   assert.notEqual(materialDigest('full-chain-and-key', other), materialDigest('full-chain-and-key', material))
   assert.equal(fileDigest('full-chain-and-key', Buffer.from(chain)), sha256Hex(chain))
+})
+
+test('where the key has to stand first, the same blocks in another order are another file', () => {
+  const text = (part: 'full-chain-and-key' | 'key-and-full-chain') => Buffer.from(materialContent(part, material.chainPem, pair.privateKey))
+  assert.ok(String(text('key-and-full-chain')).startsWith(pair.privateKey))
+  assert.notEqual(fileDigest('key-and-full-chain', text('full-chain-and-key')), materialDigest('key-and-full-chain', material))
+  assert.notEqual(materialDigest('key-and-full-chain', material), materialDigest('full-chain-and-key', material))
 })
 
 test('certificate blocks leave out keys and remarks', () => {

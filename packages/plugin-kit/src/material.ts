@@ -5,7 +5,10 @@ import type { PlanMaterial } from './driver.ts'
 /** Each block ends with one newline: a missing one between leaf and chain makes a file that no server reads. */
 const joinPem = (blocks: readonly string[]) => blocks.map((pem) => `${pem.replaceAll('\r\n', '\n').trim()}\n`).join('')
 
-type CertificatePart = Exclude<MaterialPart, 'key' | 'full-chain-and-key'>
+type CertificatePart = Exclude<MaterialPart, 'key' | 'full-chain-and-key' | 'key-and-full-chain'>
+
+/** The file holds the private key, so its text never leaves the host. */
+export const holdsKey = (part: MaterialPart): part is Exclude<MaterialPart, CertificatePart> => part === 'key' || part === 'full-chain-and-key' || part === 'key-and-full-chain'
 
 /** The text of a certificate part as it goes into a file: PEM, leaf first, no root. */
 export function materialText(part: CertificatePart, chainPem: readonly string[]): string {
@@ -17,6 +20,7 @@ export function materialText(part: CertificatePart, chainPem: readonly string[])
 export function materialContent(part: MaterialPart, chainPem: readonly string[], keyPem: string): string {
   if (part === 'key') return joinPem([keyPem])
   if (part === 'full-chain-and-key') return joinPem([...chainPem, keyPem])
+  if (part === 'key-and-full-chain') return joinPem([keyPem, ...chainPem])
   return materialText(part, chainPem)
 }
 
@@ -24,10 +28,12 @@ export function materialContent(part: MaterialPart, chainPem: readonly string[],
 export function materialDigest(part: MaterialPart, material: PlanMaterial): string {
   if (part === 'key') return material.spkiDigest
   if (part === 'full-chain-and-key') return combinedDigest(materialText('full-chain', material.chainPem), material.spkiDigest)
+  if (part === 'key-and-full-chain') return keyFirstDigest(materialText('full-chain', material.chainPem), material.spkiDigest)
   return sha256Hex(materialText(part, material.chainPem))
 }
 
 const combinedDigest = (certificates: string, spkiDigest: string) => sha256Hex(`${sha256Hex(certificates)} ${spkiDigest}`)
+const keyFirstDigest = (certificates: string, spkiDigest: string) => sha256Hex(`${spkiDigest} ${sha256Hex(certificates)}`)
 
 /**
  * `replaces` of the step that overwrites a file with this content. Hex.
@@ -36,10 +42,14 @@ const combinedDigest = (certificates: string, spkiDigest: string) => sha256Hex(`
  */
 export function fileDigest(part: MaterialPart, content: Uint8Array): string {
   if (part === 'key') return keyDigest(content) ?? sha256Hex(content)
-  if (part !== 'full-chain-and-key') return sha256Hex(content)
+  if (!holdsKey(part)) return sha256Hex(content)
   const text = Buffer.from(content).toString('latin1')
   const key = keyDigest(content)
-  return key === undefined ? sha256Hex(content) : combinedDigest(text.replace(keyBlock, ''), key)
+  if (key === undefined) return sha256Hex(content)
+  const certificates = text.replace(keyBlock, '')
+  if (part === 'full-chain-and-key') return combinedDigest(certificates, key)
+  // Servers that want the key first refuse the same blocks in another order.
+  return text.search(keyBlock) === 0 ? keyFirstDigest(certificates, key) : sha256Hex(content)
 }
 
 const keyBlock = /-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----[^-]*-----END (?:[A-Z]+ )?PRIVATE KEY-----\r?\n?/

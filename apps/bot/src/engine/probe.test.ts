@@ -68,6 +68,12 @@ test('a server of yesterday: TLS 1.0 with SHA-1', async (t) => {
   assert.equal((await probe(endpoint(port))).fingerprint, pair.fingerprint)
 })
 
+test('a server that would rather do without certificates still shows its own', async (t) => {
+  const pair = await selfSignedPair(['shop.test'], 'rsa')
+  const port = await tlsServer(t, { ...asOptions(pair), maxVersion: 'TLSv1.2', honorCipherOrder: true, ciphers: 'aNULL:ALL:@SECLEVEL=0', dhparam: 'auto' })
+  assert.equal((await probe(endpoint(port))).fingerprint, pair.fingerprint)
+})
+
 test('nothing listens, something silent, something that hangs up, something else: an error and never a throw', async (t) => {
   const impatient = createProber({ now, timeLimitMs: 100 })
   const closed = await listening(t, createTcpServer())

@@ -10,8 +10,8 @@ const byKeyType = {
   rsa: { sigalgs: 'RSA-PSS+SHA256:RSA-PSS+SHA384:RSA-PSS+SHA512:RSA+SHA256:RSA+SHA384:RSA+SHA512:RSA+SHA1', suites: 'aRSA' },
   ec: { sigalgs: 'ECDSA+SHA256:ECDSA+SHA384:ECDSA+SHA512:ECDSA+SHA1', suites: 'aECDSA' },
 } as const
-/** Old and weak settings are welcome: the aim is to see what is served, not to talk over it. */
-const weakToo = '@SECLEVEL=0'
+/** Old and weak settings are welcome: the aim is to see what is served, not to talk over it. Without a certificate there is nothing to see: mail servers like such suites. */
+const weakToo = '!aNULL:@SECLEVEL=0'
 const tls13Suites = 'TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256'
 
 interface Sight { fingerprint: string | null; error: string | null }

@@ -60,7 +60,7 @@ async function activateBefore(run: Run, before: number): Promise<void> {
 /** What the target looks like now, read from it. */
 export async function inspectionOf(run: Run, served: ServedCertificate[] | undefined): Promise<DeployResult['inspection']> {
   const written = run.plan.steps.filter((step) => step.kind === 'write-file')
-  const file = written.find((step) => step.part.startsWith('full-chain')) ?? written.find((step) => step.part === 'certificate')
+  const file = written.find((step) => step.part.includes('full-chain')) ?? written.find((step) => step.part === 'certificate')
   const content = file && await run.host.readFile(file.path).catch((error: unknown) => {
     run.log.say('prove', `${file.path} can not be read: ${toCertloopError(error).message}`, { ok: false })
     return undefined

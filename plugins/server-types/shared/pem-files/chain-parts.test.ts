@@ -9,8 +9,8 @@ const file = (name: string, realPath = name): LinkedFile => ({ path: name, realP
 const material = { chainPem: ['leaf', 'issuer'], fingerprint: '', spkiDigest: '', keyType: 'ec' as const }
 
 /** A slot with a use for each of the chain files. */
-function slot(name: string, chainPaths: (string | null)[], { key = `${name}.key`, real = (chain: string) => chain } = {}): ReadableSlot {
-  const [pair] = joinUses(chainPaths.map((chainPath) => ({ certificatePath: name, keyPath: key, chainPath, holder: {}, of: 1, names: [], endpoints: [], left: [] })))
+function slot(name: string, chainPaths: (string | null)[], { key = `${name}.key`, real = (chain: string) => chain, keyFirst = false } = {}): ReadableSlot {
+  const [pair] = joinUses(chainPaths.map((chainPath) => ({ certificatePath: name, keyPath: key, chainPath, keyFirst, holder: {}, of: 1, names: [], endpoints: [], left: [] })))
   assert.ok(pair)
   const chains = chainPaths.flatMap((chain) => (chain === null || real(chain) === name ? [] : [file(chain, real(chain))]))
   return { pair, files: { certificate: file(name), key: file(key), chains }, installedPem: null, keyType: null, endpoints: [], problem: null }
@@ -20,6 +20,7 @@ const parts = (one: ReadableSlot, ...others: ReadableSlot[]) => partsOf(one, [on
 describe('what goes into which file', () => {
   test('two files', () => assert.deepEqual(parts(slot('a', [null])), ['full-chain a', 'key a.key']))
   test('one file for both', () => assert.deepEqual(parts(slot('a', [null], { key: 'a' })), ['full-chain-and-key a']))
+  test('one file for both, the key first', () => assert.deepEqual(parts(slot('a', [null], { key: 'a', keyFirst: true })), ['key-and-full-chain a']))
   test('a chain file of its own', () => assert.deepEqual(parts(slot('a', ['c'])), ['certificate a', 'chain c', 'key a.key']))
   test('one file for both beside a chain file', () => assert.deepEqual(parts(slot('a', ['c'], { key: 'a' })), ['full-chain-and-key a', 'chain c']))
   test('a chain file that another certificate needs stays', () => assert.deepEqual(parts(slot('a', ['c']), slot('b', ['c'])), ['full-chain a', 'key a.key']))

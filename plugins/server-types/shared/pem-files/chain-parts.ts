@@ -21,7 +21,7 @@ export function partsOf(slot: ReadableSlot, slots: readonly Slot[], material: Pl
   const apart = chains.length > 0 && own.length === chains.length && slot.pair.uses.every(({ chainPath }) => chainPath !== null)
   return [
     ...(certificate.realPath === key.realPath
-      ? [{ part: 'full-chain-and-key' as const, file: certificate }]
+      ? [{ part: slot.pair.keyFirst ? 'key-and-full-chain' as const : 'full-chain-and-key' as const, file: certificate }]
       : [{ part: apart && !namesItself(slot) ? 'certificate' as const : 'full-chain' as const, file: certificate }]),
     ...own.map((file) => ({ part: 'chain' as const, file })),
     ...(certificate.realPath === key.realPath ? [] : [{ part: 'key' as const, file: key }]),

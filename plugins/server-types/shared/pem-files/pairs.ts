@@ -30,12 +30,14 @@ export interface ConfiguredPair {
   left: string[]
   /** Why it can't be replaced at all, whatever its files hold. */
   refusal: string | null
+  /** Where one file holds both, the key has to stand first. */
+  keyFirst: boolean
 }
 
 /** A pair that is no place: no files, or looked after by somebody else. */
 export interface PairProblem { where: string; reason: string }
 
-export interface PairUse extends PairPaths { holder: Holder; of: number; names: readonly string[]; endpoints: readonly PairEndpoint[]; left: readonly string[]; refusal?: string | null }
+export interface PairUse extends PairPaths { holder: Holder; of: number; names: readonly string[]; endpoints: readonly PairEndpoint[]; left: readonly string[]; refusal?: string | null; keyFirst?: boolean }
 
 const united = (a: readonly string[], b: readonly string[]) => [...new Set([...a, ...b])]
 
@@ -44,13 +46,14 @@ export function joinUses(uses: readonly PairUse[]): ConfiguredPair[] {
   const pairs = new Map<string, ConfiguredPair>()
   for (const { certificatePath, keyPath, chainPath, holder, of, ...use } of uses) {
     const id = JSON.stringify([certificatePath, keyPath])
-    const pair = pairs.get(id) ?? { certificatePath, keyPath, aliases: [], names: [], uses: [], endpoints: [], left: [], refusal: null }
+    const pair = pairs.get(id) ?? { certificatePath, keyPath, aliases: [], names: [], uses: [], endpoints: [], left: [], refusal: null, keyFirst: false }
     pairs.set(id, pair)
     pair.names = united(pair.names, use.names)
     pair.uses.push({ holder, of, chainPath })
     pair.endpoints.push(...use.endpoints)
     pair.left = united(pair.left, use.left)
     pair.refusal ??= use.refusal ?? null
+    pair.keyFirst ||= use.keyFirst ?? false
   }
   return [...pairs.values()]
 }
@@ -59,7 +62,7 @@ export function joinUses(uses: readonly PairUse[]): ConfiguredPair[] {
 export function joinPairs(a: ConfiguredPair, b: ConfiguredPair): ConfiguredPair {
   return {
     ...a, names: united(a.names, b.names), uses: [...a.uses, ...b.uses], endpoints: [...a.endpoints, ...b.endpoints], left: united(a.left, b.left),
-    aliases: [...a.aliases, { certificatePath: b.certificatePath, keyPath: b.keyPath }, ...b.aliases], refusal: a.refusal ?? b.refusal,
+    aliases: [...a.aliases, { certificatePath: b.certificatePath, keyPath: b.keyPath }, ...b.aliases], refusal: a.refusal ?? b.refusal, keyFirst: a.keyFirst || b.keyFirst,
   }
 }
 
