@@ -1,7 +1,9 @@
 import { registry, serverType } from '@certloop/plugin-kit'
 import { manifest as nginx } from './nginx/manifest.ts'
+import { manifest as postfix } from './postfix/manifest.ts'
 
 /** Every kind of target. One line each; the order is the order in forms. */
 export const serverTypes = registry([
   serverType(nginx, () => import('./nginx/driver.ts').then((m) => m.driver)),
+  serverType(postfix, () => import('./postfix/driver.ts').then((m) => m.driver)),
 ])
