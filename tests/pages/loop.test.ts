@@ -83,6 +83,7 @@ test('a bot is added, its nginx found, and the certificate taken under care, rot
     const now = await servedFingerprint(shop.port)
     assert.notEqual(now, before)
     await page.getByRole('button', { name: new RegExp(`${now.slice(0, 16)}.*Current`) }).waitFor()
+    await page.getByRole('group', { name: 'At the built-in CA' }).locator('[data-state="good"]').first().waitFor({ state: 'attached' })
   })
 
   await t.test('the deployment shows its plan, its proof and its log', async () => {
@@ -108,6 +109,19 @@ test('a bot is added, its nginx found, and the certificate taken under care, rot
     await page.getByRole('dialog').getByRole('button', { name: 'Approve plan' }).click()
     await page.locator('[data-state="deployed"]').first().waitFor({ timeout: slowMs })
     await eventually(async () => await servedFingerprint(shop.port) !== served, { what: 'the new certificate being served' })
+  })
+
+  await t.test('a version is revoked from its certificate, which shows it', async () => {
+    await page.getByRole('link', { name, exact: true }).first().click()
+    await page.getByRole('tab', { name: 'Overview' }).click()
+    const version = page.getByRole('group', { name: 'At the built-in CA' }).first()
+    await version.getByRole('button', { name: 'Revoke' }).click()
+    await page.getByRole('radio', { name: 'Private key compromised' }).check()
+    await page.getByRole('button', { name: 'Revoke for ever' }).click()
+    await version.locator('[data-state="revoked"]').waitFor()
+    await page.locator('h1 + [data-state="revoked"]').waitFor()
+    await page.getByRole('link', { name: 'Certificates', exact: true }).first().click()
+    await page.getByRole('table', { name: 'Certificates' }).locator('[data-state="revoked"]').waitFor()
   })
 
   assertClean()

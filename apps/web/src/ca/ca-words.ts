@@ -1,5 +1,4 @@
-import type { revocationReasonsToGive} from '@certloop/api-client';
-import { type IssuedCertificate, type Issuer, type KeyAlgorithm, type ProfileRules } from '@certloop/api-client'
+import { revocationReasonsToGive, type IssuedCertificate, type Issuer, type KeyAlgorithm, type ProfileRules, type RevocationReasonToGive } from '@certloop/api-client'
 
 /** The built-in CA in plain words; each table is total, so that a new value of the API fails the type check here. */
 
@@ -11,7 +10,7 @@ export const keyName = (algorithm: string): string => keyNames[algorithm as KeyA
 
 export const keyPlaces: Record<Issuer['keySource'], string> = { sealed: 'sealed in the database', pkcs11: 'in the PKCS#11 token', outside: 'not here' }
 
-export type Reason = (typeof revocationReasonsToGive)[number]
+export type Reason = RevocationReasonToGive
 /** Each reason of RFC 5280, 5.3.1 with what it tells others. */
 export const reasonWords: Record<Reason, { label: string; means: string }> = {
   unspecified: { label: 'No reason given', means: 'It shall not be trusted any more; others are not told why.' },
@@ -22,6 +21,12 @@ export const reasonWords: Record<Reason, { label: string; means: string }> = {
   cessationOfOperation: { label: 'No longer in use', means: 'What it was for is switched off or belongs to somebody else now.' },
   privilegeWithdrawn: { label: 'Right withdrawn', means: 'Its holder may no longer use it, for example after breaking the terms.' },
   aACompromise: { label: 'Attribute authority compromised', means: 'What an authority vouched for in it can not be relied on any more. Rarely used.' },
+}
+const publicReasons: readonly Reason[] = ['unspecified', 'keyCompromise', 'affiliationChanged', 'superseded', 'cessationOfOperation', 'privilegeWithdrawn']
+/** Which reasons fit: public style knows fewer (Baseline Requirements, 7.2.2). */
+export function reasonsFor(style: Issuer['style'], isCa: boolean): readonly Reason[] {
+  if (style === 'private') return revocationReasonsToGive
+  return isCa ? [...publicReasons.filter((reason) => reason !== 'unspecified'), 'cACompromise'] : publicReasons
 }
 export const reasonLabel = (reason: string): string => (reason === 'certificateHold' ? 'Suspended for the time being' : reasonWords[reason as Reason]?.label ?? reason)
 
@@ -38,6 +43,9 @@ export function purposeOf({ status, slot, kind, keySource }: Issuer): string {
 
 /** Whether it can have CAs below it. */
 export const canSign = ({ status, keySource, pathLength }: Issuer): boolean => status === 'active' && keySource !== 'outside' && pathLength !== 0
+
+/** Those that could certify its key. */
+export const signersOf = ({ id, style }: Pick<Issuer, 'id' | 'style'>, all: readonly Issuer[]): Issuer[] => all.filter((one) => one.id !== id && one.style === style && canSign(one))
 
 export const issuerStatusMeaning: Record<Issuer['status'], string> = {
   pending: 'It waits for a certificate signed elsewhere.',

@@ -1,17 +1,9 @@
 import { ActionIcon, Button, Fieldset, Group, Select, Stack, Text, TextInput } from '@mantine/core'
 import { problemAt } from '../shared/problem.ts'
+import type { Constraint } from './issuer-draft.ts'
 
-const types = { dns: { label: 'DNS name', example: 'example.com covers it and all below' }, ip: { label: 'IP network', example: '10.0.0.0/8' }, email: { label: 'E-mail domain', example: 'example.com' }, uri: { label: 'URI host', example: 'www.example.com, or .example.com for all below' } } as const
-type Type = keyof typeof types
-export interface Constraint { type: Type; value: string; only: boolean }
-export interface NameConstraints { permitted: { type: Type; value: string }[]; excluded: { type: Type; value: string }[] }
-
-/** Rows without text are left out; undefined when none is left. */
-export function constraintsOf(rows: readonly Constraint[]): NameConstraints | undefined {
-  const of = (only: boolean) => rows.filter((row) => row.only === only && row.value.trim() !== '').map(({ type, value }) => ({ type, value: value.trim() }))
-  const [permitted, excluded] = [of(true), of(false)]
-  return permitted.length + excluded.length === 0 ? undefined : { permitted, excluded }
-}
+const types: Record<Constraint['type'], { label: string; example: string }> = { dns: { label: 'DNS name', example: 'example.com covers it and all below' }, ip: { label: 'IP network', example: '10.0.0.0/8' }, email: { label: 'E-mail domain', example: 'example.com' }, uri: { label: 'URI host', example: 'www.example.com, or .example.com for all below' } }
+const kinds = Object.entries(types).map(([value, { label }]) => ({ value: value as Constraint['type'], label }))
 
 /** Which names the CA may certify; it goes into its certificate, and clients enforce it. */
 export function ConstraintFields({ value, onChange, problems }: { value: readonly Constraint[]; onChange: (value: Constraint[]) => void; problems: Record<string, string> }) {
@@ -23,7 +15,7 @@ export function ConstraintFields({ value, onChange, problems }: { value: readonl
         {value.map((row, at) => (
           <Group key={`${at}`} gap="xs" align="flex-start">
             <Select aria-label={`Constraint ${at + 1}: allowed or not`} w={100} allowDeselect={false} data={[{ value: 'only', label: 'Only' }, { value: 'never', label: 'Never' }]} value={row.only ? 'only' : 'never'} onChange={(only) => set(at, { only: only !== 'never' })} />
-            <Select aria-label={`Constraint ${at + 1}: kind of name`} w={150} allowDeselect={false} data={Object.entries(types).map(([type, { label }]) => ({ value: type, label }))} value={row.type} onChange={(type) => set(at, { type: (type ?? 'dns') as Type })} />
+            <Select aria-label={`Constraint ${at + 1}: kind of name`} w={150} allowDeselect={false} data={kinds} value={row.type} onChange={(type) => set(at, { type: type ?? 'dns' })} />
             <TextInput aria-label={`Constraint ${at + 1}`} flex="1 1 10rem" maxLength={255} placeholder={types[row.type].example} value={row.value} onChange={(event) => set(at, { value: event.currentTarget.value })} />
             <ActionIcon variant="subtle" color="gray" size="lg" aria-label={`Remove constraint ${at + 1}`} onClick={() => onChange(value.filter((_, i) => i !== at))}>×</ActionIcon>
           </Group>

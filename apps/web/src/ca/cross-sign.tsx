@@ -5,11 +5,11 @@ import { useWrite } from '../shared/api.ts'
 import { tell } from '../shared/notify.ts'
 import { ProblemAlert } from '../shared/problem-alert.tsx'
 import { fieldProblems } from '../shared/problem.ts'
-import { canSign } from './ca-words.ts'
+import { signersOf } from './ca-words.ts'
 
 /** Lets another issuer here certify the key of this one. */
-export function CrossSignDialogue({ issuer: { id, name }, all, onClose }: { issuer: Issuer; all: readonly Issuer[]; onClose: () => void }) {
-  const signers = all.filter((one) => one.id !== id && canSign(one))
+export function CrossSignDialogue({ issuer: { id, name, style }, all, onClose }: { issuer: Issuer; all: readonly Issuer[]; onClose: () => void }) {
+  const signers = signersOf({ id, style }, all)
   const [signer, setSigner] = useState<string | null>(signers[0]?.id ?? null)
   const [days, setDays] = useState<number | ''>(1826)
   const cross = useWrite('crossSignIssuer', () => { tell(`${name} has a cross-certificate.`); onClose() })

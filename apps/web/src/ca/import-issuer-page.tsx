@@ -1,5 +1,5 @@
 import { useState, type FormEvent } from 'react'
-import { Alert, Button, FileInput, Group, PasswordInput, SegmentedControl, Stack, Switch, TextInput } from '@mantine/core'
+import { Alert, Button, FileInput, Group, PasswordInput, Radio, SegmentedControl, Stack, Switch, TextInput } from '@mantine/core'
 import { useNavigate } from '@tanstack/react-router'
 import { useWrite } from '../shared/api.ts'
 import { ButtonLink, TextLink } from '../shared/link.tsx'
@@ -32,6 +32,7 @@ function ImportForm() {
   const [keyPem, setKey] = useState('')
   const [file, setFile] = useState<File | null>(null)
   const [password, setPassword] = useState('')
+  const [style, setStyle] = useState<'private' | 'public'>('private')
   const [isEmpty, setIsEmpty] = useState(false)
   const [alias, setAlias] = useState('')
   const take = useWrite('importIssuer', (made) => { tell(`${made.name} is imported.`); void navigate({ to: '/built-in-ca/issuers/$id', params: { id: made.id } }) })
@@ -41,9 +42,10 @@ function ImportForm() {
   const tooLarge = file !== null && file.size > maxKeystoreBytes
   const submit = async (event: FormEvent) => {
     event.preventDefault()
+    const common = { name: name.trim(), style }
     const secret = password === '' && !isEmpty ? {} : { password }
-    if (form === 'pem') take.mutate({ body: { name: name.trim(), certificatesPem, ...(keyPem.trim() === '' ? {} : { keyPem, ...secret }) } })
-    else if (file !== null && !tooLarge) take.mutate({ body: { name: name.trim(), keystore: base64Of(new Uint8Array(await file.arrayBuffer())), ...secret, ...(alias === '' ? {} : { alias }) } })
+    if (form === 'pem') take.mutate({ body: { ...common, certificatesPem, ...(keyPem.trim() === '' ? {} : { keyPem, ...secret }) } })
+    else if (file !== null && !tooLarge) take.mutate({ body: { ...common, keystore: base64Of(new Uint8Array(await file.arrayBuffer())), ...secret, ...(alias === '' ? {} : { alias }) } })
   }
   const passwordError = problems.password ?? (code === 'PASSWORD_WRONG' || code === 'PASSWORD_NEEDED' ? take.error?.message : undefined)
   return (
@@ -51,6 +53,14 @@ function ImportForm() {
       <Stack>
         {take.error && <ProblemAlert error={take.error} />}
         <Section title="Name"><TextInput label="Name" description="How it is called here; unique." maw={420} maxLength={100} required value={name} onChange={(e) => setName(e.currentTarget.value)} error={problems.name} data-autofocus /></Section>
+        <Section title="Style">
+          <Radio.Group aria-label="Style" value={style} onChange={setStyle} error={problems.style}>
+            <Stack gap="xs">
+              <Radio value="private" label="Private" description="It signs by your own rules." />
+              <Radio value="public" label="As public authorities" description="Its certificate is as the CA/Browser Forum demands, and it shall sign by profiles of public style alone." />
+            </Stack>
+          </Radio.Group>
+        </Section>
         <Section title="What you have" actions={<SegmentedControl aria-label="What you have" value={form} onChange={setForm} data={[{ value: 'pem', label: 'PEM texts' }, { value: 'keystore', label: 'A keystore file' }]} />}>
           {form === 'pem' ? (
             <Stack>

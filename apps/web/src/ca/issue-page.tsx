@@ -33,24 +33,29 @@ export function IssuePage() {
   )
 }
 
+/** What is chosen beside the request. */
+interface Wish { profile: string; /** null: the intermediate in use. */ issuerId: string | null; /** '': as usual for the profile. */ days: number | ''; mustStaple: boolean }
+
+const inputOf = ({ profile, issuerId, days, mustStaple }: Wish) => ({ profile, ...(issuerId === null ? {} : { issuerId: issuerId as Issuer['id'] }), ...(days === '' ? {} : { validityDays: days }), ...(mustStaple ? { mustStaple } : {}) })
+
 function IssueForm({ profiles, issuers }: { profiles: readonly IssuanceProfile[]; issuers: readonly Issuer[] }) {
   const asked = route.useSearch()
   const navigate = useNavigate()
   const [csrPem, setCsr] = useState('')
-  const [profile, setProfile] = useState(asked.profile ?? 'server')
-  const [issuerId, setIssuer] = useState<string | null>(asked.issuerId ?? null)
-  const [days, setDays] = useState<number | ''>('')
-  const [mustStaple, setMustStaple] = useState(false)
+  const [wish, setWish] = useState<Wish>({ profile: asked.profile ?? 'server', issuerId: asked.issuerId ?? null, days: '', mustStaple: false })
   const reading = useCsrReport(csrPem)
   const issue = useWrite('issueCertificate', ({ id }) => { tell('The certificate is issued.'); void navigate({ to: '/built-in-ca/certificates/$id', params: { id } }) })
   const problems = fieldProblems(issue.error)
   useFirstWrongField(issue.error)
-  const chosen = profiles.find(({ name }) => name === profile)
-  const whyNot = whyNotYet(csrPem, reading)
+  const chosen = profiles.find(({ name }) => name === wish.profile)
+  const style = chosen?.rules.style ?? 'private'
+  const signers = issuers.filter((one) => one.status === 'active' && one.keySource !== 'outside' && one.style === style)
+  const needsIssuer = style === 'public' && !signers.some(({ id }) => id === wish.issuerId)
+  const whyNot = whyNotYet(csrPem, reading) ?? (needsIssuer ? 'Choose an issuer of public style; the one in use is not.' : null)
   const submit = (event: FormEvent) => {
     event.preventDefault()
     if (whyNot !== null) return
-    issue.mutate({ body: { csrPem, profile, ...(issuerId === null ? {} : { issuerId: issuerId as Issuer['id'] }), ...(days === '' ? {} : { validityDays: days }), ...(mustStaple ? { mustStaple } : {}) } })
+    issue.mutate({ body: { csrPem, ...inputOf(wish) } })
   }
   const csrProblem = problemAt(problems, 'csrPem') ?? Object.entries(problems).find(([field]) => field.startsWith('csrPem '))?.[1]
   return (
@@ -62,12 +67,7 @@ function IssueForm({ profiles, issuers }: { profiles: readonly IssuanceProfile[]
         </SimpleGrid>
         <Section title="What is issued">
           <SimpleGrid cols={{ base: 1, md: 2 }}>
-            <Stack>
-              <Select label="Profile" description="What it is for, and what else stands in it." allowDeselect={false} data={profiles.map(({ name, rules }) => ({ value: name, label: rules.title }))} value={profile} onChange={(value) => { setProfile(value ?? 'server'); issue.reset() }} error={problems.profile} />
-              <NumberInput label="Lifetime in days" description={chosen && `At most ${chosen.rules.maximumValidityDays}.`} placeholder={chosen && `${chosen.rules.defaultValidityDays}, as usual for this profile`} min={1} max={chosen?.rules.maximumValidityDays ?? 9132} allowDecimal={false} value={days} onChange={(value) => setDays(typeof value === 'number' ? value : '')} error={problems.validityDays} />
-              <Select label="Signed by" clearable placeholder="The intermediate in use" data={issuers.filter(({ status, keySource }) => status === 'active' && keySource !== 'outside').map(({ id, name, slot }) => ({ value: id, label: slot === 'intermediate' ? `${name} (in use)` : name }))} value={issuerId} onChange={setIssuer} error={problems.issuerId} />
-              {chosen?.rules.mustStaple === 'asked' && reading.report?.mustStaple !== true && <Switch label="Must-staple" description="The server has to send an OCSP answer along, or clients refuse it." checked={mustStaple} onChange={(event) => setMustStaple(event.currentTarget.checked)} error={problems.mustStaple} />}
-            </Stack>
+            <IssueFields wish={wish} change={(part) => { setWish((old) => ({ ...old, ...part })); issue.reset() }} problems={problems} profiles={profiles} signers={signers} chosen={chosen} asksStaple={reading.report?.mustStaple === true} />
             {chosen && <Stack gap="xs" component="section" aria-label="What the profile allows"><Text size="sm" fw={600}>What the profile allows</Text><Facts of={profileSentences(chosen.rules)} /></Stack>}
           </SimpleGrid>
         </Section>
@@ -78,6 +78,20 @@ function IssueForm({ profiles, issuers }: { profiles: readonly IssuanceProfile[]
         </Group>
       </Stack>
     </form>
+  )
+}
+
+interface FieldProps { wish: Wish; change: (part: Partial<Wish>) => void; problems: Record<string, string>; profiles: readonly IssuanceProfile[]; signers: readonly Issuer[]; chosen: IssuanceProfile | undefined; asksStaple: boolean }
+
+function IssueFields({ wish, change, problems, profiles, signers, chosen, asksStaple }: FieldProps) {
+  const signerHint = chosen?.rules.style !== 'public' ? 'The intermediate in use' : signers.length > 0 ? 'Choose an issuer of public style' : 'There is no issuer of public style; make one first'
+  return (
+    <Stack>
+      <Select label="Profile" description="What it is for, and what else stands in it." allowDeselect={false} data={profiles.map(({ name, rules }) => ({ value: name, label: rules.title }))} value={wish.profile} onChange={(value) => change({ profile: value ?? 'server', issuerId: null, mustStaple: false })} error={problems.profile} />
+      <NumberInput label="Lifetime in days" description={chosen && `At most ${chosen.rules.maximumValidityDays}.`} placeholder={chosen && `${chosen.rules.defaultValidityDays}, as usual for this profile`} min={1} max={chosen?.rules.maximumValidityDays ?? 9132} allowDecimal={false} value={wish.days} onChange={(value) => change({ days: typeof value === 'number' ? value : '' })} error={problems.validityDays} />
+      <Select label="Signed by" clearable placeholder={signerHint} data={signers.map(({ id, name, slot }) => ({ value: id, label: slot === 'intermediate' ? `${name} (in use)` : name }))} value={wish.issuerId} onChange={(issuerId) => change({ issuerId })} error={problems.issuerId} />
+      {chosen?.rules.mustStaple === 'asked' && !asksStaple && <Switch label="Must-staple" description="The server has to send an OCSP answer along, or clients refuse it." checked={wish.mustStaple} onChange={(event) => change({ mustStaple: event.currentTarget.checked })} error={problems.mustStaple} />}
+    </Stack>
   )
 }
 

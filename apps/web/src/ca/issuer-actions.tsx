@@ -5,7 +5,7 @@ import { useWrite } from '../shared/api.ts'
 import { ConfirmButton } from '../shared/confirm-button.tsx'
 import { ButtonLink } from '../shared/link.tsx'
 import { tell } from '../shared/notify.ts'
-import { canSign } from './ca-words.ts'
+import { canSign, signersOf } from './ca-words.ts'
 import { CrossSignDialogue } from './cross-sign.tsx'
 import { useForbidden } from './may.ts'
 import { RollOverDialogue } from './roll-over.tsx'
@@ -30,13 +30,13 @@ export function IssuerActions({ issuer, all }: Props) {
     <>
       {kind === 'intermediate' && slot === null && (
         <ConfirmButton
-          label="Activate" size="xs" variant="filled" whyNot={first(forbidden, waiting, ended, noKey)} hint="Makes it the intermediate in use."
+          label="Activate" size="xs" variant="filled" whyNot={first(forbidden, waiting, ended, noKey, issuer.style === 'public' && 'It is of public style; the one in use also certifies bots and this control plane, which public style does not allow.')} hint="Makes it the intermediate in use."
           question={`Let ${name} sign from now on?`} explanation={<>What names no other issuer is signed by it.{before && <> {before.name}, which does that now, retires: it signs nothing new; its lists, OCSP answers and all it signed stay good.</>}</>}
           run={() => activate.mutateAsync({ params: { id } })}
         />
       )}
       {kind === 'intermediate' && <DialogueButton label="Roll over" whyNot={first(forbidden, waiting, status === 'revoked' && 'It is revoked.', noKey, issuer.successorId !== null && 'It has a successor already.')} hint="Replaces it by a new one with a new key; both stay valid side by side.">{(close) => <RollOverDialogue issuer={issuer} onClose={close} />}</DialogueButton>}
-      <DialogueButton label="Cross-sign" whyNot={first(forbidden, waiting, ended, noKey, all.filter((one) => one.id !== id && canSign(one)).length === 0 && 'There is no other issuer here that may have CAs below it.')} hint="Lets another issuer certify its key, so that clients which trust only that one accept it.">{(close) => <CrossSignDialogue issuer={issuer} all={all} onClose={close} />}</DialogueButton>
+      <DialogueButton label="Cross-sign" whyNot={first(forbidden, waiting, ended, noKey, signersOf(issuer, all).length === 0 && 'There is no other issuer here of its style that may have CAs below it.')} hint="Lets another issuer certify its key, so that clients which trust only that one accept it.">{(close) => <CrossSignDialogue issuer={issuer} all={all} onClose={close} />}</DialogueButton>
       {forbidden === null && canSign(issuer) && <ButtonLink to="/built-in-ca/make" search={{ what: 'intermediate', under: id }} size="xs" variant="default">Make an intermediate below it</ButtonLink>}
       <ConfirmButton label="Publish lists now" size="xs" variant="default" whyNot={first(mayNotPublish, waiting, noKey)} hint="Makes its revocation lists anew, without waiting for their time." run={() => publish.mutateAsync({ params: { id } })} />
       <ConfirmButton

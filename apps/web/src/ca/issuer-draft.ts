@@ -1,7 +1,28 @@
 import type { Issuer, IssuerInput, KeyAlgorithm } from '@certloop/api-client'
-import { constraintsOf, type Constraint } from './constraint-fields.tsx'
-import { publishingOf, usualPublishing, type Publishing } from './publishing-fields.tsx'
-import type { Attribute } from './subject-fields.tsx'
+
+export interface Attribute { type: string; value: string }
+
+type NameConstraints = NonNullable<IssuerInput['nameConstraints']>
+/** One line of the name constraints: only these names, or never these. */
+export interface Constraint { type: NameConstraints['permitted'][number]['type']; value: string; only: boolean }
+
+/** Rows without text are left out; undefined when none is left. */
+function constraintsOf(rows: readonly Constraint[]): NameConstraints | undefined {
+  const of = (only: boolean) => rows.filter((row) => row.only === only && row.value.trim() !== '').map(({ type, value }) => ({ type, value: value.trim() }))
+  const [permitted, excluded] = [of(true), of(false)]
+  return permitted.length + excluded.length === 0 ? undefined : { permitted, excluded }
+}
+
+/** How an issuer publishes, as a form has it; '' while a number is being written. */
+export interface Publishing { crlShards: number | ''; crlHours: number | ''; deltaCrl: boolean; ocspMinutes: number | '' }
+
+/** Nothing is asked for: the control plane knows what is usual. */
+const usualPublishing: Publishing = { crlShards: '', crlHours: '', deltaCrl: false, ocspMinutes: '' }
+
+/** What is left empty is left out: then what was there before holds. */
+export function publishingOf({ crlShards, crlHours, deltaCrl, ocspMinutes }: Publishing): { crlShards?: number; crlHours?: number; deltaCrl: boolean; ocspMinutes?: number } {
+  return { ...(crlShards === '' ? {} : { crlShards }), ...(crlHours === '' ? {} : { crlHours }), deltaCrl, ...(ocspMinutes === '' ? {} : { ocspMinutes }) }
+}
 
 /** What is made: a root; an intermediate that an issuer here signs; one that somebody outside signs. */
 export type Making = 'root' | 'intermediate' | 'outside'
@@ -50,6 +71,6 @@ export function inputOf(draft: IssuerDraft): IssuerInput {
     // Only a root can be without a limit.
     pathLength: pathLength === '' ? (what === 'root' ? null : 0) : pathLength,
     ...(attributes.length === 0 ? {} : { subject: attributes }), ...(hash === null ? {} : { hash }), ...(keyPlace === 'sealed' ? {} : { pkcs11Label: pkcs11Label.trim() }),
-    ...(what === 'intermediate' ? { profile } : {}), ...(nameConstraints === undefined ? {} : { nameConstraints }), ...publishingOf(publishing),
+    ...(profile === 'subordinate-ca' ? {} : { profile }), ...(nameConstraints === undefined ? {} : { nameConstraints }), ...publishingOf(publishing),
   }
 }

@@ -59,6 +59,7 @@ function IssuerFacts({ issuer }: { issuer: Issuer }) {
     <Facts of={{
       'Subject': subject,
       'Key': `${keyName(keyAlgorithm)}, ${keyPlaces[keySource]}`,
+      'Style': issuer.style === 'public' ? 'Public: it signs by profiles of public style alone, and publishes and revokes as the CA/Browser Forum demands of public authorities' : 'Private: as the profiles say',
       'CAs below it': pathLength === null ? 'Not limited' : pathLength === 0 ? 'None: it signs certificates of servers and people only' : `Up to ${pathLength} in a row`,
       'Ends': notAfter === null ? 'It has no certificate yet' : <When at={notAfter} form="both" inline />,
       'Made': <When at={createdAt} form="both" inline />,

@@ -6,11 +6,12 @@ import { tell } from '../shared/notify.ts'
 import { Section } from '../shared/page.tsx'
 import { ProblemAlert } from '../shared/problem-alert.tsx'
 import { fieldProblems } from '../shared/problem.ts'
+import { publishingOf, type Publishing } from './issuer-draft.ts'
 import { useForbidden } from './may.ts'
-import { PublishingFields, publishingOf, type Publishing } from './publishing-fields.tsx'
+import { PublishingFields } from './publishing-fields.tsx'
 
 /** How an issuer publishes; what its certificate says can't be changed. */
-export function IssuerSettings({ issuer: { id, crlShards, crlHours, deltaCrl, ocspMinutes, keySource } }: { issuer: Issuer }) {
+export function IssuerSettings({ issuer: { id, crlShards, crlHours, deltaCrl, ocspMinutes, keySource, style } }: { issuer: Issuer }) {
   const before: Publishing = { crlShards, crlHours, deltaCrl, ocspMinutes }
   const [draft, setDraft] = useState(before)
   const forbidden = useForbidden('ca:write')
@@ -23,7 +24,7 @@ export function IssuerSettings({ issuer: { id, crlShards, crlHours, deltaCrl, oc
       <form onSubmit={submit}>
         <Stack>
           {save.error && <ProblemAlert error={save.error} />}
-          <PublishingFields value={draft} onChange={setDraft} problems={fieldProblems(save.error)} disabled={forbidden !== null} />
+          <PublishingFields value={draft} onChange={setDraft} problems={fieldProblems(save.error)} disabled={forbidden !== null} isPublic={style === 'public'} />
           {forbidden !== null ? <Text size="sm" c="dimmed">{forbidden}</Text> : (
             <Group>
               <Button type="submit" disabled={!changed} loading={save.isPending}>Save</Button>

@@ -29,6 +29,7 @@ function NameCell({ line: { issuer, outside, depth, below } }: { line: TreeLine 
       <TextLink to="/built-in-ca/issuers/$id" params={{ id: issuer.id }} fw={600}>{issuer.name}</TextLink>
       {below !== null && <VisuallyHidden>, below {commonNameOf(below)}</VisuallyHidden>}{' '}
       {issuer.slot !== null && <Badge size="sm" variant="light" color="indigo">{issuer.slot === 'root' ? 'Anchor' : 'In use'}</Badge>}
+      {issuer.style === 'public' && <Badge size="sm" variant="light" color="grape">Public style</Badge>}
       <Text size="xs" c="dimmed">{issuer.kind === 'root' ? 'Root' : 'Intermediate'}. {purposeOf(issuer)}</Text>
     </Box>
   )

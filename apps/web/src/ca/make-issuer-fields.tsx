@@ -38,11 +38,14 @@ export function KeyFields({ draft, change, problems }: PartProps) {
   )
 }
 
+const profileHelp = { root: 'One of public style makes the root one of public style; nothing else of it stands in a root.', intermediate: 'What else stands in its certificate. One of public style makes it an issuer of public style.', outside: 'One of public style makes it an issuer of public style; the certificate is as the other authority makes it.' } as const
+
+/** The profile of its certificate, and who signs that. */
 export function SignerFields({ draft, change, problems, signers, profiles }: PartProps & { signers: readonly Issuer[]; profiles: readonly IssuanceProfile[] }) {
   return (
     <SimpleGrid cols={columns} spacing="md">
-      <Select label="Issuer" description="Those that may have CAs below them." allowDeselect={false} required placeholder="There is none; make a root first" data={signers.map(({ id, name }) => ({ value: id, label: name }))} value={draft.signedBy} onChange={(signedBy) => change({ signedBy })} error={problems.signedBy} />
-      <Select label="Profile" description="What else stands in its certificate." allowDeselect={false} data={profiles.map(({ name, rules }) => ({ value: name, label: rules.title }))} value={draft.profile} onChange={(value) => change({ profile: value ?? 'subordinate-ca' })} error={problems.profile} />
+      <Select label="Profile" description={profileHelp[draft.what]} allowDeselect={false} data={profiles.map(({ name, rules }) => ({ value: name, label: rules.title }))} value={draft.profile} onChange={(value) => change({ profile: value ?? 'subordinate-ca' })} error={problems.profile} />
+      {draft.what === 'intermediate' && <Select label="Issuer" description="Those of the profile's style that may have CAs below them." allowDeselect={false} required placeholder={signers.length === 0 ? 'There is none; make a root of this style first' : 'Choose one'} data={signers.map(({ id, name }) => ({ value: id, label: name }))} value={draft.signedBy} onChange={(signedBy) => change({ signedBy })} error={problems.signedBy} />}
     </SimpleGrid>
   )
 }

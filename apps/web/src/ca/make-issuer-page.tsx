@@ -41,13 +41,18 @@ export function MakeIssuerPage() {
 function MakeForm({ issuers, profiles }: { issuers: readonly Issuer[]; profiles: readonly IssuanceProfile[] }) {
   const { what = 'intermediate', under } = route.useSearch()
   const navigate = useNavigate()
-  const signers = issuers.filter(canSign)
-  const [draft, setDraft] = useState<IssuerDraft>(() => newDraft(what, signers.find(({ id }) => id === under)?.id ?? signers.find(({ slot }) => slot === 'root')?.id ?? signers[0]?.id ?? null))
+  const able = issuers.filter(canSign)
+  const [written, setDraft] = useState<IssuerDraft>(() => newDraft(what, (able.find(({ id }) => id === under) ?? able.find(({ slot }) => slot === 'root') ?? able[0])?.id ?? null))
   const change = (part: Partial<IssuerDraft>) => setDraft((old) => ({ ...old, ...part }))
   const make = useWrite('createIssuer', (made) => { tell(`${made.name} is made.`); void navigate({ to: '/built-in-ca/issuers/$id', params: { id: made.id } }) })
   const problems = fieldProblems(make.error)
   useFirstWrongField(make.error)
-  const submit = (event: FormEvent) => { event.preventDefault(); make.mutate({ body: inputOf(draft) }) }
+  const style = profiles.find(({ name }) => name === written.profile)?.rules.style ?? 'private'
+  const signers = able.filter((one) => one.style === style)
+  const signer = signers.find(({ id }) => id === written.signedBy) ?? signers.find(({ slot }) => slot === 'root') ?? signers[0]
+  const draft = { ...written, signedBy: signer?.id ?? null }
+  const isSigned = draft.what !== 'intermediate' || signer !== undefined
+  const submit = (event: FormEvent) => { event.preventDefault(); if (isSigned) make.mutate({ body: inputOf(draft) }) }
   const parts = { draft, change, problems }
   return (
     <form onSubmit={submit}>
@@ -59,20 +64,20 @@ function MakeForm({ issuers, profiles }: { issuers: readonly Issuer[]; profiles:
         </Section>
         <Section title="Name"><Stack><IdentityFields {...parts} /><SubjectFields value={draft.subject} onChange={(subject) => change({ subject })} problems={problems} /></Stack></Section>
         <Section title="Key"><KeyFields {...parts} /></Section>
-        {draft.what === 'intermediate' && <Section title="Signed by"><SignerFields {...parts} signers={signers} profiles={profiles} /></Section>}
+        <Section title={draft.what === 'intermediate' ? 'Profile and signer' : 'Profile'}><SignerFields {...parts} signers={signers} profiles={profiles} /></Section>
         <Section title="Limits"><Stack>
-          <LimitFields {...parts} signer={issuers.find(({ id }) => id === draft.signedBy)} />
+          <LimitFields {...parts} signer={signer} />
           <ConstraintFields value={draft.constraints} onChange={(constraints) => change({ constraints })} problems={problems} />
           {draft.what !== 'intermediate' && draft.constraints.length > 0 && <Alert color="blue" title="Where these hold">{draft.what === 'root' ? 'A root\'s certificate does not carry them: clients do not look for them there. They are enforced here at each signing.' : 'The request can not carry them. They are enforced here at each signing; ask the other authority to put them into the certificate.'}</Alert>}
         </Stack></Section>
         <Accordion variant="contained" order={2}>
           <Accordion.Item value="publishing">
             <Accordion.Control>How it publishes what is revoked (can be changed later)</Accordion.Control>
-            <Accordion.Panel><PublishingFields value={draft.publishing} onChange={(publishing) => change({ publishing })} problems={problems} /></Accordion.Panel>
+            <Accordion.Panel><PublishingFields value={draft.publishing} onChange={(publishing) => change({ publishing })} problems={problems} isPublic={style === 'public'} /></Accordion.Panel>
           </Accordion.Item>
         </Accordion>
         {make.error && <ProblemAlert error={make.error} />}
-        <Group><Button type="submit" loading={make.isPending}>{kinds[draft.what].button}</Button><ButtonLink to="/built-in-ca" variant="default">Cancel</ButtonLink></Group>
+        <Group><Button type="submit" loading={make.isPending} disabled={!isSigned}>{kinds[draft.what].button}</Button><ButtonLink to="/built-in-ca" variant="default">Cancel</ButtonLink></Group>
       </Stack>
     </form>
   )

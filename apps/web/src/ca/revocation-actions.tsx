@@ -1,16 +1,18 @@
 import { useState, type FormEvent } from 'react'
 import { Alert, Button, Group, Modal, Radio, Stack, TextInput, Tooltip } from '@mantine/core'
-import { revocationReasonsToGive, type IssuedCertificate } from '@certloop/api-client'
+import type { IssuedCertificate, Issuer } from '@certloop/api-client'
 import { useRead, useWrite } from '../shared/api.ts'
 import { ConfirmButton } from '../shared/confirm-button.tsx'
 import { tell } from '../shared/notify.ts'
 import { ProblemAlert } from '../shared/problem-alert.tsx'
 import { fieldProblems } from '../shared/problem.ts'
 import { userZone } from '../shared/time.ts'
-import { reasonLabel, reasonWords, type Reason } from './ca-words.ts'
+import { reasonLabel, reasonsFor, reasonWords, type Reason } from './ca-words.ts'
 import { useForbidden } from './may.ts'
 
 interface Props { issued: IssuedCertificate; /** As people call it. */ name: string; size?: 'xs' | 'compact-sm' }
+
+interface Kind { isCa: boolean; /** Of its issuer. */ style: Issuer['style'] }
 
 /** Revoke, suspend and resume. What can't be done says why. */
 export function RevocationActions({ issued, name, size = 'xs' }: Props) {
@@ -21,12 +23,13 @@ export function RevocationActions({ issued, name, size = 'xs' }: Props) {
   const why = forbidden ?? (isExpired ? 'It has ended; revoking has no effect any more.' : null)
   const final = status === 'revoked' ? 'It is revoked; that is for ever.' : null
   const isCa = useIsCa(issued)
+  const style = useRead('listIssuers', {}).data?.items.find((issuer) => issuer.id === issued.issuerId)?.style ?? 'private'
   return (
     <>
-      <RevokeButton issued={issued} name={name} size={size} isCa={isCa} whyNot={why ?? (status === 'revoked' && issued.revocationReason === 'keyCompromise' ? final : null)} />
+      <RevokeButton issued={issued} name={name} size={size} isCa={isCa} style={style} whyNot={why ?? (status === 'revoked' && issued.revocationReason === 'keyCompromise' ? final : null)} />
       {status === 'held'
         ? <ConfirmButton key="resume" label="Resume" size={size} variant="default" whyNot={why} hint="Takes the suspension back." question={`Resume ${name}?`} explanation="OCSP answers good again at once; it leaves the revocation list with the next one. Clients that kept an older list or answer refuse it until that has ended." run={() => resume.mutateAsync({ params: { id } })} />
-        : <ConfirmButton key="suspend" label="Suspend" size={size} variant="default" whyNot={why ?? final ?? (isCa ? 'It is the certificate of a CA: all below it would fall and rise with it. A CA can only be revoked, for ever.' : null)} hint="Revokes it for the time being; it can be resumed." question={`Suspend ${name}?`} explanation="Clients that check refuse it, as if it were revoked, until you resume it. Public authorities may not do this; in your own PKI it helps while a suspicion is looked into." run={() => suspend.mutateAsync({ params: { id } })} />}
+        : <ConfirmButton key="suspend" label="Suspend" size={size} variant="default" whyNot={why ?? final ?? (isCa ? 'It is the certificate of a CA: all below it would fall and rise with it. A CA can only be revoked, for ever.' : style === 'public' ? 'Certificates of public style can not be suspended, only revoked.' : null)} hint="Revokes it for the time being; it can be resumed." question={`Suspend ${name}?`} explanation="Clients that check refuse it, as if it were revoked, until you resume it. Public authorities may not do this; in your own PKI it helps while a suspicion is looked into." run={() => suspend.mutateAsync({ params: { id } })} />}
     </>
   )
 }
@@ -37,19 +40,19 @@ function useIsCa({ reference, profile }: IssuedCertificate): boolean {
   return /^(issuer|cross):/.test(reference) || profiles?.find(({ name }) => name === profile)?.rules.kind === 'ca'
 }
 
-function RevokeButton({ issued, name, size, whyNot, isCa }: Required<Props> & { whyNot: string | null; isCa: boolean }) {
+function RevokeButton({ issued, name, size, whyNot, isCa, style }: Required<Props> & Kind & { whyNot: string | null }) {
   const [open, setOpen] = useState(false)
   const again = issued.status === 'revoked'
   const button = <Button size={size} color="red" variant="light" onClick={() => whyNot === null && setOpen(true)} {...(whyNot === null ? {} : { 'data-disabled': true, 'aria-disabled': true })}>{again ? 'Add key compromise' : 'Revoke'}</Button>
   return (
     <>
       <Tooltip label={whyNot ?? (again ? 'It is known now that the key is in other hands.' : 'For ever.')} multiline maw={320} events={{ hover: true, focus: true, touch: true }}>{button}</Tooltip>
-      <Modal opened={open} onClose={() => setOpen(false)} title={again ? `Say that the key of ${name} is compromised` : `Revoke ${name}?`} size="lg"><RevokeForm issued={issued} name={name} isCa={isCa} onClose={() => setOpen(false)} /></Modal>
+      <Modal opened={open} onClose={() => setOpen(false)} title={again ? `Say that the key of ${name} is compromised` : `Revoke ${name}?`} size="lg"><RevokeForm issued={issued} name={name} isCa={isCa} style={style} onClose={() => setOpen(false)} /></Modal>
     </>
   )
 }
 
-function RevokeForm({ issued: { id, status, revocationReason }, name, isCa, onClose }: Required<Omit<Props, 'size'>> & { isCa: boolean; onClose: () => void }) {
+function RevokeForm({ issued: { id, status, revocationReason }, name, isCa, style, onClose }: Required<Omit<Props, 'size'>> & Kind & { onClose: () => void }) {
   const again = status === 'revoked'
   const [reason, setReason] = useState<Reason | null>(again ? 'keyCompromise' : null)
   const [since, setSince] = useState('')
@@ -70,7 +73,7 @@ function RevokeForm({ issued: { id, status, revocationReason }, name, isCa, onCl
         {!again && (
           <Radio.Group label="Why" required value={reason} onChange={(value) => setReason(value)} error={problems.reason}>
             <Stack gap="xs" mt={6}>
-              {revocationReasonsToGive.map((value) => <Radio key={value} value={value} label={reasonWords[value].label} description={reasonWords[value].means} />)}
+              {reasonsFor(style, isCa).map((value) => <Radio key={value} value={value} label={reasonWords[value].label} description={reasonWords[value].means} />)}
             </Stack>
           </Radio.Group>
         )}

@@ -1,8 +1,7 @@
 import { ActionIcon, Button, Fieldset, Group, Select, Stack, Text, TextInput } from '@mantine/core'
 import { problemAt } from '../shared/problem.ts'
 import { attributeName, attributeWords } from './ca-words.ts'
-
-export interface Attribute { type: string; value: string }
+import type { Attribute } from './issuer-draft.ts'
 
 /** Attributes of a subject beside the common name, in the order they get in the certificate. */
 export function SubjectFields({ value, onChange, problems }: { value: readonly Attribute[]; onChange: (value: Attribute[]) => void; problems: Record<string, string> }) {
