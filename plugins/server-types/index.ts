@@ -1,4 +1,5 @@
 import { registry, serverType } from '@certloop/plugin-kit'
+import { manifest as apache } from './apache/manifest.ts'
 import { manifest as nginx } from './nginx/manifest.ts'
 import { manifest as postfix } from './postfix/manifest.ts'
 
@@ -6,4 +7,5 @@ import { manifest as postfix } from './postfix/manifest.ts'
 export const serverTypes = registry([
   serverType(nginx, () => import('./nginx/driver.ts').then((m) => m.driver)),
   serverType(postfix, () => import('./postfix/driver.ts').then((m) => m.driver)),
+  serverType(apache, () => import('./apache/driver.ts').then((m) => m.driver)),
 ])

@@ -1,3 +1,4 @@
+export * from './apache.ts'
 export * from './chromium.ts'
 export * from './folders.ts'
 export * from './lint-tools.ts'

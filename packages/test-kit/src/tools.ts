@@ -4,6 +4,7 @@ import { delimiter, join } from 'node:path'
 /** Programs and modules of the system that tests use: where else to look, the Debian package, and what is left out without it. */
 export const tools = {
   nginx: { package: 'nginx-light', elsewhere: [], without: 'tests against a real nginx' },
+  apache2: { package: 'apache2', elsewhere: [], without: 'tests against a real Apache httpd' },
   'ngx_stream_module.so': { package: 'libnginx-mod-stream', elsewhere: ['/usr/lib/nginx/modules/ngx_stream_module.so'], without: 'tests of nginx as a TCP proxy' },
   'ngx_mail_module.so': { package: 'libnginx-mod-mail', elsewhere: ['/usr/lib/nginx/modules/ngx_mail_module.so'], without: 'tests of nginx as a mail proxy' },
   postfix: { package: 'postfix', elsewhere: [], without: 'tests against a real Postfix' },
