@@ -26,14 +26,15 @@ export function createOcsp({ database, responders, cache, now }: OcspDeps) {
 
   const maxAgeOf = (nextUpdate: Date) => Math.max(0, Math.floor((nextUpdate.getTime() - now().getTime()) / 1000))
 
-  async function sign(issuer: Issuer, { certIds, nonce }: OcspRequest): Promise<Pick<SignedAnswer, 'body' | 'nextUpdate' | 'producedAt'>> {
+  async function sign(issuer: Issuer, { certIds, nonce }: OcspRequest): Promise<Pick<SignedAnswer, 'body' | 'nextUpdate' | 'producedAt'> & { isKnown: boolean }> {
     const responder = await responders.of(issuer)
     const producedAt = wholeSecond(now().getTime())
     const nextUpdate = wholeSecond(Math.min(producedAt.getTime() + issuer.settings.ocspMinutes * 60_000, responder.notAfter))
     const responses = []
     for (const certId of certIds) responses.push({ certId: certId.raw, status: statusOf(await findState(db, issuer.id, certId.serialNumber)), thisUpdate: producedAt, nextUpdate })
+    const isKnown = responses.every(({ status }) => status !== 'unknown')
     const body = await buildOcspResponse({ responder: { keyHash: responder.keyHash }, producedAt, responses, nonce, certificates: [responder.certificate] }, responder.signer)
-    return { body, nextUpdate, producedAt }
+    return { body, nextUpdate, producedAt, isKnown }
   }
 
   function parse(request: Buffer): OcspRequest | undefined {
@@ -52,10 +53,11 @@ export function createOcsp({ database, responders, cache, now }: OcspDeps) {
 
   async function signAndKeep(key: string, issuer: Issuer, parsed: OcspRequest): Promise<OcspAnswer> {
     const changeNumber = changeNumberOf(issuer.id)
-    const answer = await sign(issuer, parsed)
+    const { isKnown, ...answer } = await sign(issuer, parsed)
     const [only, ...others] = parsed.certIds
-    // Not kept when something changed while it was signed: it might be old news already.
-    if (parsed.nonce === null && only && others.length === 0 && key.length <= longestKey && changeNumberOf(issuer.id) === changeNumber) {
+    // Not kept when something changed while it was signed: it might be old news already. Nor what is not known yet: it
+    // may be any moment, and strangers could fill the cache with made-up numbers.
+    if (isKnown && parsed.nonce === null && only && others.length === 0 && key.length <= longestKey && changeNumberOf(issuer.id) === changeNumber) {
       cache.put(key, { issuerId: issuer.id, serialNumber: only.serialNumber, ...answer })
     }
     return fromCache(key) ?? { body: answer.body, maxAge: 0 }
