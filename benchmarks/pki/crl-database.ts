@@ -1,12 +1,12 @@
 // A CRL of a million entries as the control plane makes and serves it: rows in SQLite, pages, signature, slices, HTTP.
 import { readCrl } from '@certloop/pki'
 import type { IssuedCertificateId, IssuerId } from '@certloop/contract'
+import { seedRevoked } from '../../apps/control-plane/src/local-ca/seed-testing.ts'
 import { median } from '../statistics.ts'
 import { putLoad, type LoadResult } from './ca/load.ts'
 import { openCa } from './ca/open-ca.ts'
 import { issueMany, ocspRequests } from './ca/prepare.ts'
 import { asPost } from './ca/requests.ts'
-import { seedRevoked } from './ca/seed.ts'
 import type { Revoked } from './ca/server.ts'
 import { caFolder, startCaServer, type CaServer } from './ca/stand.ts'
 import type { Taken } from './ca/watch.ts'

@@ -7,9 +7,9 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { IssuedCertificateId, IssuerId } from '@certloop/contract'
-import Fastify from 'fastify'
 import { createPublicHttp } from '../../../apps/control-plane/src/local-ca/public-http.ts'
 import { listen, type TlsIdentity } from '../../../apps/control-plane/src/listener/index.ts'
+import { emptyApp } from '../../../apps/control-plane/src/listener/listener-testing.ts'
 import { now, openCa, type CaPlace } from './open-ca.ts'
 import { watch, type Taken } from './watch.ts'
 
@@ -60,8 +60,7 @@ function bareCommits(folder: string): () => void {
 async function serve({ identity, bareBytes = 0, ...place }: ServerOptions): Promise<{ ports: Ports; tasks: Tasks }> {
   const { database, ca } = await openCa(place)
   const handler = createPublicHttp({ database, ocsp: ca.ocsp, now, log: (_message, error) => { throw error } })
-  const app = Fastify()
-  await app.ready()
+  const app = await emptyApp()
   const tlsIdentity = async () => identity ?? { keyPem: '', certPem: '' }
   const ports = {
     handler: await open(http.createServer((request, response) => { if (!handler(request, response)) response.writeHead(404).end() })),

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import type { TestContext } from 'node:test'
 import { promisify } from 'node:util'
+import Fastify, { type FastifyInstance } from 'fastify'
 import type { TlsIdentity } from './listener.ts'
 
 const run = promisify(execFile)
@@ -15,4 +16,11 @@ export async function makeIdentity(t: TestContext, name: string): Promise<TlsIde
   const [key, cert] = [path.join(folder, 'key.pem'), path.join(folder, 'cert.pem')]
   await run('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', key, '-out', cert, '-days', '2', '-subj', `/CN=${name}`, '-addext', 'subjectAltName=IP:127.0.0.1'])
   return { keyPem: await readFile(key, 'utf8'), certPem: await readFile(cert, 'utf8') }
+}
+
+/** Knows no route. */
+export async function emptyApp(): Promise<FastifyInstance> {
+  const app = Fastify()
+  await app.ready()
+  return app
 }

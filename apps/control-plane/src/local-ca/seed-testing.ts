@@ -1,7 +1,7 @@
 import { CertloopError } from '@certloop/contract'
 import { sql } from 'kysely'
-import type { Database } from '../../../apps/control-plane/src/database/database.ts'
-import type { IssuedRow } from '../../../apps/control-plane/src/local-ca/issued-store.ts'
+import type { Database } from '../database/database.ts'
+import type { IssuedRow } from './issued-store.ts'
 
 /** Rows in one statement. */
 const atOnce = 50_000
