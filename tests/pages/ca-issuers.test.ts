@@ -101,6 +101,17 @@ test('issuers are made, put into use, rolled over and retired', { timeout: 240_0
     assert.equal((await readFile(await download.path()))[0], 0x30)
   })
 
+  await t.test('on a narrow screen no page sticks out', async () => {
+    const issuer = new URL(page.url()).pathname
+    await page.setViewportSize({ width: 390, height: 844 })
+    for (const path of [issuer, '/built-in-ca', '/built-in-ca/make', '/built-in-ca/import', '/built-in-ca/certificates', '/built-in-ca/issue', '/built-in-ca/profiles', '/built-in-ca/profiles/server', '/built-in-ca/profiles/server?view=copy']) {
+      await page.goto(path)
+      await page.getByRole('heading', { level: 1 }).waitFor()
+      await page.getByLabel('Loading').first().waitFor({ state: 'detached' })
+      assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 390, path)
+    }
+  })
+
   assertClean()
 })
 

@@ -31,13 +31,14 @@ export function reasonsFor(style: Issuer['style'], isCa: boolean): readonly Reas
 export const reasonLabel = (reason: string): string => (reason === 'certificateHold' ? 'Suspended for the time being' : reasonWords[reason as Reason]?.label ?? reason)
 
 /** What an issuer is there for, in one line. */
-export function purposeOf({ status, slot, kind, keySource }: Issuer): string {
+export function purposeOf({ status, slot, kind, keySource, style }: Issuer): string {
   if (status === 'pending') return 'Nothing yet: it waits for its certificate'
   if (status === 'revoked') return 'Nothing: its certificate is revoked'
   if (keySource === 'outside') return 'To be trusted and shown; its key is elsewhere'
   if (status === 'retired') return 'Its lists and answers only; it signs nothing new'
   if (slot === 'root') return 'The anchor that bots pin; signs CAs'
   if (slot === 'intermediate') return 'In use: signs what names no other issuer'
+  if (kind === 'root' && style === 'public') return 'Signs CAs'
   return kind === 'root' ? 'Signs CAs, and what names it' : 'Signs what names it'
 }
 

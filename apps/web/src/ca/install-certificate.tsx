@@ -25,7 +25,7 @@ export function PendingIssuer({ issuer }: { issuer: Issuer }) {
     )}>
       <Stack>
         <CopyBlock text={issuer.csrPem} label="Request" />
-        <SaveButton label="Download the request" title="Download the request" save={() => saveFile(`${fileName(issuer.name)}.csr`, issuer.csrPem ?? '', 'application/pkcs10')} />
+        <Group><SaveButton label="Download the request" title="Download the request" save={() => saveFile(`${fileName(issuer.name)}.csr`, issuer.csrPem ?? '', 'application/pkcs10')} /></Group>
         {forbidden === null ? <InstallForm issuer={issuer} /> : <Alert color="gray" title="Somebody else has to install the certificate">{forbidden}</Alert>}
       </Stack>
     </Section>

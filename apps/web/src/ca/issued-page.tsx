@@ -55,7 +55,7 @@ export function IssuedPage() {
       <Section title="List" heading={<Filters />}>
         <Loaded result={{ ...list, data: list.items }}>
           {(items) => (items.length > 0
-            ? <DataTable label="Issued certificates" rows={items} rowId={({ id }) => id} columns={columns} more={{ hasMore: list.hasNextPage, loading: list.isFetchingNextPage, load: () => void list.fetchNextPage() }} />
+            ? <DataTable label="Issued certificates" minWidth={920} rows={items} rowId={({ id }) => id} columns={columns} more={{ hasMore: list.hasNextPage, loading: list.isFetchingNextPage, load: () => void list.fetchNextPage() }} />
             : filtered ? <Empty title="No certificate fits" action={<ButtonLink to="/built-in-ca/certificates" search={{}} variant="default">Show all</ButtonLink>}>Change the search or the filters. A serial number has to be whole.</Empty>
             : <Empty title="Nothing issued yet" action={issue}>Orders of the certificates under care show here, and what you issue from a CSR.</Empty>)}
         </Loaded>
@@ -76,7 +76,7 @@ function Filters() {
   })
   return (
     <Group gap="sm" mb="md">
-      <SearchBox label="Search name, subject or serial number" value={search.search ?? ''} onChange={(text) => set({ search: text })} />
+      <SearchBox label="Name, subject or serial number" value={search.search ?? ''} onChange={(text) => set({ search: text })} />
       <Select aria-label="Status" placeholder="Any status" clearable w={170} data={statuses.map((value) => ({ value, label: stateLabel(value) }))} value={search.status ?? null} onChange={(status) => set({ status })} />
       <Select aria-label="Issuer" placeholder="Any issuer" clearable w={260} data={issuers.map(({ id, name }) => ({ value: id, label: name }))} value={search.issuerId ?? null} onChange={(issuerId) => set({ issuerId })} />
     </Group>

@@ -30,7 +30,7 @@ export function IssuerLists({ issuer: { crls, status, keySource, crlHours } }: {
   const none = status === 'pending' ? 'They begin with its certificate.' : keySource === 'outside' ? 'Whoever has its key publishes them.' : 'The first one is being made.'
   return (
     <Section title="Revocation lists" help={crls.length > 0 && `Valid for ${crlHours} hours each; a new one comes at half of that, and soon after each revocation.`}>
-      {crls.length === 0 ? <Text size="sm" c="dimmed">None. {none}</Text> : <DataTable label="Revocation lists" rows={crls} rowId={({ scope }) => scope} columns={columns} />}
+      {crls.length === 0 ? <Text size="sm" c="dimmed">None. {none}</Text> : <DataTable label="Revocation lists" minWidth={800} rows={crls} rowId={({ scope }) => scope} columns={columns} />}
     </Section>
   )
 }

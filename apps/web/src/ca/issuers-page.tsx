@@ -25,7 +25,7 @@ const columns: Column<TreeLine>[] = [
 function NameCell({ line: { issuer, outside, depth, below } }: { line: TreeLine }) {
   if (issuer === null) return <><Text size="sm" fw={600} title={outside ?? ''}>{commonNameOf(outside ?? '')}</Text><Text size="xs" c="dimmed">A CA outside; it signed what stands below</Text></>
   return (
-    <Box pl={depth * 22} style={depth > 0 ? { borderLeft: '2px solid var(--mantine-color-default-border)', marginLeft: 6 } : {}}>
+    <Box style={depth > 0 ? { borderLeft: '2px solid var(--mantine-color-default-border)', marginLeft: depth * 22 - 16, paddingLeft: 14 } : {}}>
       <TextLink to="/built-in-ca/issuers/$id" params={{ id: issuer.id }} fw={600}>{issuer.name}</TextLink>
       {below !== null && <VisuallyHidden>, below {commonNameOf(below)}</VisuallyHidden>}{' '}
       {issuer.slot !== null && <Badge size="sm" variant="light" color="indigo">{issuer.slot === 'root' ? 'Anchor' : 'In use'}</Badge>}
@@ -36,9 +36,9 @@ function NameCell({ line: { issuer, outside, depth, below } }: { line: TreeLine 
 }
 
 /** When the first of its lists is due; late ones stand out. */
-function NextList({ issuer: { crls, status } }: { issuer: Issuer }) {
+function NextList({ issuer: { crls, status, keySource } }: { issuer: Issuer }) {
   const first = crls.map(({ nextUpdate }) => nextUpdate).sort()[0]
-  if (first === undefined) return <Text size="sm" c="dimmed">{status === 'pending' ? 'None while it waits' : 'None yet'}</Text>
+  if (first === undefined) return <Text size="sm" c="dimmed">{keySource === 'outside' ? 'Published elsewhere' : status === 'pending' ? 'None while it waits' : 'None yet'}</Text>
   return <><When at={first} form="both" />{crls.length > 1 && <Text size="xs" c="dimmed">{crls.length} lists</Text>}</>
 }
 
@@ -56,7 +56,7 @@ export function IssuersPage() {
       <Section title="Issuers" help={mayWrite ? 'Each below the one that signed it.' : 'Each below the one that signed it. You may look, not change: that takes the right ca:write.'}>
         <Loaded result={result}>
           {({ items }) => (items.length === 0 ? <Empty title="No issuers yet" action={actions}>The control plane makes a root and an intermediate at its first start.</Empty>
-            : <DataTable label="Issuers" rows={issuerTree(items)} rowId={({ key }) => key} columns={columns} />)}
+            : <DataTable label="Issuers" minWidth={900} rows={issuerTree(items)} rowId={({ key }) => key} columns={columns} />)}
         </Loaded>
       </Section>
     </Page>

@@ -30,7 +30,7 @@ export function ProfilesPage() {
   return (
     <Page title="Profiles" summary="What an issuer may put into a certificate: names, keys, lifetime, purposes." actions={copy} toolbar={<CaTabs />}>
       <Section title="Profiles" help={mayWrite ? 'The built-in ones stay as they are; copy one to change it.' : 'You may look, not change: that takes the right ca:write.'}>
-        <Loaded result={result}>{({ items }) => <DataTable label="Profiles" rows={items} rowId={({ name }) => name} columns={columns} />}</Loaded>
+        <Loaded result={result}>{({ items }) => <DataTable label="Profiles" minWidth={860} rows={items} rowId={({ name }) => name} columns={columns} />}</Loaded>
       </Section>
     </Page>
   )

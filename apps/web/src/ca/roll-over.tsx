@@ -24,7 +24,7 @@ export function RollOverDialogue({ issuer: { id, name, slot, keyAlgorithm, certi
     <Modal opened onClose={onClose} title={`Roll over ${name}`} size="lg">
       <form onSubmit={submit}>
         <Stack>
-          <Text size="sm">A new intermediate with a new key is made {isOutside ? 'and waits for a certificate from the same authority outside' : 'under the same issuer'}. Both stay valid side by side: what {name} signed stays good, and its lists and OCSP answers go on.</Text>
+          <Text size="sm">A new intermediate with a new key is made {isOutside ? 'and waits for a certificate from the same authority outside' : 'under the same issuer'}. Both stay valid side by side: what {name} signed stays good, and its lists and OCSP answers go on.{slot === null && ` ${name} goes on signing what names it until you retire it.`}</Text>
           {rollOver.error && <ProblemAlert error={rollOver.error} />}
           {slot !== null && !isOutside && (
             <Radio.Group label="When does the new one sign?" value={later ? 'later' : 'now'} onChange={(value) => setLater(value === 'later')}>

@@ -21,12 +21,14 @@ interface Props<T extends object> {
   columns: readonly Column<T>[]
   sort?: string | undefined
   onSort?: (sort: string) => void
+  /** Narrower than this many pixels it is scrolled sideways. */
+  minWidth?: number
   /** Where the list goes on. */
   more?: { hasMore: boolean; loading: boolean; load: () => void }
 }
 
 /** A table of things read from the API; the API sorts. */
-export function DataTable<T extends object>({ label, rows, rowId, columns, sort, onSort, more }: Props<T>) {
+export function DataTable<T extends object>({ label, rows, rowId, columns, sort, onSort, minWidth = 640, more }: Props<T>) {
   const table = useTable<typeof features, T>({
     features,
     data: rows,
@@ -35,7 +37,8 @@ export function DataTable<T extends object>({ label, rows, rowId, columns, sort,
   })
   return (
     <>
-      <Table.ScrollContainer minWidth={640} type="native">
+      {/* Its own frame for hidden texts in the cells, or they would widen the page. */}
+      <Table.ScrollContainer minWidth={minWidth} type="native" pos="relative">
         <Table highlightOnHover verticalSpacing="sm" aria-label={label}>
           <Table.Thead>
             <Table.Tr>
