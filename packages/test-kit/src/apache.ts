@@ -1,10 +1,10 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { chown, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { tempFolder } from './folders.ts'
 import { freePorts } from './ports.ts'
-import { runProcess, startProcess, type TestProcess } from './process.ts'
+import { startProcess } from './process.ts'
 import { requireTool } from './tools.ts'
 import { eventually } from './wait.ts'
 
@@ -40,6 +40,10 @@ export interface ApacheOptions {
   prefix?: string
   /** Runs under this account, which has to own the folder. Needs root. */
   account?: { uid: number; gid: number }
+  /** Goes into the background by itself, as init scripts start it. */
+  background?: boolean
+  /** Brings all files itself, as in a distribution's layout: called for each attempt. The pid goes to <prefix>/apache2.pid. */
+  layout?: (place: ApachePlace) => Promise<{ configPath: string }>
 }
 
 export interface RunningApache {
@@ -47,33 +51,30 @@ export interface RunningApache {
   readonly configPath: string
   readonly prefix: string
   readonly program: string
-  /** Of the master process. */
-  readonly pid: number
+  /** Of the master process, from its pid file. */
+  pid(): Promise<number>
   stop(): Promise<void>
   errorLog(): Promise<string>
 }
 
 /**
- * A real httpd with its own configuration, logs and pid file in a temporary folder, listening on loopback only, in the
- * foreground. Ready when every port takes connections; stopped after the test by its own pid.
+ * A real httpd with its own configuration, logs and pid file in a temporary folder, listening on loopback only. Ready when every port takes connections; stopped after the test by its own pid.
  * @throws Error when it is not installed or does not start, with what it said
  */
 export async function startApache(t: Pick<TestContext, 'after'>, options: ApacheOptions): Promise<RunningApache> {
   const program = requireTool('apache2')
   const prefix = options.prefix ?? await tempFolder(t, 'apache')
-  const configPath = join(prefix, 'apache2.conf')
   const count = options.portCount ?? Math.max(1, ...(options.hosts ?? []).map(({ listener = 0 }) => listener + 1))
   // Somebody else may take a port between choosing and binding: then with others.
   for (let attempt = 1; ; attempt++) {
     const ports = await freePorts(count)
-    await writeConfiguration({ prefix, ports }, configPath, options)
-    const env = { APACHE_RUN_DIR: prefix, ...options.environment }
-    const master = await startMaster(t, [program, '-d', prefix, '-f', configPath, ...options.options ?? [], '-D', 'FOREGROUND', '-k', 'start'], { env, ...options.account })
+    const { configPath } = options.layout ? await options.layout({ prefix, ports }) : await writeConfiguration({ prefix, ports }, options)
+    const mode = options.background ? [] : ['-D', 'FOREGROUND']
+    const argv = [program, '-d', prefix, '-f', configPath, ...options.options ?? [], ...mode, '-k', 'start'] as const
+    const master = await startMaster(t, prefix, [...argv], { env: { APACHE_RUN_DIR: prefix, ...options.environment }, ...options.account }, options.background ?? false)
     const problem = await waitUntilReady(master, prefix, ports)
-    if (problem === undefined) {
-      return { ports, configPath, prefix, program, pid: master.pid, stop: () => stopMaster(master), errorLog: () => readFile(join(prefix, 'error.log'), 'utf8') }
-    }
-    await stopMaster(master)
+    if (problem === undefined) return { ports, configPath, prefix, program, pid: () => pidIn(prefix), stop: master.stop, errorLog: () => readFile(join(prefix, 'error.log'), 'utf8') }
+    await master.stop()
     if (attempt === 3 || !problem.includes('could not bind')) throw new Error(`apache2 did not start:\n${problem}`)
   }
 }
@@ -81,8 +82,9 @@ export async function startApache(t: Pick<TestContext, 'after'>, options: Apache
 const modulesFolder = '/usr/lib/apache2/modules'
 const loadModule = (name: string) => `LoadModule ${name}_module ${modulesFolder}/mod_${name}.so\n`
 
-async function writeConfiguration(place: ApachePlace, configPath: string, options: ApacheOptions): Promise<void> {
+async function writeConfiguration(place: ApachePlace, options: ApacheOptions): Promise<{ configPath: string }> {
   const { hosts = [], mpm = 'event', modules = [], configuration, account } = options
+  const configPath = join(place.prefix, 'apache2.conf')
   await mkdir(join(place.prefix, 'htdocs'), { recursive: true })
   await writeFile(join(place.prefix, 'htdocs', 'index.html'), 'hello')
   const body = configuration ? await configuration(place) : place.ports.map((port) => `Listen 127.0.0.1:${port}\n`).join('') + hosts.map((host) => hostBlock(host, place.ports)).join('')
@@ -95,6 +97,8 @@ ServerName main.invalid
 DocumentRoot htdocs
 ${[`mpm_${mpm}`, 'authz_core', 'ssl', ...modules].map(loadModule).join('')}${account || process.getuid?.() !== 0 ? '' : 'User www-data\nGroup www-data\n'}${workers}SSLSessionCache none
 ${body}`)
+  if (account) for (const entry of [place.prefix, join(place.prefix, 'htdocs'), configPath]) await chown(entry, account.uid, account.gid)
+  return { configPath }
 }
 
 /** The lines of one virtual host for `configuration`. */
@@ -106,32 +110,53 @@ ${aliases.map((alias) => `  ServerAlias ${alias}\n`).join('')}  SSLEngine on
 ${pairs.map((pair) => `  SSLCertificateFile "${pair.certPath}"\n${pair.keyPath === undefined ? '' : `  SSLCertificateKeyFile "${pair.keyPath}"\n`}`).join('')}${chainPath === undefined ? '' : `  SSLCertificateChainFile "${chainPath}"\n`}</VirtualHost>\n`
 }
 
-async function startMaster(t: Pick<TestContext, 'after'>, argv: readonly [string, ...string[]], options: Parameters<typeof startProcess>[2]): Promise<TestProcess> {
-  const started: TestProcess[] = []
-  // Before startProcess adds its own: a master killed hard would leave its children behind.
-  t.after(() => Promise.all(started.map(stopMaster)))
-  const master = await startProcess(t, argv, options)
-  started.push(master)
-  return master
+interface Master { output(): string; hasEnded(): Promise<boolean>; stop(): Promise<void> }
+
+const pidIn = async (prefix: string): Promise<number> => Number(await readFile(join(prefix, 'apache2.pid'), 'utf8').catch(() => ''))
+
+const isAlive = (pid: number): boolean => {
+  try {
+    return process.kill(pid, 0)
+  } catch {
+    return false // ended, or never there
+  }
 }
 
-async function stopMaster(master: TestProcess): Promise<void> {
-  master.kill('SIGTERM')
-  await master.ended
+/** Stopped before startProcess kills what it started: a master killed hard would leave its children behind. */
+async function startMaster(t: Pick<TestContext, 'after'>, prefix: string, argv: [string, ...string[]], options: Parameters<typeof startProcess>[2], background: boolean): Promise<Master> {
+  const stops: (() => Promise<void>)[] = []
+  t.after(() => Promise.all(stops.map((stop) => stop())))
+  const child = await startProcess(t, argv, options)
+  const stop = async () => {
+    child.kill('SIGTERM')
+    await child.ended
+    if (background) await stopDaemon(prefix)
+  }
+  stops.push(stop)
+  if (background) await child.ended
+  const hasEnded = async () => (background ? !isAlive(await pidIn(prefix)) : child.child.exitCode !== null || child.child.signalCode !== null)
+  return { output: child.output, hasEnded, stop }
+}
+
+/** The master that its own pid file names, if it still runs. */
+async function stopDaemon(prefix: string): Promise<void> {
+  const pid = await pidIn(prefix)
+  if (!(pid > 1) || !isAlive(pid)) return
+  process.kill(pid, 'SIGTERM')
+  await eventually(() => !isAlive(pid), { what: 'the end of apache2' })
 }
 
 /** What it said when it ended instead of getting ready. */
-async function waitUntilReady(master: TestProcess, prefix: string, ports: readonly number[]): Promise<string | undefined> {
-  const hasEnded = () => master.child.exitCode !== null || master.child.signalCode !== null
+async function waitUntilReady(master: Master, prefix: string, ports: readonly number[]): Promise<string | undefined> {
   const result = await eventually(async () => {
-    if (hasEnded()) return 'ended'
-    if (Number(await readFile(join(prefix, 'apache2.pid'), 'utf8').catch(() => '')) !== master.pid) return false
+    if (!(await pidIn(prefix) > 1)) return await master.hasEnded() ? 'ended' : false
     for (const port of ports) await connectOnce(port)
-    return hasEnded() ? 'ended' : 'ready'
-  }, { what: 'apache2 taking connections', timeoutMs: 30_000 })
-  if (result === 'ready') return undefined
-  return master.output() + await readFile(join(prefix, 'error.log'), 'utf8').catch(() => '')
+    return await master.hasEnded() ? 'ended' : 'ready'
+  }, { what: 'apache2 taking connections', timeoutMs: 30_000 }).catch(async (error: Error) => { throw new Error(`${error.message}\n${await said(master, prefix)}`, { cause: error }) })
+  return result === 'ready' ? undefined : said(master, prefix)
 }
+
+const said = async (master: Master, prefix: string): Promise<string> => master.output() + await readFile(join(prefix, 'error.log'), 'utf8').catch(() => '')
 
 /** A port that a configuration uses for another address alone counts as ready when it answers there. */
 async function connectOnce(port: number): Promise<void> {
@@ -140,9 +165,4 @@ async function connectOnce(port: number): Promise<void> {
     socket.once('connect', () => { socket.destroy(); resolve() }).once('error', reject)
   })
   await attempt('127.0.0.1').catch(() => attempt('127.0.0.2')).catch(() => attempt('::1'))
-}
-
-/** Runs the same program with the same configuration, e.g. with -t. */
-export async function callApache(t: Pick<TestContext, 'after'>, { program, prefix, configPath }: RunningApache, ...args: string[]): Promise<{ code: number | null; stderr: string }> {
-  return runProcess(t, [program, '-d', prefix, '-f', configPath, '-D', 'FOREGROUND', ...args], { env: { APACHE_RUN_DIR: prefix } })
 }
