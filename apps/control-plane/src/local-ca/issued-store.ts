@@ -71,10 +71,17 @@ export async function insertIntent(db: Db | Tx, intent: Intent, now: Date): Prom
 export async function findIssued(db: Db | Tx, reference: string): Promise<IssuedRow | undefined> {
   return db.selectFrom('ca_certificate').selectAll().where('reference', '=', reference).executeTakeFirst()
 }
+export async function findBySerial(db: Db | Tx, issuerId: IssuerId, serialNumber: string): Promise<IssuedRow | undefined> {
+  return db.selectFrom('ca_certificate').selectAll().where('issuerId', '=', issuerId).where('serialNumber', '=', serialNumber).executeTakeFirst()
+}
 /** What relying parties are told of a certificate. */
 export type IssuedState = Pick<IssuedRow, 'status' | 'revokedAt' | 'revocationReason'>
-export async function findState(db: Db | Tx, issuerId: IssuerId, serialNumber: string): Promise<IssuedState | undefined> {
-  return db.selectFrom('ca_certificate').select(['status', 'revokedAt', 'revocationReason']).where('issuerId', '=', issuerId).where('serialNumber', '=', serialNumber).executeTakeFirst()
+/** Looks states up. The statement is compiled once: for an OCSP answer that took longer than its signature. */
+export function stateLookup(db: Db): (issuerId: IssuerId, serialNumber: string) => Promise<IssuedState | undefined> {
+  const compile = (issuerId: IssuerId, serialNumber: string) =>
+    db.selectFrom('ca_certificate').select(['status', 'revokedAt', 'revocationReason']).where('issuerId', '=', issuerId).where('serialNumber', '=', serialNumber).compile()
+  const statement = compile('iss_', '')
+  return async (...parameters) => (await db.executeQuery<IssuedState>({ ...statement, parameters })).rows[0]
 }
 /** @throws CertloopError NOT_FOUND */
 export async function getIssued(db: Db | Tx, id: IssuedCertificateId): Promise<IssuedRow> {

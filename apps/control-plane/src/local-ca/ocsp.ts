@@ -1,7 +1,7 @@
 import { CertloopError } from '@certloop/contract'
 import { buildOcspResponse, ocspError, readOcspRequest, type OcspRequest, type OcspStatus } from '@certloop/pki'
 import type { Database } from '../database/database.ts'
-import { findState, type IssuedState } from './issued-store.ts'
+import { stateLookup, type IssuedState } from './issued-store.ts'
 import type { Issuer } from './issuer.ts'
 import type { OcspCache, SignedAnswer, Validators } from './ocsp-cache.ts'
 import { createChangeWatch } from './ocsp-changes.ts'
@@ -20,7 +20,7 @@ const wholeSecond = (milliseconds: number) => new Date(Math.floor(milliseconds /
 const failure = (status: Parameters<typeof ocspError>[0]): OcspAnswer => ({ body: ocspError(status), maxAge: 0 })
 
 export function createOcsp({ database, responders, cache, now }: OcspDeps) {
-  const { db } = database
+  const findState = stateLookup(database.db)
   const issuerOf = createIssuerLookup(database)
   const { isCurrent, lookForChanges, changeNumberOf } = createChangeWatch(database, cache)
 
@@ -31,7 +31,7 @@ export function createOcsp({ database, responders, cache, now }: OcspDeps) {
     const producedAt = wholeSecond(now().getTime())
     const nextUpdate = wholeSecond(Math.min(producedAt.getTime() + issuer.settings.ocspMinutes * 60_000, responder.notAfter))
     const responses = []
-    for (const certId of certIds) responses.push({ certId: certId.raw, status: statusOf(await findState(db, issuer.id, certId.serialNumber)), thisUpdate: producedAt, nextUpdate })
+    for (const certId of certIds) responses.push({ certId: certId.raw, status: statusOf(await findState(issuer.id, certId.serialNumber)), thisUpdate: producedAt, nextUpdate })
     const isKnown = responses.every(({ status }) => status !== 'unknown')
     const body = await buildOcspResponse({ responder: { keyHash: responder.keyHash }, producedAt, responses, nonce, certificates: [responder.certificate] }, responder.signer)
     return { body, nextUpdate, producedAt, isKnown }
