@@ -13,14 +13,16 @@ interface KnownIssuer { id: IssuerId; hashes: Record<string, IssuerHashes> }
 export function createIssuerLookup({ db }: Database): (certId: CertId) => Promise<IssuerId | undefined> {
   let known: KnownIssuer[] = []
   let knownAt = Number.NEGATIVE_INFINITY
+  let loading: Promise<void> | undefined
 
   async function loadIssuers(): Promise<void> {
-    knownAt = performance.now()
+    const begun = performance.now()
     known = (await listIssuers(db)).flatMap(({ id, certificate }) => {
       if (!certificate) return []
       const { subject, spki } = certificateParts(certificate.certificatePem)
       return [{ id, hashes: issuerHashes({ subject: subject.raw, spki: spki.raw }) }]
     })
+    knownAt = begun
   }
 
   const fits = ({ hashes }: KnownIssuer, { hashAlgorithm, issuerNameHash, issuerKeyHash }: CertId) => {
@@ -31,7 +33,8 @@ export function createIssuerLookup({ db }: Database): (certId: CertId) => Promis
   return async (certId) => {
     const found = known.find((one) => fits(one, certId))
     if (found || performance.now() - knownAt < lookAgainMs) return found?.id
-    await loadIssuers()
+    // Who comes meanwhile waits too: before the first look every issuer would seem a stranger.
+    await (loading ??= loadIssuers().finally(() => { loading = undefined }))
     return known.find((one) => fits(one, certId))?.id
   }
 }
