@@ -80,8 +80,11 @@ export type IssuedState = Pick<IssuedRow, 'status' | 'revokedAt' | 'revocationRe
 export function stateLookup(db: Db): (issuerId: IssuerId, serialNumber: string) => Promise<IssuedState | undefined> {
   const compile = (issuerId: IssuerId, serialNumber: string) =>
     db.selectFrom('ca_certificate').select(['status', 'revokedAt', 'revocationReason']).where('issuerId', '=', issuerId).where('serialNumber', '=', serialNumber).compile()
-  const statement = compile('iss_', '')
-  return async (...parameters) => (await db.executeQuery<IssuedState>({ ...statement, parameters })).rows[0]
+  let statement: ReturnType<typeof compile> | undefined
+  return async (...parameters) => {
+    statement ??= compile('iss_', '')
+    return (await db.executeQuery<IssuedState>({ ...statement, parameters })).rows[0]
+  }
 }
 /** @throws CertloopError NOT_FOUND */
 export async function getIssued(db: Db | Tx, id: IssuedCertificateId): Promise<IssuedRow> {

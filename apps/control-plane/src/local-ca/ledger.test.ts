@@ -42,3 +42,42 @@ testOnDatabases('what a restored database forgot comes back from the ledger, onc
   assert.equal(after.status, 'intended')
   assert.equal((await ca.revocation.revoke(after.id, { reason: 'superseded' })).status, 'revoked')
 })
+
+testOnDatabases('what was revoked and suspended since a backup is so again after it was put back', async (t, database) => {
+  const folder = await tempFolder(t, 'ledger')
+  const now = () => caStart
+  const ledger = createLedger(folder, now)
+  t.after(() => ledger.close())
+  const { ca } = await caWorld(t, database, { ledger })
+  const rows = []
+  for (const reference of ['lost', 'held', 'resumed', 'before']) {
+    await ca.issue(await serverRequest(reference))
+    const row = await findIssued(database.db, reference)
+    assert.ok(row)
+    rows.push(row)
+  }
+  const [lost, held, resumed, before] = rows
+  assert.ok(lost && held && resumed && before)
+  await ca.revocation.revoke(before.id, { reason: 'superseded' })
+  await ca.revocation.suspend(resumed.id)
+  await recoverFromLedger(folder, database, now)
+  const backup = { issued: await database.db.selectFrom('ca_certificate').selectAll().execute(), issuers: await database.db.selectFrom('ca_issuer').select(['id', 'changeNumber']).execute(), marks: await database.db.selectFrom('ca_ledger_mark').selectAll().execute() }
+
+  await ca.revocation.revoke(lost.id, { reason: 'keyCompromise', invalidityDate: new Date(caStart.getTime() - 3_600_000) })
+  await ca.revocation.suspend(held.id)
+  await ca.revocation.resume(resumed.id)
+  const wanted = await database.db.selectFrom('ca_certificate').selectAll().orderBy('id').execute()
+  assert.equal(await recoverFromLedger(folder, database, now), 0, 'nothing is lost')
+  assert.deepEqual(await database.db.selectFrom('ca_certificate').selectAll().orderBy('id').execute(), wanted)
+
+  await database.transaction(async (tx) => {
+    for (const { id, ...row } of backup.issued) await tx.updateTable('ca_certificate').set(row).where('id', '=', id).execute()
+    for (const { id, changeNumber } of backup.issuers) await tx.updateTable('ca_issuer').set({ changeNumber }).where('id', '=', id).execute()
+    await tx.deleteFrom('ca_ledger_mark').execute()
+    await tx.insertInto('ca_ledger_mark').values(backup.marks).execute()
+  })
+  assert.equal((await findIssued(database.db, 'lost'))?.status, 'good')
+  assert.equal(await recoverFromLedger(folder, database, now), 3)
+  assert.deepEqual(await database.db.selectFrom('ca_certificate').selectAll().orderBy('id').execute(), wanted)
+  assert.equal(await recoverFromLedger(folder, database, now), 0)
+})

@@ -2,17 +2,20 @@ import { randomBytes } from 'node:crypto'
 import { open, readdir, readFile, stat, writeFile, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import { CertloopError, newId, type IssuerId } from '@certloop/contract'
-import type { Database } from '../database/database.ts'
-import { insertIntent } from './issued-store.ts'
+import type { RevocationReason } from '@certloop/pki'
+import type { Database, Tx } from '../database/database.ts'
+import { schedulePublishing } from './crl-schedule.ts'
+import { followCa } from './follow-ca.ts'
+import { changeStatus, findBySerial, getIssued, insertIntent, type IssuedStatus } from './issued-store.ts'
 
 /**
- * What was about to be signed, in files beside the database. A database that is put back from a backup forgets what
- * was issued since; the ledger does not, so those certificates can still be revoked. Keep it on another disk than the
+ * What was about to be signed, and what was revoked, in files beside the database. A database that is put back from a
+ * backup forgets what was issued and revoked since; the ledger does not. Keep it on another disk than the
  * database where there is one. Each replica has a folder of its own.
  */
 export interface Ledger {
   /** Returns once the entry is on the disk. */
-  append(entry: LedgerEntry): Promise<void>
+  append(entry: LedgerEntry | LedgerChange): Promise<void>
   close(): Promise<void>
 }
 export interface LedgerEntry {
@@ -29,14 +32,25 @@ export interface LedgerEntry {
   shard: number
 }
 
+/** A certificate that is revoked, suspended or resumed, as its issuer numbers the change. */
+export interface LedgerChange {
+  issuerId: IssuerId
+  serialNumber: string
+  changeNumber: number
+  status: IssuedStatus
+  revokedAt: Date | null
+  reason: RevocationReason | null
+  invalidityDate: Date | null
+}
+
 /** How far each file was read into this database, in bytes. */
 export interface LedgerTables { ca_ledger_mark: { file: string; bytes: number } }
 
 const prefix = 'issued-'
 const monthOf = (at: Date) => at.toISOString().slice(0, 7)
 
-function lineOf({ names, notBefore, notAfter, spki, ...entry }: LedgerEntry): string {
-  const json = JSON.stringify({ v: 1, ...entry, names, notBefore: notBefore.toISOString(), notAfter: notAfter.toISOString(), spki: spki.toString('base64') })
+function lineOf(entry: LedgerEntry | LedgerChange): string {
+  const json = JSON.stringify('spki' in entry ? { v: 1, ...entry, spki: entry.spki.toString('base64') } : { v: 1, ...entry })
   // ASCII alone, so that a file can be read in pieces of any length.
   return `${json.replace(/[^\x20-\x7e]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`)}\n`
 }
@@ -108,57 +122,69 @@ export const noLedger: Ledger = { append: async () => {}, close: async () => {} 
 const readBytes = 1 << 20
 
 /**
- * Brings into the database what the ledger has and the database lost. Each file is read on from where this database
- * last read it, so a database from a backup reads again what came after the backup.
- * @returns how many certificates were brought back
+ * Brings into the database what the ledger has and the database lost: certificates, and what became of them. Each file
+ * is read on from where this database last read it, so a database from a backup reads again what came after the backup.
+ * @returns how many certificates and changes were brought back
  */
 export async function recoverFromLedger(folder: string, database: Database, now: () => Date): Promise<number> {
-  let recovered = 0
   const files = (await readdir(folder)).filter((name) => name.startsWith(prefix) && name.endsWith('.jsonl')).toSorted()
   if (files.length === 0) return 0
   const id = await ledgerId(folder)
-  for (const name of files) recovered += await recoverFile({ path: join(folder, name), mark: `${id}/${name}` }, database, now)
-  return recovered
+  let recovered = 0
+  const changes: StoredChange[] = []
+  const marks: { file: string; bytes: number }[] = []
+  for (const name of files) {
+    const file = `${id}/${name}`
+    const read = await recoverFile(join(folder, name), file, database, now, changes)
+    recovered += read.recovered
+    marks.push({ file, bytes: read.bytes })
+  }
+  return recovered + await recoverChanges(changes, marks, database, now)
 }
 
-async function recoverFile({ path, mark: markName }: { path: string; mark: string }, database: Database, now: () => Date): Promise<number> {
+async function recoverFile(path: string, markName: string, database: Database, now: () => Date, changes: StoredChange[]): Promise<{ recovered: number; bytes: number }> {
   const { size } = await stat(path)
   const mark = await database.db.selectFrom('ca_ledger_mark').select('bytes').where('file', '=', markName).executeTakeFirst()
   // A file shorter than the mark is another one: read it whole.
   let at = mark && Number(mark.bytes) <= size ? Number(mark.bytes) : 0
-  let recovered = 0
+  let [recovered, rest] = [0, '']
   const handle = await open(path, 'r')
   try {
-    for (let rest = ''; at < size;) {
+    while (at < size) {
       const { buffer, bytesRead } = await handle.read(Buffer.alloc(Math.min(readBytes, size - at)), 0, undefined, at)
       if (bytesRead === 0) break
       const lines = (rest + buffer.toString('latin1', 0, bytesRead)).split('\n')
       rest = lines.pop() ?? ''
       at += bytesRead
-      for (const line of lines) if (await recoverLine(line, database, now)) recovered++
-      await database.transaction((tx) => tx.insertInto('ca_ledger_mark').values({ file: markName, bytes: at - rest.length }).onConflict((c) => c.column('file').doUpdateSet({ bytes: at - rest.length })).execute())
+      for (const line of lines) {
+        const entry = readLine(line)
+        if (entry && 'changeNumber' in entry) changes.push(entry)
+        else if (entry && await recoverEntry(entry, database, now)) recovered++
+      }
     }
   } finally {
     await handle.close()
   }
-  return recovered
+  return { recovered, bytes: at - rest.length }
 }
 
 interface StoredEntry { issuerId: IssuerId; serialNumber: string; reference: string; profile: string; subject: string; names: string[]; notBefore: string; notAfter: string; spki: string; /** Missing in the oldest lines. */ shard?: number }
+interface StoredChange { issuerId: IssuerId; serialNumber: string; changeNumber: number; status: IssuedStatus; revokedAt: string | null; reason: RevocationReason | null; invalidityDate: string | null }
 
 /** A line that a crash cut short was followed by no signature, so it is passed over. */
-function readLine(line: string): StoredEntry | undefined {
+function readLine(line: string): StoredEntry | StoredChange | undefined {
   try {
-    const entry = JSON.parse(line) as Partial<StoredEntry>
-    return typeof entry.serialNumber === 'string' && typeof entry.issuerId === 'string' && typeof entry.notAfter === 'string' ? entry as StoredEntry : undefined
+    const entry = JSON.parse(line) as Partial<StoredEntry & StoredChange>
+    if (typeof entry.serialNumber !== 'string' || typeof entry.issuerId !== 'string') return undefined
+    if (typeof entry.changeNumber === 'number' && typeof entry.status === 'string') return entry as StoredChange
+    return typeof entry.notAfter === 'string' ? entry as StoredEntry : undefined
   } catch {
     return undefined
   }
 }
 
-async function recoverLine(line: string, database: Database, now: () => Date): Promise<boolean> {
-  const entry = readLine(line)
-  if (!entry || new Date(entry.notAfter) < now()) return false
+async function recoverEntry(entry: StoredEntry, database: Database, now: () => Date): Promise<boolean> {
+  if (new Date(entry.notAfter) < now()) return false
   const { db } = database
   const isThere = await db.selectFrom('ca_certificate').select('id').where('issuerId', '=', entry.issuerId).where('serialNumber', '=', entry.serialNumber).executeTakeFirst()
   if (isThere) return false
@@ -168,4 +194,31 @@ async function recoverLine(line: string, database: Database, now: () => Date): P
     id: newId('cac', now()), reference: `ledger:${issuerId}:${serialNumber}:${reference}`, issuerId, serialNumber, profile, subject, commonName: null, names, request: null, spki: Buffer.from(spki, 'base64'),
     notBefore: new Date(notBefore), notAfter: new Date(notAfter), tbs: null, shard,
   }, now())
+}
+
+/**
+ * Repeats what happened to certificates after the number up to which the database knows their issuer: it forgot that.
+ * Together with the marks, so that a crash in between repeats it.
+ */
+async function recoverChanges(changes: readonly StoredChange[], marks: readonly { file: string; bytes: number }[], database: Database, now: () => Date): Promise<number> {
+  return database.transaction(async (tx, wake) => {
+    let recovered = 0
+    const known = new Map((await tx.selectFrom('ca_issuer').select(['id', 'changeNumber']).execute()).map((row) => [row.id, row.changeNumber]))
+    const lost = changes.filter(({ issuerId, changeNumber }) => changeNumber > (known.get(issuerId) ?? Number.POSITIVE_INFINITY)).toSorted((a, b) => a.changeNumber - b.changeNumber)
+    for (const change of lost) if (await repeatChange(tx, change, now())) recovered++
+    for (const issuerId of new Set(lost.map((change) => change.issuerId))) await schedulePublishing(tx, wake, issuerId, now(), now())
+    for (const { file, bytes } of marks) await tx.insertInto('ca_ledger_mark').values({ file, bytes }).onConflict((c) => c.column('file').doUpdateSet({ bytes })).execute()
+    return recovered
+  })
+}
+
+async function repeatChange(tx: Tx, { issuerId, serialNumber, changeNumber, status, revokedAt, reason, invalidityDate }: StoredChange, now: Date): Promise<boolean> {
+  await tx.updateTable('ca_issuer').set({ changeNumber }).where('id', '=', issuerId).where('changeNumber', '<', changeNumber).execute()
+  const row = await findBySerial(tx, issuerId, serialNumber)
+  if (!row || row.status === 'revoked' && status !== 'revoked') return false
+  // What came back from the ledger has no text: resumed, it is again something that may have been signed.
+  const to = status === 'good' && row.certificatePem === null ? 'intended' : status
+  await changeStatus(tx, row.id, row.status, { status: to, revokedAt: revokedAt === null ? null : new Date(revokedAt), reason, invalidityDate: invalidityDate === null ? null : new Date(invalidityDate), changeNumber })
+  await followCa(tx, await getIssued(tx, row.id), now)
+  return true
 }

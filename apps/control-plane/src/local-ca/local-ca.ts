@@ -73,7 +73,7 @@ export function createLocalCa({ database, secrets, now, ledger = noLedger, addre
   const making = { database, keys, issue: issuing.issue, now, log }
   const crls = createCrlPublisher({ database, keys, addresses, now })
   const ocsp = createOcsp({ database, responders: createResponders({ database, secrets, issue: issuing.issue, now }), cache: createOcspCache(), now })
-  const revocation = createRevocation({ database, now, ...(revocationChanged ? { changed: revocationChanged } : {}) })
+  const revocation = createRevocation({ database, now, ledger, ...(revocationChanged ? { changed: revocationChanged } : {}) })
   const rootPem = async () => {
     const { certificate, name } = issuerInSlot(await listIssuers(db), 'root')
     if (!certificate) throw new Error(`the root ${name} has no certificate yet`)

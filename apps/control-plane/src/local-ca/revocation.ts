@@ -5,7 +5,9 @@ import type { Wakes } from '../task/task-kinds.ts'
 import { caTopic } from './ca-topic.ts'
 import { schedulePublishing } from './crl-schedule.ts'
 import { changeStatus, getIssued, type IssuedRow, type IssuedStatus, type StatusChange } from './issued-store.ts'
-import { issuerRow, nextChangeNumber, settingsOf, updateIssuer } from './issuer-store.ts'
+import { followCa } from './follow-ca.ts'
+import { issuerRow, nextChangeNumber, settingsOf } from './issuer-store.ts'
+import type { Ledger } from './ledger.ts'
 import { checkPublicReason } from './public-style.ts'
 
 /** What a person can give as a reason (RFC 5280, 5.3.1): suspension has an action of its own, removeFromCRL is for delta lists. */
@@ -20,13 +22,14 @@ export interface RevokeRequest {
 export interface RevocationDeps {
   database: Database
   now: () => Date
+  ledger: Ledger
   /** Told in the same transaction, so that what else is known of the certificate follows. */
   changed?: (tx: Tx, wake: Wakes, row: IssuedRow) => Promise<void>
 }
 
 const notPossible = (message: string, row: IssuedRow) => new CertloopError('ACTION_NOT_POSSIBLE', message, { serialNumber: row.serialNumber, status: row.status })
 
-export function createRevocation({ database, now, changed }: RevocationDeps) {
+export function createRevocation({ database, now, ledger, changed }: RevocationDeps) {
   /** Decides with the row as it is in the transaction, so of two at once one sees the other's change. */
   async function change(id: IssuedCertificateId, decide: (row: IssuedRow, tx: Tx) => Omit<StatusChange, 'changeNumber'>): Promise<IssuedRow> {
     return database.transaction(async (tx, wake) => {
@@ -38,7 +41,9 @@ export function createRevocation({ database, now, changed }: RevocationDeps) {
       if (decided.reason !== null) await refuseReason(tx, row, decided.reason)
       if (!await changeStatus(tx, id, row.status, { ...decided, changeNumber })) throw new CertloopError('CONFLICT', 'The certificate was changed by somebody else in the meantime.')
       const after = await getIssued(tx, id)
-      await followCa(tx, after)
+      // Before the commit: what the database may forget, the ledger keeps.
+      await ledger.append({ issuerId: row.issuerId, serialNumber: row.serialNumber, changeNumber, status: decided.status, revokedAt: decided.revokedAt, reason: decided.reason, invalidityDate: decided.invalidityDate })
+      await followCa(tx, after, now())
       await schedulePublishing(tx, wake, row.issuerId, now())
       await changed?.(tx, wake, after)
       wake(caTopic(row.issuerId))
@@ -51,16 +56,6 @@ export function createRevocation({ database, now, changed }: RevocationDeps) {
     const isCa = certificatePem !== null && readCertificate(certificatePem).isCa
     if (isCa && reason === 'certificateHold') throw new CertloopError('ACTION_NOT_POSSIBLE', 'The certificate of a CA can not be suspended: all it signed would fail with it. Roll it over, or revoke it.')
     if (settingsOf(await issuerRow(tx, issuerId)).style === 'public') checkPublicReason(reason, isCa)
-  }
-
-  /** An issuer signs nothing more when the certificate that its chains go by is revoked, or when its key is lost. */
-  async function followCa(tx: Tx, { fingerprint, status, revocationReason }: IssuedRow): Promise<void> {
-    if (fingerprint === null || status !== 'revoked') return
-    const held = await tx.selectFrom('ca_issuer_certificate').innerJoin('ca_issuer', 'ca_issuer.id', 'ca_issuer_certificate.issuerId')
-      .select(['ca_issuer.id', 'ca_issuer.certificateId', 'ca_issuer_certificate.id as ownId']).where('ca_issuer_certificate.fingerprint', '=', fingerprint).executeTakeFirst()
-    if (!held) return
-    const isLost = revocationReason === 'keyCompromise' || revocationReason === 'cACompromise'
-    if (isLost || held.certificateId === held.ownId) await updateIssuer(tx, held.id, { status: 'revoked', retiredAt: now().toISOString() })
   }
 
   return {
