@@ -5,11 +5,12 @@ import { sha256Hex } from '../key/spki.ts'
 import type { ContainerContents } from './container-contents.ts'
 import { pemParts, type PemPart } from './container-pem.ts'
 import { recognise, recogniseDer, textOf, unarmoured } from './container-recognise.ts'
+import { IterationBudget } from './iteration-budget.ts'
 import { readJks, type ReadJksOptions } from './jks.ts'
 import { defaultReadLimits, type KeystoreEntry, type ReadLimits } from './keystore.ts'
 import { readPkcs12 } from './pkcs12.ts'
 import { PasswordForms } from './pkcs12-password.ts'
-import { isSequence, openSealed, readSealed, sealedIterations } from './pkcs12-protection.ts'
+import { isSequence, openSealed, readSealed, sealedCost } from './pkcs12-protection.ts'
 import { readPkcs7 } from './pkcs7.ts'
 
 export interface ReadContainerOptions {
@@ -18,7 +19,7 @@ export interface ReadContainerOptions {
   passwords?: readonly string[]
   /** For keys of JKS and JCEKS that have their own: see readJks. Without it, all passwords are tried on each key. */
   keyPasswords?: ReadJksOptions['keyPasswords']
-  /** With several passwords, iterations are allowed anew for each try of a keystore. */
+  /** Iterations are counted over all parts and all tries of passwords. */
   limits?: ReadLimits
 }
 
@@ -46,13 +47,13 @@ class Reading {
   readonly #passwords: readonly string[]
   readonly #contents: ContainerContents = { format: 'unknown', certificates: [], keys: [], entries: [], requests: [], crls: [], publicKeys: [], locked: [], problems: [], integrity: 'none' }
   readonly #seen = new Set<string>()
-  #iterationsLeft: number
+  readonly #budget: IterationBudget
   constructor(options: ReadContainerOptions, limits: ReadLimits) {
     this.#options = options
     this.#limits = limits
     this.#passwords = [...new Set([options.password, ...(options.passwords ?? [])])].filter((password) => typeof password === 'string')
     if (this.#passwords.length > maxPasswords) throw new CertloopError('LIMIT_EXCEEDED', `There are ${this.#passwords.length} passwords to try; at most ${maxPasswords} are.`)
-    this.#iterationsLeft = limits.maxIterations
+    this.#budget = new IterationBudget(limits.maxIterations)
   }
 
   async file(bytes: Buffer): Promise<void> {
@@ -166,11 +167,9 @@ class Reading {
 
   async #encryptedKey(der: Buffer, where: string, alias: string | null): Promise<void> {
     const sealed = readSealed(readElement(der))
-    const iterations = sealedIterations(sealed)
+    sealedCost(sealed) // says what can't be read, even without a password
     await this.#sealedKey(where, alias, async (password) => {
-      if (iterations > this.#iterationsLeft) throw new CertloopError('LIMIT_EXCEEDED', `Opening ${where} takes ${iterations} password iterations; ${this.#iterationsLeft} are left of those allowed.`)
-      this.#iterationsLeft -= iterations
-      const plain = await openSealed(sealed, new PasswordForms(password), this.#limits, isSequence)
+      const plain = await openSealed(sealed, new PasswordForms(password), { limits: this.#limits, budget: this.#budget }, isSequence)
       return plain && await exported(plain)
     })
   }
@@ -207,10 +206,10 @@ class Reading {
 
   async #openKeystore(bytes: Buffer, format: 'jks' | 'jceks' | 'pkcs12', password: string | null): Promise<{ entries: KeystoreEntry[]; integrity: ContainerContents['integrity'] }> {
     if (format !== 'pkcs12') {
-      const { entries } = await readJks(bytes, password, { keyPasswords: this.#options.keyPasswords ?? this.#passwords, limits: this.#limits })
+      const { entries } = await readJks(bytes, password, { keyPasswords: this.#options.keyPasswords ?? this.#passwords, limits: this.#limits, budget: this.#budget })
       return { entries, integrity: password === null ? 'unchecked' : 'checked' }
     }
-    const { entries, protection } = await readPkcs12(bytes, password, this.#limits)
+    const { entries, protection } = await readPkcs12(bytes, password, this.#limits, this.#budget)
     return { entries, integrity: protection.mac === 'fits' ? 'checked' : protection.mac }
   }
 

@@ -8,6 +8,7 @@ import { openssl, temporaryFolder } from '../openssl-testing.ts'
 import { splitPem, toPem } from '../pem.ts'
 import { readContainer, recognise, writeContainer, type ContainerForm, type ContainerFormat } from './container.ts'
 import { derOf, sameKey } from './container-testing.ts'
+import { writeJceks } from './jks-writer.ts'
 import { defaultReadLimits } from './keystore.ts'
 import { testHierarchy, testLeaf } from './pkcs12-testing.ts'
 
@@ -208,8 +209,17 @@ test('limits: bytes, blocks and the iterations of all encrypted parts together',
   assert.equal((await readContainer(Buffer.from(certPem.repeat(3)), { limits })).certificates.length, 1)
   const encrypted = openssl(['pkcs8', '-topk8', '-iter', '4000', '-passout', 'pass:x'], keyPem)
   assert.equal((await readContainer(Buffer.from(encrypted.repeat(2)), { password: 'x', limits })).keys.length, 2)
-  await assert.rejects(readContainer(Buffer.from(encrypted.repeat(3)), { password: 'x', limits }), { code: 'LIMIT_EXCEEDED', message: /4000 password iterations; 2000 are left/ })
+  await assert.rejects(readContainer(Buffer.from(encrypted.repeat(3)), { password: 'x', limits }), { code: 'LIMIT_EXCEEDED', message: /12000 password iterations .* at most 10000 / })
   await assert.rejects(readContainer(Buffer.from(encrypted), { passwords: ['a', 'b', 'x'], limits }), { code: 'LIMIT_EXCEEDED' })
+  const [p12, jceks] = [
+    await one({ format: 'pkcs12', alias: 'a', password: 'x', now, iterations: 100, macIterations: 1_000 }),
+    await writeJceks({ entries: [{ kind: 'key', alias: 'a', privateKey: leaf.privateKey, certificates: [leaf.certificate], createdAt: null }] }, 'x', { iterations: 1_000 }),
+  ]
+  const tries = (bytes: Buffer, count: number): Promise<unknown> => readContainer(bytes, { passwords: [...Array.from({ length: count }, (_, i) => `wrong ${i}`), 'x'], limits })
+  await tries(p12, 8)
+  await assert.rejects(tries(p12, 9), { code: 'LIMIT_EXCEEDED', message: /at most 10000 / })
+  await tries(jceks, 4)
+  await assert.rejects(tries(jceks, 5), { code: 'LIMIT_EXCEEDED' })
 })
 
 test('a PEM file of 50,000 certificates takes time in proportion to its length', { timeout: 240_000 }, async () => {

@@ -9,6 +9,7 @@ import { sequence, integer, objectIdentifier, octetString } from '../der/der-wri
 import { oid } from '../oids.ts'
 import { derOf, fewIterations, javaPeer, makeKeyMaterial, opensslKeyTypes, sameKey } from './container-testing.ts'
 import { readJks } from './jks.ts'
+import { IterationBudget } from './iteration-budget.ts'
 import { keyProtection } from './jks-protection.ts'
 import { writeJceks, writeJks } from './jks-writer.ts'
 import { putEntry } from './keystore-entries.ts'
@@ -117,8 +118,8 @@ test('Java seals a key with any salt, also one with two equal halves', { skip, t
   for (const salt of ['0102030405060708', '0102030401020304', 'aaaaaaaaaaaaaaaa']) {
     const encrypted = await java.seal('pass word', Buffer.from(salt, 'hex'), 1000, plain)
     const sealed = sequence(sequence(objectIdentifier(oid.sunPbeWithMd5AndTripleDes), sequence(octetString(Buffer.from(salt, 'hex')), integer(Buffer.of(3, 0xe8)))), octetString(encrypted))
-    assert.deepEqual(await keyProtection(sealed)?.open('pass word', { left: 1000 }), plain, salt)
-    assert.equal(await keyProtection(sealed)?.open('pass worse', { left: 1000 }), undefined)
+    assert.deepEqual(await keyProtection(sealed)?.open('pass word', new IterationBudget(2000)), plain, salt)
+    assert.equal(await keyProtection(sealed)?.open('pass worse', new IterationBudget(2000)), undefined)
   }
 })
 

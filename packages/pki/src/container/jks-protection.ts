@@ -3,6 +3,7 @@ import { CertloopError } from '@certloop/contract'
 import { DerCursor, DerError, readElement, readIntegerHex, readOid } from '../der/der-reader.ts'
 import { integer, nullElement, objectIdentifier, octetString, sequence } from '../der/der-writer.ts'
 import { oid } from '../oids.ts'
+import type { IterationBudget } from './iteration-budget.ts'
 
 /**
  * How Sun's keystores protect keys and whole files. Both ways are weak by today's measure (SHA-1 and MD5), and both
@@ -17,14 +18,6 @@ export function storeDigest(password: string, body: Buffer): Buffer {
   return createHash('sha1').update(javaChars(password)).update('Mighty Aphrodite', 'latin1').update(body).digest()
 }
 const digestSize = 20
-
-/** What all keys of one file may cost together, in digests; each try of a password counts. */
-export interface IterationBudget { left: number }
-
-function spend(budget: IterationBudget, iterations: number): void {
-  if (iterations > budget.left) throw new CertloopError('LIMIT_EXCEEDED', `The keys of the Java keystore ask for more password iterations than allowed: ${iterations} more, ${budget.left} are left.`)
-  budget.left -= iterations
-}
 
 const pauseAfter = 5_000
 const pause = (): Promise<void> => new Promise((resolve) => { setImmediate(resolve) })
@@ -80,7 +73,7 @@ const sha1Block = 64
 async function openJksKey(content: Buffer, password: string, budget: IterationBudget): Promise<Buffer | undefined> {
   if (content.length < 2 * digestSize) return undefined
   const chars = javaChars(password)
-  spend(budget, jksCost(content, chars))
+  budget.spend(jksCost(content, chars))
   const key = await jksKeystream(chars, content.subarray(0, digestSize), content.subarray(digestSize, -digestSize))
   const check = createHash('sha1').update(chars).update(key).digest()
   return timingSafeEqual(check, content.subarray(-digestSize)) ? key : undefined
@@ -121,7 +114,7 @@ const isPbePassword = (password: string): boolean => /^[\x20-\x7e]*$/.test(passw
 
 async function openJceksKey({ salt, iterations, content }: { salt: Buffer; iterations: number; content: Buffer }, password: string, budget: IterationBudget): Promise<Buffer | undefined> {
   if (!isPbePassword(password)) return undefined
-  spend(budget, iterations)
+  budget.spend(2 * iterations) // each half of the salt is hashed by itself
   const { key, iv } = await tripleDesParts(password, salt, iterations)
   const decipher = createDecipheriv('des-ede3-cbc', key, iv)
   try {

@@ -2,7 +2,8 @@ import { timingSafeEqual } from 'node:crypto'
 import { CertloopError } from '@certloop/contract'
 import { skipSerialisedObject } from './jceks-object.ts'
 import { damaged, JavaCursor } from './jks-bytes.ts'
-import { keyProtection, storeDigest, type IterationBudget } from './jks-protection.ts'
+import { IterationBudget } from './iteration-budget.ts'
+import { keyProtection, storeDigest } from './jks-protection.ts'
 import { defaultReadLimits, type Keystore, type KeystoreEntry, type KeystoreFormat, type ReadLimits } from './keystore.ts'
 
 export const jksMagic = 0xfeedfeed
@@ -15,6 +16,8 @@ export interface ReadJksOptions {
   /** Passwords of the keys: by alias, or a list to be tried in order. The password of the store is always tried last. */
   keyPasswords?: KeyPasswords | readonly string[]
   limits?: ReadLimits
+  /** What is left of the iterations, when several passwords are tried on one file. */
+  budget?: IterationBudget
 }
 
 /**
@@ -24,13 +27,12 @@ export interface ReadJksOptions {
  * Aliases are as the file has them.
  * @throws CertloopError KEYSTORE_INVALID, PASSWORD_WRONG (the store's), LIMIT_EXCEEDED, and nothing else
  */
-export async function readJks(bytes: Uint8Array, password: string | null, { keyPasswords, limits = defaultReadLimits }: ReadJksOptions = {}): Promise<Keystore> {
+export async function readJks(bytes: Uint8Array, password: string | null, { keyPasswords, limits = defaultReadLimits, budget = new IterationBudget(limits.maxIterations) }: ReadJksOptions = {}): Promise<Keystore> {
   if (bytes.length > limits.maxBytes) throw new CertloopError('LIMIT_EXCEEDED', `The Java keystore has ${bytes.length} bytes; at most ${limits.maxBytes} are read.`)
   const { format, rough, body, digest } = readBody(Buffer.from(bytes), limits)
   if (password !== null && !timingSafeEqual(storeDigest(password, body), digest)) {
     throw new CertloopError('PASSWORD_WRONG', 'The password does not fit the Java keystore, or the file is damaged.')
   }
-  const budget: IterationBudget = { left: limits.maxIterations }
   const entries: KeystoreEntry[] = []
   for (const entry of rough) {
     if (entry.kind !== 'sealed-key') entries.push(entry)

@@ -2,7 +2,9 @@ import { createHmac, pbkdf2, randomBytes, timingSafeEqual } from 'node:crypto'
 import { promisify } from 'node:util'
 import { DerCursor, DerError, readOid, type DerElement } from '../der/der-reader.ts'
 import { nullElement, objectIdentifier, octetString, sequence } from '../der/der-writer.ts'
+import { pbkdf2Runs } from '../key/pbes.ts'
 import { hashByOid, oid } from '../oids.ts'
+import type { IterationBudget } from './iteration-budget.ts'
 import { pkcs12Kdf, type Pkcs12Digest } from './pkcs12-kdf.ts'
 import type { PasswordForms } from './pkcs12-password.ts'
 import { checkSalt, count, readIterations } from './pkcs12-protection.ts'
@@ -73,10 +75,14 @@ async function macKey(mac: Mac, password: Buffer): Promise<Buffer> {
   return pkcs12Kdf({ digest, purpose: 'mac', password, salt: mac.salt, iterations: mac.iterations, size: macSizes[digest] })
 }
 
-/** The form of the password that the check fits with, undefined when none does. Iterations have been checked. */
-export async function fittingForm(mac: Mac, contents: Buffer, passwords: PasswordForms): Promise<Buffer | undefined> {
+/** What one try of a password costs. */
+export const macCost = (mac: Mac): number => mac.iterations * (mac.kind === 'pbmac1' ? pbkdf2Runs(mac.keyBytes, mac.prf) : 1)
+
+/** The form of the password that the check fits with, undefined when none does. @throws CertloopError LIMIT_EXCEEDED */
+export async function fittingForm(mac: Mac, contents: Buffer, passwords: PasswordForms, budget: IterationBudget): Promise<Buffer | undefined> {
   const use = mac.kind === 'pbmac1' ? 'pbes' : 'bmp'
   for (const form of passwords.forms(use)) {
+    budget.spend(macCost(mac))
     const value = createHmac(mac.digest, await macKey(mac, form)).update(contents).digest()
     if (value.length === mac.value.length && timingSafeEqual(value, mac.value)) return form
   }

@@ -2,11 +2,12 @@ import { CertloopError } from '@certloop/contract'
 import { DerCursor, DerError, readElement, readOid } from '../der/der-reader.ts'
 import { oid } from '../oids.ts'
 import { berToDer } from '../der/ber.ts'
+import { IterationBudget } from './iteration-budget.ts'
 import type { LockedKeyEntry, ReadLimits } from './keystore.ts'
 import { collectBags, readPfx, type Bag, type Part, type Pfx } from './pkcs12-bags.ts'
-import { fittingForm } from './pkcs12-mac.ts'
+import { fittingForm, macCost } from './pkcs12-mac.ts'
 import { contentsPassword, macPassword, PasswordForms, type Pkcs12Password } from './pkcs12-password.ts'
-import { isOldProtection, isSequence, openSealed, readSealed, sealedIterations, type Sealed } from './pkcs12-protection.ts'
+import { isOldProtection, isSequence, openSealed, readSealed, sealedCost, sealedIterations, type Sealed } from './pkcs12-protection.ts'
 
 /** One thing out of the file. */
 export type Item =
@@ -30,29 +31,6 @@ export interface Pkcs12Protection {
 
 export interface Opened { items: Item[]; protection: Pkcs12Protection }
 
-/** Counts the iterations of all parts together, before they are done. */
-class Budget {
-  readonly #allowed: number
-  #asked = 0
-  highest = 0
-  constructor(allowed: number) { this.#allowed = allowed }
-  add(iterations: number): void {
-    this.#asked += iterations
-    this.highest = Math.max(this.highest, iterations)
-    if (this.#asked > this.#allowed) {
-      throw new CertloopError('LIMIT_EXCEEDED', `Opening the file takes ${this.#asked} password iterations; at most ${this.#allowed} are allowed.`, { given: this.#asked, allowed: this.#allowed })
-    }
-  }
-  /** What can't be read will not be opened either. */
-  addSealed(sealed: Sealed): void {
-    try {
-      this.add(sealedIterations(sealed))
-    } catch (error) {
-      if (!isUnreadable(error)) throw error
-    }
-  }
-}
-
 const isUnreadable = (error: unknown): boolean => error instanceof DerError || (error instanceof CertloopError && error.code === 'KEY_ALGORITHM_UNSUPPORTED')
 
 /** Whether a password was proven right, and the work that it is for. */
@@ -60,19 +38,22 @@ class Opening {
   readonly #limits: ReadLimits
   readonly #passwords: { mac: PasswordForms; contents: PasswordForms }
   readonly #given: { mac: string | null; contents: string | null }
-  readonly #budget: Budget
+  readonly #budget: IterationBudget
+  /** What opening with the first form of the password costs at the least. */
+  #expected = 0
+  #highest = 0
   #proven = false
   #mac: Pkcs12Protection['mac'] = 'none'
   #sealed: Sealed[] = []
   /** The form that fitted was the one of no password at all. */
   #usedNone = false
 
-  constructor(password: Pkcs12Password, limits: ReadLimits) {
+  constructor(password: Pkcs12Password, limits: ReadLimits, budget: IterationBudget) {
     this.#limits = limits
     this.#given = { mac: macPassword(password), contents: contentsPassword(password) }
     // Apart even for one password: there are tools that encrypt with an empty one and check with none.
     this.#passwords = { mac: new PasswordForms(this.#given.mac), contents: new PasswordForms(this.#given.contents) }
-    this.#budget = new Budget(limits.maxIterations)
+    this.#budget = budget
   }
 
   async open(pfx: Pfx): Promise<Opened> {
@@ -84,21 +65,37 @@ class Opening {
     const hidden: Bag[] = []
     for (const part of pfx.parts) await this.#openPart(part, hidden, items)
     if (visible.length + hidden.length + items.length > this.#limits.maxEntries) throw new CertloopError('LIMIT_EXCEEDED', `The file has more than ${this.#limits.maxEntries} entries.`, { allowed: this.#limits.maxEntries })
-    for (const bag of hidden) if (bag.id === oid.shroudedKeyBag) this.#budget.addSealed(readSealed(bag.value))
+    this.#expected = 0
+    for (const bag of [...visible, ...hidden]) if (bag.id === oid.shroudedKeyBag) this.#expectSealed(readSealed(bag.value))
     for (const bag of [...visible, ...hidden]) items.push(await this.#openBag(bag))
     this.#refuseIfNothingOpened(items)
     return { items, protection: this.#protection(items) }
   }
 
   #count(pfx: Pfx, visible: readonly Bag[]): void {
-    if (pfx.mac) this.#budget.add(pfx.mac.iterations)
-    for (const part of pfx.parts) if (part.kind === 'encrypted') this.#budget.addSealed(part.sealed)
-    for (const bag of visible) if (bag.id === oid.shroudedKeyBag) this.#budget.addSealed(readSealed(bag.value))
+    if (pfx.mac) this.#expect(pfx.mac.iterations, macCost(pfx.mac))
+    for (const part of pfx.parts) if (part.kind === 'encrypted') this.#expectSealed(part.sealed)
+    for (const bag of visible) if (bag.id === oid.shroudedKeyBag) this.#expectSealed(readSealed(bag.value))
+  }
+
+  #expect(iterations: number, cost: number): void {
+    this.#highest = Math.max(this.#highest, iterations)
+    this.#expected += cost
+    this.#budget.expect(this.#expected)
+  }
+
+  /** What can't be read will not be opened either. */
+  #expectSealed(sealed: Sealed): void {
+    try {
+      this.#expect(sealedIterations(sealed), sealedCost(sealed))
+    } catch (error) {
+      if (!isUnreadable(error)) throw error
+    }
   }
 
   async #checkMac({ mac, contents, parts }: Pfx): Promise<void> {
     if (!mac) return
-    const form = await fittingForm(mac, contents, this.#passwords.mac)
+    const form = await fittingForm(mac, contents, this.#passwords.mac, this.#budget)
     if (form) {
       this.#mac = 'fits'
       this.#proven = true
@@ -107,7 +104,7 @@ class Opening {
     }
     if (this.#given.mac !== null) throw new CertloopError('PASSWORD_WRONG', 'The password does not fit the integrity check of the PKCS#12 file, or the file is damaged.')
     if (parts.some(({ kind }) => kind === 'encrypted')) {
-      const isEmpty = await fittingForm(mac, contents, new PasswordForms(''))
+      const isEmpty = await fittingForm(mac, contents, new PasswordForms(''), this.#budget)
       throw new CertloopError('PASSWORD_NEEDED', isEmpty ? 'The PKCS#12 file has an empty password, which has to be given as such.' : 'The PKCS#12 file is protected with a password.')
     }
     this.#mac = 'unchecked'
@@ -128,7 +125,7 @@ class Opening {
 
   async #unseal(sealed: Sealed, isRight: (plain: Buffer) => boolean): Promise<Buffer | 'unreadable' | undefined> {
     try {
-      const plain = await openSealed(sealed, this.#passwords.contents, this.#limits, isRight)
+      const plain = await openSealed(sealed, this.#passwords.contents, { limits: this.#limits, budget: this.#budget }, isRight)
       if (plain) {
         this.#proven = true
         this.#sealed.push(sealed)
@@ -166,7 +163,7 @@ class Opening {
 
   #protection(items: readonly Item[]): Pkcs12Protection {
     const style = this.#sealed.length === 0 ? 'none' : this.#sealed.some(isOldProtection) ? 'old' : 'modern'
-    return { password: this.#passwordKind(items), mac: this.#mac, style, iterations: this.#budget.highest }
+    return { password: this.#passwordKind(items), mac: this.#mac, style, iterations: this.#highest }
   }
 
   #passwordKind(items: readonly Item[]): Pkcs12Protection['password'] {
@@ -188,10 +185,11 @@ function certificateItem(bag: Bag): Item {
 
 /**
  * Takes a PKCS#12 file apart and opens what the password opens.
+ * @param budget that of the file, when several passwords are tried on it
  * @throws CertloopError KEYSTORE_INVALID, PASSWORD_WRONG, PASSWORD_NEEDED, LIMIT_EXCEEDED
  */
-export async function openPkcs12(bytes: Uint8Array, password: Pkcs12Password, limits: ReadLimits): Promise<Opened> {
-  return readably(async () => new Opening(password, limits).open(readPfx(bytes, limits)))
+export async function openPkcs12(bytes: Uint8Array, password: Pkcs12Password, limits: ReadLimits, budget = new IterationBudget(limits.maxIterations)): Promise<Opened> {
+  return readably(async () => new Opening(password, limits, budget).open(readPfx(bytes, limits)))
 }
 
 /** @throws CertloopError KEYSTORE_INVALID instead of DerError */

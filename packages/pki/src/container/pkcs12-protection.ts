@@ -3,7 +3,8 @@ import { CertloopError } from '@certloop/contract'
 import { berToDer } from '../der/ber.ts'
 import { DerCursor, DerError, readElement, readIntegerHex, readOid, type DerElement } from '../der/der-reader.ts'
 import { integer, objectIdentifier, octetString, sequence } from '../der/der-writer.ts'
-import { decryptPbes, pbesIterations } from '../key/pbes.ts'
+import { decryptPbes, pbesCost, pbesIterations } from '../key/pbes.ts'
+import type { IterationBudget } from './iteration-budget.ts'
 import type { ReadLimits } from './keystore.ts'
 import { pkcs12Kdf } from './pkcs12-kdf.ts'
 import { decryptRc2Cbc, rc4 } from './pkcs12-old-ciphers.ts'
@@ -53,18 +54,32 @@ function readOldParameters(algorithm: DerElement): OldCipher & { salt: Buffer; i
   return { ...kind, salt: checkSalt(parameters.take(0x04).content), iterations: readIterations(parameters.take(0x02)) }
 }
 
-/** How many iterations opening it asks for. @throws DerError; CertloopError KEY_ALGORITHM_UNSUPPORTED, LIMIT_EXCEEDED (salt) */
+/** How many iterations it was sealed with. @throws DerError; CertloopError KEY_ALGORITHM_UNSUPPORTED, LIMIT_EXCEEDED (salt) */
 export const sealedIterations = ({ algorithm }: Sealed): number => readOldParameters(algorithm)?.iterations ?? pbesIterations(algorithm)
 
+/** Digests of SHA-1: one run of the iterations for each 20 bytes of the key, and one for what CBC starts with. */
+const oldCost = ({ cipher, keyBytes, iterations }: OldCipher & { iterations: number }): number => iterations * (Math.ceil(keyBytes / 20) + (cipher === 'rc4' ? 0 : 1))
+
+/** What one try of a password costs, for an IterationBudget. @throws as sealedIterations */
+export function sealedCost({ algorithm }: Sealed): number {
+  const old = readOldParameters(algorithm)
+  return old ? oldCost(old) : pbesCost(algorithm)
+}
+
+/** What opening may cost, all parts and tries together. */
+export interface OpeningCosts { limits: ReadLimits; budget: IterationBudget }
+
 /**
- * Opens a part with the form of the password that fits. Iterations have been checked.
+ * Opens a part with the form of the password that fits.
  * @param isRight whether the plain bytes are what they should be: with a wrong password, one time in 256 the padding looks right
  * @returns undefined when no form of the password opens it
- * @throws CertloopError KEY_ALGORITHM_UNSUPPORTED
+ * @throws CertloopError KEY_ALGORITHM_UNSUPPORTED, LIMIT_EXCEEDED
  */
-export async function openSealed(sealed: Sealed, passwords: PasswordForms, limits: ReadLimits, isRight: (plain: Buffer) => boolean): Promise<Buffer | undefined> {
+export async function openSealed(sealed: Sealed, passwords: PasswordForms, { limits, budget }: OpeningCosts, isRight: (plain: Buffer) => boolean): Promise<Buffer | undefined> {
   const old = readOldParameters(sealed.algorithm)
+  const cost = sealedCost(sealed)
   for (const form of old ? passwords.forms('bmp') : passwords.forms('pbes')) {
+    budget.spend(cost)
     const plain = old ? await decryptOld(old, sealed.encrypted, form) : await decryptModern(sealed, form, limits)
     if (plain && isRight(plain)) {
       passwords.fits(old ? 'bmp' : 'pbes', form)

@@ -1,3 +1,4 @@
+import { IterationBudget } from './iteration-budget.ts'
 import { defaultReadLimits, type Keystore, type ReadLimits } from './keystore.ts'
 import { entriesOf } from './pkcs12-entries.ts'
 import { openPkcs12, readably, type Pkcs12Protection } from './pkcs12-opening.ts'
@@ -14,10 +15,11 @@ export interface Pkcs12 extends Keystore { protection: Pkcs12Protection }
  *
  * @param password null for none, which opens only files that have none, or lists what is not encrypted; '' for an
  *   empty one. A file without any protection opens with every password. `protection.password` says what the file has.
- * @param limits `maxIterations` is for all parts together, as the file asks for them; they are counted before the work.
+ * @param limits `maxIterations` is for all parts and forms of the password together; they are counted before the work.
+ * @param budget what is left of them, when several passwords are tried on one file
  * @throws CertloopError KEYSTORE_INVALID, PASSWORD_WRONG, PASSWORD_NEEDED, LIMIT_EXCEEDED, and nothing else, whatever the input
  */
-export async function readPkcs12(bytes: Uint8Array, password: Pkcs12Password, limits: ReadLimits = defaultReadLimits): Promise<Pkcs12> {
-  const { items, protection } = await openPkcs12(bytes, password, limits)
-  return readably(async () => ({ entries: entriesOf(items), protection }))
+export async function readPkcs12(bytes: Uint8Array, password: Pkcs12Password, limits: ReadLimits = defaultReadLimits, budget = new IterationBudget(limits.maxIterations)): Promise<Pkcs12> {
+  const { items, protection } = await openPkcs12(bytes, password, limits, budget)
+  return readably(async () => ({ entries: await entriesOf(items), protection }))
 }

@@ -1,8 +1,9 @@
 import type { KeyObject } from 'node:crypto'
 import { CertloopError } from '@certloop/contract'
+import { IterationBudget } from '../container/iteration-budget.ts'
 import { defaultReadLimits, type ReadLimits } from '../container/keystore.ts'
 import { PasswordForms } from '../container/pkcs12-password.ts'
-import { isOldProtection, isSequence, openSealed, sealedIterations, type Sealed } from '../container/pkcs12-protection.ts'
+import { isOldProtection, isSequence, openSealed, type Sealed } from '../container/pkcs12-protection.ts'
 import { DerError } from '../der/der-reader.ts'
 import { bytesSeemToBe, recogniseKey, seemsToBe, type KeyForm } from './key-form.ts'
 import { keyOfForm } from './key-parts.ts'
@@ -70,9 +71,7 @@ async function decrypt(found: Found, password: string | Buffer, limits: ReadLimi
 
 /** PKCS#8 with the password encryption of PKCS#12, as Windows, GnuTLS and OpenSSL have written it. */
 async function decryptOld(sealed: Sealed, password: string, limits: ReadLimits): Promise<Buffer> {
-  const iterations = sealedIterations(sealed)
-  if (iterations > limits.maxIterations) throw new CertloopError('LIMIT_EXCEEDED', `Opening the private key takes ${iterations} iterations; ${limits.maxIterations} are allowed.`)
-  const plain = await openSealed(sealed, new PasswordForms(password), limits, isSequence)
+  const plain = await openSealed(sealed, new PasswordForms(password), { limits, budget: new IterationBudget(limits.maxIterations) }, isSequence)
   if (!plain) throw wrongPassword(undefined)
   return plain
 }

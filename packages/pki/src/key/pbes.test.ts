@@ -71,7 +71,7 @@ test('scrypt is opened within its limits only (RFC 7914)', async () => {
 
 test('too many iterations are refused at once, whatever their size', async () => {
   const begin = performance.now()
-  for (const iterations of [count(5_000_001), count(10_000_000), count(0x7fffffff), integer(Buffer.alloc(8, 0x7f)), integer(Buffer.alloc(1000, 0x7f))]) {
+  for (const iterations of [count(6_000_001), count(10_000_000), count(0x7fffffff), integer(Buffer.alloc(8, 0x7f)), integer(Buffer.alloc(1000, 0x7f))]) {
     await assert.rejects(open(pbes2(pbkdf2(octetString(salt), iterations), aesCbc), Buffer.alloc(16)), { code: 'LIMIT_EXCEEDED' })
     await assert.rejects(open(sequence(objectIdentifier('1.2.840.113549.1.5.10'), sequence(octetString(salt), iterations)), Buffer.alloc(16)), { code: 'LIMIT_EXCEEDED' })
   }

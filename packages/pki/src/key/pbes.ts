@@ -61,11 +61,17 @@ export async function decryptPbes(algorithm: DerElement, encrypted: Buffer, pass
 }
 
 /**
- * How many password iterations opening it takes, so that a reader of several parts can keep count of all of them.
- * For scrypt: N * r * p, which costs about as much as so many iterations.
+ * How many password iterations it was sealed with. For scrypt: N * r * p, which costs about as much as so many.
  * @throws DerError, CertloopError KEY_ALGORITHM_UNSUPPORTED
  */
 export const pbesIterations = (algorithm: DerElement): number => iterationsOf(readScheme(algorithm))
+
+/**
+ * What opening it takes, so that a reader of several parts can keep count of all of them: PBKDF2 goes through all its
+ * iterations again for each piece of the key as long as its digest (RFC 8018, 5.2).
+ * @throws as pbesIterations
+ */
+export const pbesCost = (algorithm: DerElement): number => costOf(readScheme(algorithm))
 
 export interface Pbes2Options { cipher?: PbeCipher; prf?: PbePrf; iterations?: number }
 
@@ -163,9 +169,14 @@ function readCount(element: DerElement): number {
 const scryptMemory = ({ cost, blockSize, parallel }: ScryptCost): number => 128 * blockSize * (cost + parallel)
 const iterationsOf = (scheme: Scheme): number => (scheme.kind === 'scrypt' ? scheme.cost * scheme.blockSize * scheme.parallel : scheme.iterations)
 
+const prfBytes: Record<PbePrf, number> = { sha1: 20, sha224: 28, sha256: 32, sha384: 48, sha512: 64 }
+/** Runs of PBKDF2's iterations that a key of so many bytes takes. */
+export const pbkdf2Runs = (keyBytes: number, prf: string): number => Math.ceil(keyBytes / (Object.hasOwn(prfBytes, prf) ? prfBytes[prf as PbePrf] : 20))
+const costOf = (scheme: Scheme): number => iterationsOf(scheme) * (scheme.kind === 'pbkdf2' ? pbkdf2Runs(scheme.cipher.keyBytes, scheme.prf) : 1)
+
 function checkCost(scheme: Scheme, limits: ReadLimits): void {
   if (scheme.kind === 'scrypt' && scryptMemory(scheme) > limits.maxMemory) throw tooCostly(`takes ${scryptMemory(scheme)} bytes of memory`)
-  const iterations = iterationsOf(scheme)
+  const iterations = costOf(scheme)
   if (iterations > Math.min(limits.maxIterations, 0x7fffffff)) throw tooCostly(`takes ${iterations} iterations`)
 }
 
