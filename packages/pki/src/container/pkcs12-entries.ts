@@ -1,6 +1,6 @@
-import { createPrivateKey } from 'node:crypto'
+import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto'
 import { certificateParts, type CertificateParts } from '../certificate/certificate.ts'
-import { DerError } from '../der/der-reader.ts'
+import { DerCursor, DerError, readBits, readElement } from '../der/der-reader.ts'
 import { signatureFits } from '../key/signature.ts'
 import { spkiOfKey } from '../key/spki.ts'
 import type { KeystoreEntry } from './keystore.ts'
@@ -10,6 +10,8 @@ import type { Item } from './pkcs12-opening.ts'
 const maxChain = 20
 /** Signatures that are checked to find chains; after that names decide. */
 const maxSignatureChecks = 1_000
+const [checksPerTurn, keysPerTurn] = [5, 20]
+const turn = (): Promise<void> => new Promise((resolve) => { setImmediate(resolve) })
 
 type CertificateItem = Extract<Item, { kind: 'certificate' }>
 type KeyItem = Extract<Item, { kind: 'key' | 'locked-key' }>
@@ -27,13 +29,39 @@ function partsOf(certificate: Buffer): CertificateParts | undefined {
   }
 }
 
-function spkiOf(privateKey: Buffer): string | undefined {
+function publicKeyOf(privateKey: Buffer): KeyObject | undefined {
   try {
-    return bytesKey(spkiOfKey(createPrivateKey({ key: privateKey, format: 'der', type: 'pkcs8' })))
+    return createPublicKey(createPrivateKey({ key: privateKey, format: 'der', type: 'pkcs8' }))
   } catch {
     return undefined // a key that node:crypto can't use: only localKeyId can say whose it is
   }
 }
+
+/** The bits of a public key, which are the same however its algorithm is written; undefined when they can't be read. */
+function keyBitsOf(spki: Buffer): string | undefined {
+  try {
+    const cursor = new DerCursor(readElement(spki))
+    cursor.take(0x30)
+    return bytesKey(readBits(cursor.take(0x03)))
+  } catch (error) {
+    if (error instanceof DerError) return undefined
+    throw error
+  }
+}
+
+const bothKey = (bits: string | undefined, id: string | null): string | undefined => (bits === undefined || id === null ? undefined : `${id} ${bits}`)
+
+/** A point of a curve can be written in two ways. What can't be read here is left to localKeyId. */
+function mayBeOf(publicKey: KeyObject, { parts }: Unchained): boolean {
+  if (!parts) return true
+  try {
+    return createPublicKey({ key: parts.spki.raw, format: 'der', type: 'spki' }).equals(publicKey)
+  } catch {
+    return true // a key of a kind that node:crypto doesn't know
+  }
+}
+/** Certificates of the same localKeyId that are looked at more closely; there is one, but for odd tools. */
+const maxNamed = 5
 
 function indexed(certificates: readonly Unchained[], keyOf: (certificate: Unchained) => string | null | undefined): Map<string, Unchained[]> {
   const index = new Map<string, Unchained[]>()
@@ -50,39 +78,51 @@ function indexed(certificates: readonly Unchained[], keyOf: (certificate: Unchai
 /** Finds which certificate belongs to a key, and which issued which. */
 class Matching {
   readonly #byKeyId: Map<string, Unchained[]>
-  readonly #bySpki: Map<string, Unchained[]>
+  readonly #byKeyBits: Map<string, Unchained[]>
+  readonly #byBoth: Map<string, Unchained[]>
   readonly #bySubject: Map<string, Unchained[]>
   readonly #issuers = new Map<Unchained, Unchained | undefined>()
   #checks = 0
 
   constructor(certificates: readonly Unchained[]) {
     this.#byKeyId = indexed(certificates, ({ bag }) => localKeyIdOf(bag))
-    this.#bySpki = indexed(certificates, ({ parts }) => parts && bytesKey(parts.spki.raw))
+    this.#byKeyBits = indexed(certificates, ({ parts }) => parts && keyBitsOf(parts.spki.raw))
+    this.#byBoth = indexed(certificates, ({ bag, parts }) => parts && bothKey(keyBitsOf(parts.spki.raw), localKeyIdOf(bag)))
     this.#bySubject = indexed(certificates, ({ parts }) => parts && bytesKey(parts.subject.raw))
   }
 
-  /** By localKeyId; where several certificates have it, as some tools write, the one of this key. Then by the key itself. */
+  /** An open key says itself which certificates are its own, and localKeyId which of them. For a locked one localKeyId has to do. */
   leafOf(key: KeyItem): Unchained | undefined {
-    const named = this.#byKeyId.get(localKeyIdOf(key.bag) ?? '') ?? []
-    if (named.length === 1) return named[0]
-    const spki = key.kind === 'key' ? spkiOf(key.privateKey) : undefined
-    const fitting = spki === undefined ? [] : this.#bySpki.get(spki) ?? []
-    return fitting.find((certificate) => named.includes(certificate)) ?? named[0] ?? fitting[0]
+    const id = localKeyIdOf(key.bag)
+    const named = this.#byKeyId.get(id ?? '') ?? []
+    const publicKey = key.kind === 'key' ? publicKeyOf(key.privateKey) : undefined
+    if (!publicKey) return named[0]
+    const bits = keyBitsOf(spkiOfKey(publicKey))
+    return this.#byBoth.get(bothKey(bits, id) ?? '')?.[0] ?? this.#byKeyBits.get(bits ?? '')?.[0] ?? named.slice(0, maxNamed).find((certificate) => mayBeOf(publicKey, certificate))
   }
 
-  chainOf(leaf: Unchained): Unchained[] {
+  async chainOf(leaf: Unchained): Promise<Unchained[]> {
     const chain = [leaf]
-    for (let next = this.#issuerOf(leaf); next && chain.length < maxChain && !chain.includes(next); next = this.#issuerOf(next)) chain.push(next)
+    for (let next = await this.#issuerOf(leaf); next && chain.length < maxChain && !chain.includes(next); next = await this.#issuerOf(next)) chain.push(next)
     return chain
   }
 
-  #issuerOf(certificate: Unchained): Unchained | undefined {
+  async #issuerOf(certificate: Unchained): Promise<Unchained | undefined> {
     if (this.#issuers.has(certificate)) return this.#issuers.get(certificate)
     const { parts } = certificate
     const candidates = parts && !parts.issuer.raw.equals(parts.subject.raw) ? this.#bySubject.get(bytesKey(parts.issuer.raw)) ?? [] : []
-    const issuer = candidates.find((candidate) => candidate !== certificate && this.#signed(candidate, certificate))
+    const issuer = await this.#signerOf(certificate, candidates)
     this.#issuers.set(certificate, issuer)
     return issuer
+  }
+
+  async #signerOf(certificate: Unchained, candidates: readonly Unchained[]): Promise<Unchained | undefined> {
+    for (const candidate of candidates) {
+      if (candidate === certificate) continue
+      if (this.#checks % checksPerTurn === 0) await turn()
+      if (this.#signed(candidate, certificate)) return candidate
+    }
+    return undefined
   }
 
   #signed({ parts: issuer }: Unchained, { parts }: Unchained): boolean {
@@ -98,15 +138,21 @@ class Matching {
 }
 
 /**
- * Puts keys, certificates and the rest together: a key with its certificate (by localKeyId, then by public key) and
+ * Puts keys, certificates and the rest together: a key with its certificate (by public key, and by localKeyId where that is not enough) and
  * that one's issuers as far as the file has them, roots included. Certificates that belong to no key, or that Java
- * marked as trusted, are entries of their own. Keys first, each kind in the order of the file.
+ * marked as trusted, are entries of their own. Keys first, each kind in the order of the file. Others run meanwhile:
+ * looking at a key or a signature takes up to some milliseconds.
  */
-export function entriesOf(items: readonly Item[]): KeystoreEntry[] {
+export async function entriesOf(items: readonly Item[]): Promise<KeystoreEntry[]> {
   const certificates = items.flatMap((item) => (item.kind === 'certificate' ? [{ ...item, parts: partsOf(item.certificate) }] : []))
   const matching = new Matching(certificates)
   const chained = new Set<string>()
-  const keys = items.flatMap((item) => (item.kind === 'key' || item.kind === 'locked-key' ? [keyEntry(item, matching, chained)] : []))
+  const keys: KeystoreEntry[] = []
+  for (const item of items) {
+    if (item.kind !== 'key' && item.kind !== 'locked-key') continue
+    if (keys.length % keysPerTurn === keysPerTurn - 1) await turn()
+    keys.push(await keyEntry(item, matching, chained))
+  }
   const alone = certificates.filter(({ bag, certificate }) => isJavaTrusted(bag) || !chained.has(bytesKey(certificate)))
   return [
     ...keys,
@@ -115,9 +161,9 @@ export function entriesOf(items: readonly Item[]): KeystoreEntry[] {
   ]
 }
 
-function keyEntry(item: KeyItem, matching: Matching, chained: Set<string>): KeystoreEntry {
+async function keyEntry(item: KeyItem, matching: Matching, chained: Set<string>): Promise<KeystoreEntry> {
   const leaf = matching.leafOf(item)
-  const chain = leaf ? matching.chainOf(leaf) : []
+  const chain = leaf ? await matching.chainOf(leaf) : []
   for (const { certificate } of chain) chained.add(bytesKey(certificate))
   const common = {
     alias: friendlyNameOf(item.bag) ?? (leaf ? friendlyNameOf(leaf.bag) : null),
