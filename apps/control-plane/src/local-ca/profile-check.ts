@@ -53,10 +53,20 @@ function covers(range: string, name: string): boolean {
   return host === range || host.endsWith(`.${range}`)
 }
 
-function rangesOfNames({ names }: Asked, { names: { permitted, excluded } }: { names: NameRules }): string[] {
-  return names.flatMap((name, i) => {
-    if (excluded.some((range) => covers(range, name))) return [`names[${i}]: ${JSON.stringify(name)} is in a range that the profile excludes`]
-    return permitted.length > 0 && !permitted.some((range) => covers(range, name)) ? [`names[${i}]: ${JSON.stringify(name)} is in no range that the profile permits`] : []
+/** A wildcard stands for each name one label longer, so it touches ranges that it does not lie in. */
+const touches = (range: string, name: string): boolean => covers(range, name) || (name.startsWith('*.') && range.slice(range.indexOf('.')) === name.slice(1))
+
+/** The host that a name of another kind belongs to; '' for none. */
+function hostOf({ type, value }: GeneralName): string {
+  if (type === 'email' || type === 'upn') return value.slice(value.lastIndexOf('@') + 1).toLowerCase()
+  return type === 'uri' && URL.canParse(value) ? new URL(value).hostname.replace(/^\[|\]$/g, '') : ''
+}
+
+function rangesOfNames({ names, otherNames }: Asked, { names: { permitted, excluded } }: { names: NameRules }): string[] {
+  const all = [...names.map((name, i) => ({ field: `names[${i}]`, name, host: name })), ...otherNames.map((name, i) => ({ field: `otherNames[${i}]`, name: name.value, host: hostOf(name) }))]
+  return all.flatMap(({ field, name, host }) => {
+    if (excluded.some((range) => touches(range, host))) return [`${field}: ${JSON.stringify(name)} is in a range that the profile excludes`]
+    return permitted.length > 0 && !permitted.some((range) => covers(range, host)) ? [`${field}: ${JSON.stringify(name)} is in no range that the profile permits`] : []
   })
 }
 
