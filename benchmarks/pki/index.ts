@@ -6,7 +6,7 @@
 // - Prepare everything outside the measured functions, and let nothing be reused that a real caller would do each time.
 // - This process runs on one core, and so does every process it starts; threads of node:crypto share that core.
 // - `cleanup` takes what has to be stopped or removed; it is done after the part, also when the part throws.
-// - Aim below twenty seconds for a part.
+// - Aim below twenty seconds for a part; parts with a million rows take a minute of processor time.
 import { execFileSync } from 'node:child_process'
 import { cpus } from 'node:os'
 import { parseArgs } from 'node:util'
