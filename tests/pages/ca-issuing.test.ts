@@ -120,7 +120,7 @@ test('an issued certificate is suspended, resumed, revoked and found again', { t
 
   await t.test('the list is searched by name, subject and serial number, and filtered by status and issuer', async () => {
     await page.getByRole('link', { name: 'Issued certificates', exact: true }).first().click()
-    const search = page.getByRole('searchbox', { name: 'Name, subject or serial number' })
+    const search = page.getByRole('searchbox', { name: 'Name, subject or serial' })
     for (const text of [`www.${name}`, 'O=Shop', issued.body.serialNumber]) {
       await search.fill(text)
       await page.waitForURL((url) => url.searchParams.get('search') === text)

@@ -76,7 +76,7 @@ function Filters() {
   })
   return (
     <Group gap="sm" mb="md">
-      <SearchBox label="Name, subject or serial number" value={search.search ?? ''} onChange={(text) => set({ search: text })} />
+      <SearchBox label="Name, subject or serial" value={search.search ?? ''} onChange={(text) => set({ search: text })} />
       <Select aria-label="Status" placeholder="Any status" clearable w={170} data={statuses.map((value) => ({ value, label: stateLabel(value) }))} value={search.status ?? null} onChange={(status) => set({ status })} />
       <Select aria-label="Issuer" placeholder="Any issuer" clearable w={260} data={issuers.map(({ id, name }) => ({ value: id, label: name }))} value={search.issuerId ?? null} onChange={(issuerId) => set({ issuerId })} />
     </Group>

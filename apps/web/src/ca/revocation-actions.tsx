@@ -24,12 +24,14 @@ export function RevocationActions({ issued, name, size = 'xs' }: Props) {
   const final = status === 'revoked' ? 'It is revoked; that is for ever.' : null
   const isCa = useIsCa(issued)
   const style = useRead('listIssuers', {}).data?.items.find((issuer) => issuer.id === issued.issuerId)?.style ?? 'private'
+  const unsuspendable = isCa ? 'It is the certificate of a CA: all below it would fall and rise with it. A CA can only be revoked, for ever.' : style === 'public' ? 'Certificates of public style can not be suspended, only revoked.' : null
+  const whyNotSuspend = why ?? final ?? unsuspendable
   return (
     <>
       <RevokeButton issued={issued} name={name} size={size} isCa={isCa} style={style} whyNot={why ?? (status === 'revoked' && issued.revocationReason === 'keyCompromise' ? final : null)} />
       {status === 'held'
         ? <ConfirmButton key="resume" label="Resume" size={size} variant="default" whyNot={why} hint="Takes the suspension back." question={`Resume ${name}?`} explanation="OCSP answers good again at once; it leaves the revocation list with the next one. Clients that kept an older list or answer refuse it until that has ended." run={() => resume.mutateAsync({ params: { id } })} />
-        : <ConfirmButton key="suspend" label="Suspend" size={size} variant="default" whyNot={why ?? final ?? (isCa ? 'It is the certificate of a CA: all below it would fall and rise with it. A CA can only be revoked, for ever.' : style === 'public' ? 'Certificates of public style can not be suspended, only revoked.' : null)} hint="Revokes it for the time being; it can be resumed." question={`Suspend ${name}?`} explanation="Clients that check refuse it, as if it were revoked, until you resume it. Public authorities may not do this; in your own PKI it helps while a suspicion is looked into." run={() => suspend.mutateAsync({ params: { id } })} />}
+        : <ConfirmButton key="suspend" label="Suspend" size={size} variant="default" whyNot={whyNotSuspend} hint="Revokes it for the time being; it can be resumed." question={`Suspend ${name}?`} explanation="Clients that check refuse it, as if it were revoked, until you resume it. Public authorities may not do this; in your own PKI it helps while a suspicion is looked into." run={() => suspend.mutateAsync({ params: { id } })} />}
     </>
   )
 }

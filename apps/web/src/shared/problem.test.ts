@@ -27,3 +27,10 @@ test('an answer, a stored error and a mistake of the pages all say cause, remedy
   assert.deepEqual([mistake.code, mistake.message], ['INTERNAL', 'x is not a function'])
   assert.ok(mistake.cause && mistake.remedy && mistake.where)
 })
+
+test('a problem of names that is one of another field is shown there', () => {
+  const at = (fields: string[]) => fieldProblems(problem(new CertloopError('NAME_INVALID', 'Not so.', { fields })))
+  assert.deepEqual(at(['commonName: has to be one of the names']), { commonName: 'has to be one of the names' })
+  assert.equal(at(['names[0]: is none'])['csr.names'], 'Not so.')
+  assert.equal(at([]).names, 'Not so.')
+})
