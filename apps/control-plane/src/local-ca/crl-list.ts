@@ -81,7 +81,7 @@ export function createListMaker({ database, addresses, now }: ListMakerDeps) {
     }, issuer.signer)
     const bodyId = await writeBody(db, body, now())
     return database.transaction(async (tx, wake) => {
-      const isNewest = await replaceCrl(tx, { issuerId: id, scope, number, thisUpdate: iso(thisUpdate), nextUpdate: iso(nextUpdate), entries: changed?.length ?? count.entries, bytes: body.length, changeNumber, buildMs: Math.ceil(performance.now() - begin), bodyId })
+      const isNewest = await replaceCrl(tx, { issuerId: id, scope, number, thisUpdate: iso(thisUpdate), nextUpdate: iso(nextUpdate), entries: changed?.length ?? count.entries, bytes: body.length, changeNumber, buildMs: Math.ceil(performance.now() - begin), bodyId }, now())
       wake(caTopic(id))
       return isNewest
     })

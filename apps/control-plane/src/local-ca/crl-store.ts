@@ -64,13 +64,17 @@ export async function* readBody(db: Db, bodyId: string): AsyncGenerator<Buffer> 
 
 /**
  * Puts a list in the place of the one before, unless another replica put one there meanwhile that has as high a number
- * or knows of later changes. @returns whether it did
+ * or knows of later changes. The bytes of the one before stay for an hour from now: somebody may be reading them.
+ * @returns whether it did
  */
-export async function replaceCrl(tx: Tx, row: CrlRow): Promise<boolean> {
+export async function replaceCrl(tx: Tx, row: CrlRow, now: Date): Promise<boolean> {
+  const before = await findCrl(tx, row.issuerId, row.scope)
   const { issuerId: _issuer, scope: _scope, ...change } = row
   const { numInsertedOrUpdatedRows } = await tx.insertInto('ca_crl').values(row)
     .onConflict((c) => c.columns(['issuerId', 'scope']).doUpdateSet(change).where('ca_crl.number', '<', row.number).where('ca_crl.changeNumber', '<=', row.changeNumber)).executeTakeFirstOrThrow()
-  return numInsertedOrUpdatedRows === 1n
+  if (numInsertedOrUpdatedRows !== 1n) return false
+  if (before) await tx.updateTable('ca_crl_slice').set({ createdAt: iso(now) }).where('bodyId', '=', before.bodyId).where('position', '=', 0).execute()
+  return true
 }
 
 /**

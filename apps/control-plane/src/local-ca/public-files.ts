@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { IssuerId } from '@certloop/contract'
+import { CertloopError, type IssuerId } from '@certloop/contract'
 import { splitPem, writePkcs7 } from '@certloop/pki'
 import type { Database } from '../database/database.ts'
 import { findCrl, readBody, type CrlRow, type CrlScopeName } from './crl-store.ts'
@@ -42,20 +42,34 @@ export function send(request: IncomingMessage, response: ServerResponse, fetched
   response.end(request.method === 'HEAD' ? undefined : fetched.body)
 }
 
+/** Resolves when more can be written, or the other side is gone. */
+const drained = (response: ServerResponse): Promise<void> => new Promise((resolve) => {
+  const done = () => {
+    response.off('drain', done).off('close', done)
+    resolve()
+  }
+  response.once('drain', done).once('close', done)
+})
+
 /** Revocation lists and issuing certificates as relying parties fetch them. */
 export function createPublicFiles({ database: { db }, now }: { database: Database; now: () => Date }) {
   /** By issuer and scope: the body of the newest list. */
-  const kept = new Map<string, { bodyId: string; body: Buffer }>()
+  const kept = new Map<string, { bodyId: string; body: Promise<Buffer> }>()
 
-  async function bodyOf(row: CrlRow): Promise<Buffer> {
+  async function read({ bodyId, bytes }: CrlRow): Promise<Buffer> {
+    const body = Buffer.concat(await Array.fromAsync(readBody(db, bodyId)))
+    if (body.length !== bytes) throw new CertloopError('UNAVAILABLE', 'The list was replaced while it was read.')
+    return body
+  }
+  /** Read once, however many ask at once. */
+  function bodyOf(row: CrlRow): Promise<Buffer> {
     const key = `${row.issuerId} ${row.scope}`
     const present = kept.get(key)
     if (present?.bodyId === row.bodyId) return present.body
-    const parts: Buffer[] = []
-    for await (const part of readBody(db, row.bodyId)) parts.push(part)
-    const body = Buffer.concat(parts)
-    kept.set(key, { bodyId: row.bodyId, body })
-    return body
+    const reading = { bodyId: row.bodyId, body: read(row) }
+    kept.set(key, reading)
+    reading.body.catch(() => { if (kept.get(key) === reading) kept.delete(key) })
+    return reading.body
   }
 
   async function sendCrl(request: IncomingMessage, response: ServerResponse, issuerId: IssuerId, scope: CrlScopeName): Promise<void> {
@@ -68,11 +82,15 @@ export function createPublicFiles({ database: { db }, now }: { database: Databas
     if (isUnchanged(request, cache)) return void response.writeHead(304, cacheHeaders(cache)).end()
     response.writeHead(200, [...cacheHeaders(cache), 'content-type', 'application/pkix-crl', 'content-length', String(row.bytes)])
     if (request.method === 'HEAD') return void response.end()
+    let sent = 0
     for await (const part of readBody(db, row.bodyId)) {
       if (response.destroyed) return
-      if (!response.write(part)) await new Promise((resolve) => { response.once('drain', resolve); response.once('close', resolve) })
+      sent += part.length
+      if (!response.write(part)) await drained(response)
     }
-    response.end()
+    // Less than was promised: the list is gone. An answer that just ended would let its reader wait for the rest.
+    if (sent === row.bytes) response.end()
+    else response.destroy()
   }
 
   async function sendIssuer(request: IncomingMessage, response: ServerResponse, id: IssuerId, format: string): Promise<void> {
