@@ -1,20 +1,11 @@
 import { isIP } from 'node:net'
 import { CertloopError } from '@certloop/contract'
-import { checkNames } from '@certloop/pki'
-import { isInNetwork } from './network.ts'
-import { isIP } from 'node:net'
-import { purposes } from '@certloop/pki'
+import { checkNames, purposes } from '@certloop/pki'
 import { isInNetwork } from './network.ts'
 import type { ProfileRules } from './profiles.ts'
 import { checkPublicRules } from './public-rules.ts'
 
 const isOid = (text: string) => /^[0-2](\.(0|[1-9]\d{0,9})){1,30}$/.test(text)
-
-/** "example.com", "10.0.0.0/8" or one address. Written otherwise it would never fit a name, and exclude nothing. */
-function isRange(text: string): boolean {
-  if (text.includes('/')) return isInNetwork(text.split('/')[0] ?? '', text)
-  return isIP(text) !== 0 || /^[a-z0-9_-]+(\.[a-z0-9_-]+)*$/.test(text)
-}
 
 /** Lines "field: problem" where rules contradict themselves or, in public style, the Baseline Requirements. */
 export function checkRules(rules: ProfileRules): string[] {
@@ -26,6 +17,7 @@ function consistency(rules: ProfileRules): string[] {
   return [
     ...(rules.defaultValidityDays > rules.maximumValidityDays ? ['defaultValidityDays: is more than the maximum'] : []),
     ...rules.policies.filter((policy) => !isOid(policy)).map((policy) => `policies: ${JSON.stringify(policy)} is no dotted identifier`),
+    ...rules.extendedKeyUsage.filter((usage) => !Object.hasOwn(purposes, usage) && !isOid(usage)).map((usage) => `extendedKeyUsage: ${JSON.stringify(usage)} is neither a known usage nor a dotted identifier`),
     ...(isCa !== rules.keyUsage.includes('keyCertSign') ? [`keyUsage: keyCertSign ${isCa ? 'is needed for a CA' : 'is for CAs alone'}`] : []),
     ...(rules.names.required && rules.names.types.length === 0 ? ['names.types: names are required and no kind is allowed'] : []),
     ...(rules.names.maximum === 0 && rules.names.required ? ['names.maximum: names are required'] : []),
