@@ -70,11 +70,13 @@ export async function make(options: MakeOptions): Promise<Made> {
   return { facts: readCertificate(der), key, subject }
 }
 
-/** RSA with SHA-1, for showing that it is refused. */
-export const sha1Signer = (key: KeyObject): Signer => ({
-  algorithm: sequence(objectIdentifier('1.2.840.113549.1.1.5'), nullElement()),
-  sign: (bytes) => Promise.resolve(sign('sha1', bytes, key)),
+/** RSA with an old digest, for showing that it is refused. */
+const oldSigner = (hash: string, id: string) => (key: KeyObject): Signer => ({
+  algorithm: sequence(objectIdentifier(id), nullElement()),
+  sign: (bytes) => Promise.resolve(sign(hash, bytes, key)),
 })
+export const sha1Signer = oldSigner('sha1', '1.2.840.113549.1.1.5')
+export const md5Signer = oldSigner('md5', '1.2.840.113549.1.1.4')
 
 export interface TestChain { root: Made; middle: Made; leaf: Made }
 export async function makeChain(algorithm: KeyAlgorithm = 'ec-256', more: { root?: Partial<MakeOptions>; middle?: Partial<MakeOptions>; leaf?: Partial<MakeOptions> } = {}): Promise<TestChain> {

@@ -1,6 +1,6 @@
 import { CertloopError } from '@certloop/contract'
 import { certificateParts, type CertificateFacts } from '../certificate/certificate.ts'
-import { signatureFits } from '../key/signature.ts'
+import { signatureFits, signatureProves } from '../key/signature.ts'
 
 /** Names and, where both certificates carry them, key identifiers fit; no signature is checked. */
 function namesIssuer(certificate: CertificateFacts, issuer: CertificateFacts): boolean {
@@ -8,17 +8,19 @@ function namesIssuer(certificate: CertificateFacts, issuer: CertificateFacts): b
   return certificate.authorityKeyId === null || issuer.subjectKeyId === null || certificate.authorityKeyId === issuer.subjectKeyId
 }
 
-const signatureOf = (certificate: CertificateFacts, issuer: CertificateFacts): boolean | undefined =>
-  signatureFits(certificateParts(certificate.pem), certificateParts(issuer.pem).spki.raw)
 
 /**
  * Whether `issuer` signed `certificate`: name, key identifiers and signature. False as well where the key or algorithm
- * is not known here, so that nothing was shown. Dates and constraints are not looked at.
+ * is not known here, or is MD2 or MD5, so that nothing was shown. Dates and constraints are not looked at.
  */
-export const isIssuedBy = (certificate: CertificateFacts, issuer: CertificateFacts): boolean => namesIssuer(certificate, issuer) && signatureOf(certificate, issuer) === true
+export const isIssuedBy = (certificate: CertificateFacts, issuer: CertificateFacts): boolean => namesIssuer(certificate, issuer) && signatureProves(certificateParts(certificate.pem), certificateParts(issuer.pem).spki.raw) === true
 
 /** Whether a certificate is its own issuer, or says so and nothing speaks against it: an algorithm that is not known here does not. No ground for trust. */
-export const isSelfSigned = (certificate: CertificateFacts): boolean => namesIssuer(certificate, certificate) && signatureOf(certificate, certificate) !== false
+export function isSelfSigned(certificate: CertificateFacts): boolean {
+  if (!namesIssuer(certificate, certificate)) return false
+  const parts = certificateParts(certificate.pem)
+  return signatureFits(parts, parts.spki.raw) !== false
+}
 
 const maxPool = 100
 /** A chain takes one or two for each of its certificates; only lists made for it take more. */

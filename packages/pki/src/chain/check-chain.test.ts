@@ -5,7 +5,8 @@ import { authorityInformationAccess, extension, nameConstraints, readCertificate
 import { explicit, objectIdentifier, octetString, sequence, smallInteger } from '../der/der-writer.ts'
 import { toPem } from '../pem.ts'
 import { certificateParts } from '../certificate/certificate.ts'
-import { at, make, makeChain, sha1Signer, testKey, type Made } from './chain-testing.ts'
+import { at, make, makeChain, md5Signer, sha1Signer, testKey, type Made } from './chain-testing.ts'
+import { isIssuedBy, isSelfSigned, orderChain } from './chain.ts'
 import { checkChain, coversHost, type CheckChainOptions } from './check-chain.ts'
 
 const codesOf = (list: readonly Made[], options: Partial<CheckChainOptions> = {}): string[] =>
@@ -98,6 +99,17 @@ test('found: signatures that are wrong, weak or by weak keys', async () => {
   }
   const weak = await make({ name: 'www.example.com', issuer: middle, signer: sha1Signer(middle.key) })
   assert.deepEqual(codesOf([weak, middle], { anchors }), ['error SIGNATURE_WEAK 0'])
+})
+
+test('MD5 proves nothing: such a chain is shown whole, and not trusted; that of the anchor itself does not matter', async () => {
+  const key = await testKey('Root', 'rsa-2048')
+  const root = await make({ name: 'Root', isCa: true, key, signer: md5Signer(key) })
+  const forged = await make({ name: 'www.example.com', issuer: root, signer: md5Signer(key) })
+  const report = checkChain([forged.facts, root.facts], { at, anchors: [root.facts] })
+  assert.deepEqual([report.isTrusted, report.isValid, report.path.length, report.findings.map(({ code }) => code)], [false, false, 2, ['SIGNATURE_WEAK', 'ROOT_INCLUDED']])
+  assert.deepEqual([isIssuedBy(forged.facts, root.facts), isSelfSigned(root.facts), orderChain([root.facts, forged.facts])], [false, true, [forged.facts]])
+  const leaf = await make({ name: 'www.example.com', issuer: root })
+  assert.deepEqual([checkChain([leaf.facts], { at, anchors: [root.facts] }).isTrusted, isIssuedBy(leaf.facts, root.facts)], [true, true])
 })
 
 test('a chain is not trusted by a signature that could not be checked', async () => {

@@ -3,7 +3,7 @@ import type { CertificateFacts } from '../certificate/certificate.ts'
 import { checkPool, rankPaths, type CertificatePath } from './build-paths.ts'
 import { error, issuerTitle, notice, ofIssuer, placed, warning, type ChainFinding, type LinkFinding } from './findings.ts'
 import { hostIsCovered } from './host-name.ts'
-import { authorityDiffers, isSelfSignedLink, signatureChecks, type SignatureChecks } from './issuing.ts'
+import { authorityDiffers, isProven, isSelfSignedLink, signatureChecks, type SignatureChecks } from './issuing.ts'
 import { linkOf, shortly, titleOf, type Link } from './link.ts'
 import { searchPaths } from './path-search.ts'
 import { orderFindings, type Judged } from './served-order.ts'
@@ -24,7 +24,7 @@ export interface CheckChainOptions {
 export interface ChainReport {
   /** No finding is an error. */
   isValid: boolean
-  /** Whether the chain ends in an anchor and every signature on the way there fits, whatever else is wrong with it; null when no anchors were given. */
+  /** Whether the chain ends in an anchor and every signature on the way there fits and is not over MD2 or MD5, whatever else is wrong with it; null when no anchors were given. */
   isTrusted: boolean | null
   /** The path that was judged, leaf first, with an anchor that was not in the list as the last. */
   path: CertificateFacts[]
@@ -57,11 +57,8 @@ export function checkChain(chain: readonly CertificateFacts[], options: CheckCha
   const extra = [...leafFindings(judged, options), ...orderFindings(judged), ...(hasEnd ? untrustedFindings(judged) : endFindings(judged))]
   if (truncated) extra.push(notice('CHECK_CUT_SHORT', leaf, 'There are so many ways through this list that not all were looked at.'))
   const findings = [...placed(linkFindingsOf(best, path), served), ...placed(extra, served)].toSorted(byWeight)
-  return { isValid: findings.every(({ severity }) => severity !== 'error'), isTrusted: isTrusted && !findings.some(isAboutSignature), path: best.certificates, findings, missingFrom: hasEnd ? [] : [...last.issuerUrls] }
+  return { isValid: findings.every(({ severity }) => severity !== 'error'), isTrusted: isTrusted && isProven(path, checks), path: best.certificates, findings, missingFrom: hasEnd ? [] : [...last.issuerUrls] }
 }
-
-/** Of one that is wrong or could not be checked. */
-const isAboutSignature = ({ code }: ChainFinding): boolean => code === 'SIGNATURE_WRONG' || code === 'SIGNATURE_NOT_CHECKED'
 
 /** Findings of a path, without the places they have in it. */
 function linkFindingsOf({ findings }: CertificatePath, path: readonly Link[]): LinkFinding[] {

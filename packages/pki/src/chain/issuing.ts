@@ -37,6 +37,12 @@ function answerOf(link: Link, issuer: Link): SignatureAnswer {
   }
 }
 
+/** Whether each certificate of a path was shown to be signed by the next: checked, and over a digest that nobody can forge. */
+export const isProven = (path: readonly Link[], checks: SignatureChecks): boolean => path.every((link, place) => {
+  const issuer = path[place + 1]
+  return !issuer || (link.algorithmsAgree && !link.hasBrokenHash && checks.check(link, issuer) === 'yes')
+})
+
 /** Whether the authority key identifier of `link` speaks of another certificate than `issuer` (RFC 5280, 4.2.1.1). */
 export function authorityDiffers({ authority }: Link, issuer: Link): boolean {
   const { subjectKeyId, serialNumber } = issuer.facts

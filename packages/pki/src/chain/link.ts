@@ -2,6 +2,7 @@ import { CertloopError } from '@certloop/contract'
 import { keyUsageBits, purposes } from '../certificate/extensions.ts'
 import { certificateParts, type CertificateFacts, type CertificateParts } from '../certificate/certificate.ts'
 import { DerCursor, DerError, readChildren, readElement, readIntegerHex, readOid, type DerElement } from '../der/der-reader.ts'
+import { isBrokenDigest, signatureDigest } from '../key/signature.ts'
 import { readName } from '../name/distinguished-name.ts'
 import { readAllGeneralNames, readGeneralName, type GeneralName } from '../name/general-names.ts'
 import { hashByOid, oid } from '../oids.ts'
@@ -23,6 +24,8 @@ export interface Link {
   algorithmsAgree: boolean
   /** Signed over MD5, SHA-1 or older. */
   hasWeakHash: boolean
+  /** Signed over MD2 or MD5: the signature proves nothing. */
+  hasBrokenHash: boolean
   criticalUnknown: readonly string[]
   /** Dotted identifiers of extensions that come twice or can not be read. */
   repeated: readonly string[]
@@ -90,6 +93,7 @@ function readLink(facts: CertificateFacts): Link {
   return {
     facts, parts, subject, subjectKey, issuerKey, ...frame, damaged,
     hasWeakHash: weakHashes.test(facts.signatureAlgorithm) || isWeakPss(parts.algorithm),
+    hasBrokenHash: isBrokenDigest(signatureDigest(parts.algorithm)),
     identity: `${facts.spkiDigest} ${subjectKey}`,
     isSelfIssued: subjectKey === issuerKey,
     basic: read(oid.basicConstraints, readBasic, null),

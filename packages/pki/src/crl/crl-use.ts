@@ -2,7 +2,7 @@ import { CertloopError } from '@certloop/contract'
 import { certificateParts } from '../certificate/certificate.ts'
 import { keyUsageBits } from '../certificate/extensions.ts'
 import { DerError, isSameElement, readElement } from '../der/der-reader.ts'
-import { signatureFits } from '../key/signature.ts'
+import { signatureProves } from '../key/signature.ts'
 import { oid } from '../oids.ts'
 import { reading, type Crl } from './crl.ts'
 import type { CrlEntry } from './crl-entry-writer.ts'
@@ -61,14 +61,14 @@ function maySignLists(extensions: ReadonlyMap<string, Buffer>): boolean {
 
 /**
  * Whether `issuerCertificate` (PEM or DER) signed the list: names, key usage cRLSign and signature (RFC 5280, 6.3.3 f
- * and g). undefined when its algorithm or key is not known here. Dates and the certificate's own chain are not looked at.
+ * and g). False for MD2 and MD5, which anybody can forge; undefined when its algorithm or key is not known here. Dates and the certificate's own chain are not looked at.
  * @throws CertloopError CERTIFICATE_INVALID
  */
 export function crlSignatureFits(crl: Crl, issuerCertificate: string | Uint8Array): boolean | undefined {
   const issuer = partsOfIssuer(issuerCertificate)
   const { parts } = crl
   if (!isSameElement(parts.issuer, issuer.subject) || !maySignLists(issuer.extensions) || !isSameElement(parts.innerAlgorithm, parts.algorithm)) return false
-  return signatureFits(parts, issuer.spki.raw)
+  return signatureProves(parts, issuer.spki.raw)
 }
 
 const notTogether = (why: string): CertloopError => new CertloopError('CRL_INVALID', `The delta CRL does not go with this CRL: ${why}.`)

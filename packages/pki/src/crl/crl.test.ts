@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
-import { createPublicKey } from 'node:crypto'
+import { createPublicKey, sign } from 'node:crypto'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { leftOut } from '@certloop/test-kit'
 import { buildCertificate } from '../certificate/certificate-builder.ts'
 import { extension } from '../certificate/extensions.ts'
-import { bitString, element, enumerated, explicit, implicit, integer, objectIdentifier, octetString, sequence, smallInteger, time, utf8String } from '../der/der-writer.ts'
+import { bitString, element, enumerated, explicit, implicit, integer, nullElement, objectIdentifier, octetString, sequence, smallInteger, time, utf8String } from '../der/der-writer.ts'
 import { fuzzParser } from '../fuzz-testing.ts'
 import { nameOfCommonName } from '../name/distinguished-name.ts'
 import { generalName } from '../name/general-names.ts'
@@ -163,6 +163,11 @@ test('a list signed by a certificate that may not sign lists, or that names two 
   assert.equal(crlSignatureFits(crl, authority.pem), true)
   broken[broken.lastIndexOf(authority.signer.algorithm) + authority.signer.algorithm.length - 1] = 3 // ecdsa-with-SHA384
   assert.equal(crlSignatureFits(readCrl(broken), authority.pem), false)
+  const rsa = await testAuthority('rsa-2048')
+  const signedOver = (hash: string, last: string) => buildCrl({ issuer: rsa.subject, authorityKeyId: rsa.keyId, number: 1n, thisUpdate, nextUpdate, entries: [] }, {
+    algorithm: sequence(objectIdentifier(`1.2.840.113549.1.1.${last}`), nullElement()), sign: (bytes) => Promise.resolve(sign(hash, bytes, rsa.keyPem)),
+  }).then((list) => crlSignatureFits(readCrl(list), rsa.pem))
+  assert.deepEqual([await signedOver('md5', '4'), await signedOver('sha1', '5')], [false, true])
   const usage = Buffer.from('0603551d0f0101ff040403020186', 'hex') // digitalSignature, keyCertSign, cRLSign
   const ca = Buffer.from(authority.pem.split('\n').slice(1, -2).join(''), 'base64')
   const place = ca.indexOf(usage)

@@ -1,6 +1,6 @@
 import { CertloopError } from '@certloop/contract'
 import { DerCursor, DerError, readBits, readElement } from '../der/der-reader.ts'
-import { signatureFits, signatureName } from '../key/signature.ts'
+import { isBrokenDigest, signatureDigest, signatureFits, signatureName } from '../key/signature.ts'
 import { keyAlgorithmOfSpki, sha256Hex } from '../key/spki.ts'
 import { commonNameOf, nameText, readName, type NameAttribute } from '../name/distinguished-name.ts'
 import { toPem } from '../pem.ts'
@@ -29,8 +29,8 @@ export interface CsrFacts extends CsrWishes {
   pem: string
 }
 
-/** undefined: key or signature algorithm is not known here. */
-export interface CsrReading { facts: CsrFacts; problems: WishProblem[]; signatureFits: boolean | undefined; otherBlocks: string[] }
+/** signatureFits is undefined when key or signature algorithm is not known here. */
+export interface CsrReading { facts: CsrFacts; problems: WishProblem[]; signatureFits: boolean | undefined; hasBrokenDigest: boolean; otherBlocks: string[] }
 
 /**
  * Reads a PKCS#10 request (RFC 2986) and checks that it was signed by its own key. Takes DER; PEM with either label,
@@ -38,17 +38,20 @@ export interface CsrReading { facts: CsrFacts; problems: WishProblem[]; signatur
  * @throws CertloopError CSR_INVALID, and nothing else, whatever the input
  */
 export function readCsr(pemOrDer: string | Uint8Array): CsrFacts {
-  const { facts, problems, signatureFits: fits } = readUnjudged(pemOrDer)
+  const { facts, problems, signatureFits: fits, hasBrokenDigest } = readUnjudged(pemOrDer)
   const [problem] = problems
   if (problem) throw new CertloopError('CSR_INVALID', problem.message)
   if (fits === undefined) throw new CertloopError('CSR_INVALID', unsupported(facts))
   if (!fits) throw new CertloopError('CSR_INVALID', wrongSignature)
+  if (hasBrokenDigest) throw new CertloopError('CSR_INVALID', brokenDigest(facts))
   return facts
 }
 
 export const wrongSignature = 'The signature of the certificate request does not fit its key.'
 export const unsupported = ({ keyAlgorithm, signatureAlgorithm }: CsrFacts): string =>
   `The signature of the certificate request can not be checked: its key (${keyAlgorithm}) or signature algorithm (${signatureAlgorithm}) is not known here.`
+
+export const brokenDigest = ({ signatureAlgorithm }: CsrFacts): string => `The certificate request is signed with ${signatureAlgorithm}, which anybody can forge. Make it again with SHA-256.`
 
 /** All there is to know of a request, before anything is judged. @throws CertloopError CSR_INVALID when it is no request */
 export function readUnjudged(pemOrDer: string | Uint8Array): CsrReading {
@@ -79,5 +82,5 @@ function readOutline(der: Buffer): Omit<CsrReading, 'otherBlocks'> {
     publicKeySpki: spki, spkiDigest: sha256Hex(spki), keyAlgorithm: keyAlgorithmOfSpki(spki),
     signatureAlgorithm: signatureName(algorithm), der, pem: toPem('CERTIFICATE REQUEST', der),
   }
-  return { facts, problems, signatureFits: signatureFits({ signed: info.raw, algorithm, signature }, spki) }
+  return { facts, problems, hasBrokenDigest: isBrokenDigest(signatureDigest(algorithm)), signatureFits: signatureFits({ signed: info.raw, algorithm, signature }, spki) }
 }

@@ -2,7 +2,7 @@ import { keyAlgorithms } from '@certloop/contract'
 import { normalGeneralName } from '../name/check-general-names.ts'
 import { shown } from '../name/problems.ts'
 import { subjectProblems } from '../name/subject.ts'
-import { readUnjudged, unsupported, wrongSignature, type CsrFacts, type CsrReading } from './csr.ts'
+import { brokenDigest, readUnjudged, unsupported, wrongSignature, type CsrFacts, type CsrReading } from './csr.ts'
 import type { WishProblem } from './csr-wishes.ts'
 
 export type CsrFindingCode = WishProblem['code'] | 'signature-wrong' | 'signature-unsupported' | 'signature-weak' | 'key-weak' | 'key-unsupported'
@@ -45,10 +45,11 @@ function atMost(findings: CsrFinding[]): CsrFinding[] {
   return [...findings.slice(0, maxOfOneKind), { ...first, message: `There are ${findings.length - maxOfOneKind} more problems like these.` }]
 }
 
-function signatureFindings({ facts, signatureFits }: CsrReading): CsrFinding[] {
+function signatureFindings({ facts, signatureFits, hasBrokenDigest }: CsrReading): CsrFinding[] {
   if (signatureFits === undefined) return [{ code: 'signature-unsupported', severity: 'error', message: unsupported(facts) }]
   if (!signatureFits) return [{ code: 'signature-wrong', severity: 'error', message: `${wrongSignature} It was changed after it was made, or copied incompletely.` }]
-  if (!/md[245]|sha1/i.test(facts.signatureAlgorithm)) return []
+  if (hasBrokenDigest) return [{ code: 'signature-weak', severity: 'error', message: brokenDigest(facts) }]
+  if (!/sha1/i.test(facts.signatureAlgorithm)) return []
   return [{ code: 'signature-weak', severity: 'warning', message: `The request is signed with ${facts.signatureAlgorithm}, whose digest is no longer safe. Make it again with SHA-256.` }]
 }
 

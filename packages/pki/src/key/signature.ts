@@ -142,6 +142,29 @@ export function signatureFits(given: Signed, spki: Buffer): boolean | undefined 
   }
 }
 
+/** Digests for which anybody can make two messages of one signature. */
+const brokenDigests = new Set(['md2', 'md5'])
+
+/** The digest that is signed, as node:crypto calls it; null where the algorithm has its own or is not known here. */
+export function signatureDigest(algorithm: DerElement): string | null {
+  try {
+    const [id, parameters] = readChildren(algorithm)
+    const dotted = id ? readOid(id) : ''
+    return dotted === oid.rsaPss ? readPssParameters(parameters)?.hash ?? null : signatureKinds[dotted]?.hash ?? null
+  } catch (error) {
+    if (error instanceof DerError) return null // no signature fits it
+    throw error
+  }
+}
+
+export const isBrokenDigest = (digest: string | null): boolean => digest !== null && brokenDigests.has(digest)
+
+/**
+ * Like signatureFits, for relying on what is signed: false as well for MD2 and MD5, which anybody can forge.
+ * signatureFits says of old certificates too which was made by which.
+ */
+export const signatureProves = (given: Signed, spki: Buffer): boolean | undefined => (isBrokenDigest(signatureDigest(given.algorithm)) ? false : signatureFits(given, spki))
+
 /** BR 6.1.6. OpenSSL takes longer ones with moduli up to 3072 bits, and a check then takes a hundred times as long. */
 const mostExponent = 1n << 256n
 const isTooCostly = (key: KeyObject): boolean => (key.asymmetricKeyType === 'rsa' || key.asymmetricKeyType === 'rsa-pss') && (key.asymmetricKeyDetails?.publicExponent ?? 0n) > mostExponent

@@ -2,7 +2,7 @@ import { CertloopError } from '@certloop/contract'
 import { certificateParts, type CertificateParts } from '../certificate/certificate.ts'
 import { keyUsageBits, purposes } from '../certificate/extensions.ts'
 import { DerError, isSameElement, readChildren, readElement, readIntegerHex, readOid, readTime } from '../der/der-reader.ts'
-import { signatureFits } from '../key/signature.ts'
+import { isBrokenDigest, signatureDigest, signatureProves } from '../key/signature.ts'
 import { oid } from '../oids.ts'
 import type { RevocationReason } from '../crl/revocation-reason.ts'
 import { issuerHashes, responderKeyHash, type CertIdHash } from './cert-id.ts'
@@ -22,14 +22,19 @@ export interface OcspQuestion {
   maxAgeSeconds?: number
 }
 
-/** Why a response can't be relied on. */
+/** Why a response can't be relied on, or has to be looked at. */
 export type OcspFindingCode =
-  | 'not-successful' | 'other-certificate' | 'responder-not-authorised' | 'signature-wrong' | 'signature-unknown' | 'critical-extension'
+  | 'not-successful' | 'other-certificate' | 'responder-not-authorised' | 'signature-wrong' | 'signature-unknown' | 'signature-broken' | 'signature-weak' | 'critical-extension'
   | 'nonce-missing' | 'nonce-differs' | 'not-yet-valid' | 'stale'
-export interface OcspFinding { code: OcspFindingCode; message: string }
+export interface OcspFinding {
+  code: OcspFindingCode
+  /** error: the response can't be relied on. warning: it can, for now. */
+  severity: 'error' | 'warning'
+  message: string
+}
 
 export interface OcspCheck {
-  /** null: nothing that can be relied on; the findings say why. */
+  /** null: nothing that can be relied on; findings that are errors say why. */
   outcome: 'good' | 'revoked' | 'unknown' | null
   findings: OcspFinding[]
   /** What the response says of the certificate, whether or not it can be relied on. */
@@ -38,6 +43,7 @@ export interface OcspCheck {
   reason: RevocationReason | null
 }
 
+const failure = (code: OcspFindingCode, message: string): OcspFinding => ({ code, severity: 'error', message })
 const nothing = (finding: OcspFinding): OcspCheck => ({ outcome: null, findings: [finding], answer: null, revokedAt: null, reason: null })
 
 /**
@@ -60,19 +66,19 @@ export function checkOcspResponse(response: OcspResponse, question: OcspQuestion
 function check(response: OcspResponse, question: OcspQuestion): OcspCheck {
   const certificate = certificateParts(question.certificate)
   const issuer = certificateParts(question.issuer)
-  if (response.status !== 'successful') return nothing({ code: 'not-successful', message: `The responder gave no answer but ${response.status}.` })
+  if (response.status !== 'successful') return nothing(failure('not-successful', `The responder gave no answer but ${response.status}.`))
   const answer = response.responses.find((single) => isAbout(single, certificate, issuer))
-  if (!answer) return nothing({ code: 'other-certificate', message: 'The response is about another certificate.' })
+  if (!answer) return nothing(failure('other-certificate', 'The response is about another certificate.'))
   const findings = [
     ...signerFindings(response, issuer, question.at),
-    ...response.unknownCritical.map((id): OcspFinding => ({ code: 'critical-extension', message: `The response has a critical extension that is not known here, ${id}.` })),
+    ...response.unknownCritical.map((id) => failure('critical-extension', `The response has a critical extension that is not known here, ${id}.`)),
     ...nonceFindings(response, question.nonce),
     ...timeFindings(answer, question),
   ]
   const { status } = answer
   const revoked = typeof status === 'string' ? null : status
   const outcome = typeof status === 'string' ? status : 'revoked'
-  return { outcome: findings.length > 0 ? null : outcome, findings, answer, revokedAt: revoked?.revokedAt ?? null, reason: revoked?.reason ?? null }
+  return { outcome: findings.some(({ severity }) => severity === 'error') ? null : outcome, findings, answer, revokedAt: revoked?.revokedAt ?? null, reason: revoked?.reason ?? null }
 }
 
 function isAbout({ certId }: ReadSingleResponse, certificate: CertificateParts, issuer: CertificateParts): boolean {
@@ -102,22 +108,25 @@ function candidates(response: BasicOcspResponse, issuer: CertificateParts): Cert
 
 function signerFindings(response: BasicOcspResponse, issuer: CertificateParts, at: Date): OcspFinding[] {
   const all = candidates(response, issuer)
-  if (all.length === 0) return [{ code: 'responder-not-authorised', message: 'The response is signed by a responder that is not the issuer, and its certificate did not come along.' }]
-  const results = all.map((responder) => ({ responder, fits: signatureFits(response, responder.spki.raw) }))
+  if (all.length === 0) return [failure('responder-not-authorised', 'The response is signed by a responder that is not the issuer, and its certificate did not come along.')]
+  const digest = signatureDigest(response.algorithm)
+  if (isBrokenDigest(digest)) return [failure('signature-broken', `The response is signed over ${digest?.toUpperCase()}, which anybody can forge.`)]
+  const weak: OcspFinding[] = digest === 'sha1' ? [{ code: 'signature-weak', severity: 'warning', message: 'The response is signed over SHA-1, which no authority may use any more.' }] : []
+  const results = all.map((responder) => ({ responder, fits: signatureProves(response, responder.spki.raw) }))
   const signer = results.find(({ fits }) => fits)
   if (signer) {
     const problem = problemOfResponder(signer.responder, issuer, at)
-    return problem === null ? [] : [{ code: 'responder-not-authorised', message: `The responder's certificate ${problem}.` }]
+    return problem === null ? weak : [failure('responder-not-authorised', `The responder's certificate ${problem}.`)]
   }
   return results.some(({ fits }) => fits === undefined)
-    ? [{ code: 'signature-unknown', message: 'The signature of the response is of a kind that can not be checked here.' }]
-    : [{ code: 'signature-wrong', message: 'The signature of the response does not fit its responder\'s key.' }]
+    ? [failure('signature-unknown', 'The signature of the response is of a kind that can not be checked here.')]
+    : [failure('signature-wrong', 'The signature of the response does not fit its responder\'s key.')]
 }
 
 /** RFC 6960, 4.2.2.2: issued by the issuer itself, for OCSP signing; here also: of this time, and a key for signatures. */
 function problemOfResponder(responder: CertificateParts, issuer: CertificateParts, at: Date): string | null {
   if (isSameElement(responder.subject, issuer.subject) && isSameElement(responder.spki, issuer.spki)) return null
-  if (!isSameElement(responder.issuer, issuer.subject) || signatureFits(responder, issuer.spki.raw) !== true) return 'was not issued by the issuer of the certificate in question'
+  if (!isSameElement(responder.issuer, issuer.subject) || signatureProves(responder, issuer.spki.raw) !== true) return 'was not issued by the issuer of the certificate in question, or signed over MD5, which anybody can forge'
   try {
     if (!hasPurpose(responder, purposes.ocspSigning)) return 'is not for signing OCSP responses'
     if (!maySign(responder)) return 'has a key that is not for signatures'
@@ -142,8 +151,8 @@ function maySign({ extensions }: CertificateParts): boolean {
 function nonceFindings({ nonce }: BasicOcspResponse, wanted: Uint8Array | undefined): OcspFinding[] {
   if (!wanted || nonce?.equals(wanted)) return []
   return nonce
-    ? [{ code: 'nonce-differs', message: 'The response repeats another nonce: it is not the answer to this request.' }]
-    : [{ code: 'nonce-missing', message: 'The response does not repeat the nonce: it may have been made earlier.' }]
+    ? [failure('nonce-differs', 'The response repeats another nonce: it is not the answer to this request.')]
+    : [failure('nonce-missing', 'The response does not repeat the nonce: it may have been made earlier.')]
 }
 
 const day = 86_400
@@ -151,7 +160,7 @@ const day = 86_400
 function timeFindings({ thisUpdate, nextUpdate }: ReadSingleResponse, { at, skewSeconds = 300, maxAgeSeconds = 7 * day }: OcspQuestion): OcspFinding[] {
   const skew = skewSeconds * 1000
   const end = nextUpdate ?? new Date(thisUpdate.getTime() + maxAgeSeconds * 1000)
-  if (thisUpdate.getTime() > at.getTime() + skew) return [{ code: 'not-yet-valid', message: `The answer is of ${thisUpdate.toISOString()}, which is still to come.` }]
-  if (end.getTime() < at.getTime() - skew) return [{ code: 'stale', message: `The answer was good until ${end.toISOString()}; a newer one is needed.` }]
+  if (thisUpdate.getTime() > at.getTime() + skew) return [failure('not-yet-valid', `The answer is of ${thisUpdate.toISOString()}, which is still to come.`)]
+  if (end.getTime() < at.getTime() - skew) return [failure('stale', `The answer was good until ${end.toISOString()}; a newer one is needed.`)]
   return []
 }
