@@ -5,6 +5,7 @@ import type { PlaneTaskKind } from '../task/task-kinds.ts'
 import type { CaAddresses } from './addresses.ts'
 import { createListMaker } from './crl-list.ts'
 import { dropOldBodies, findCrl } from './crl-store.ts'
+import type { Issuer } from './issuer.ts'
 import { openIssuer, type IssuerKeys } from './issuer-open.ts'
 import { getIssuer, issuerRow, listIssuers } from './issuer-store.ts'
 import { pauseAfter, schedulePublishing } from './crl-schedule.ts'
@@ -12,6 +13,8 @@ import { pauseAfter, schedulePublishing } from './crl-schedule.ts'
 export interface CrlDeps { database: Database; keys: IssuerKeys; addresses: () => CaAddresses | undefined; now: () => Date }
 
 const keepReplacedMs = 3_600_000
+const clockSlackMs = 60_000
+const afterFailureMs = 900_000
 export function createCrlPublisher({ database, keys, addresses, now }: CrlDeps) {
   const { db } = database
 
@@ -34,11 +37,22 @@ export function createCrlPublisher({ database, keys, addresses, now }: CrlDeps) 
     return { changeNumber }
   }
 
-  /** The first lists of issuers that have none; at start and when an issuer was made. */
+  /**
+   * Whether the lists of an issuer are to be made now: there are none, half of their life is over and nobody made new
+   * ones, or a clock that was wrong made them for a time to come, and the next ones for one yet later.
+   */
+  async function isDue({ id, status, keySource, certificate }: Issuer): Promise<boolean> {
+    if (status === 'pending' || keySource === 'outside') return false
+    const list = await findCrl(db, id, 'full')
+    if (!list) return true
+    const [begin, end] = [new Date(list.thisUpdate).getTime(), new Date(list.nextUpdate).getTime()]
+    return begin > now().getTime() + clockSlackMs || ((begin + end) / 2 <= now().getTime() && certificate !== null && certificate.notAfter > now())
+  }
+
+  /** Has the lists made that are due, whatever became of the task that makes them; at start, daily, and when an issuer was made. */
   async function ensurePublished(): Promise<void> {
-    for (const { id, status, keySource } of await listIssuers(db)) {
-      if (status === 'pending' || keySource === 'outside' || await findCrl(db, id, 'full')) continue
-      await database.transaction((tx, wake) => schedulePublishing(tx, wake, id, now(), now()))
+    for (const issuer of await listIssuers(db)) {
+      if (await isDue(issuer)) await database.transaction((tx, wake) => schedulePublishing(tx, wake, issuer.id, now(), now()))
     }
   }
 
@@ -56,8 +70,10 @@ export function createCrlPublisher({ database, keys, addresses, now }: CrlDeps) 
         if (notBefore <= now()) wake('task:control-plane')
       }
     },
-    /** The next revocation and the next start try again; that lists grow old is raised by their age. */
-    failed: async () => {},
+    /** Lists have to be made, whatever it was (a token with another PIN, say); only an issuer without a key here has none. */
+    failed: async (tx, wake, { subject }, { code }) => {
+      if (code !== 'ISSUER_NOT_READY') await schedulePublishing(tx, wake, subject as IssuerId, now(), new Date(now().getTime() + afterFailureMs))
+    },
   }
 
   return { publish, ensurePublished, taskKind }

@@ -80,7 +80,7 @@ export function createLocalCa({ database, secrets, now, ledger = noLedger, addre
     return certificate.certificatePem
   }
   const issuerService = { ...createIssuerService(making), ...createIssuerChanges(making) }
-  const maintenance = createMaintenance({ database, now, rollOver: issuerService.rollOver, log })
+  const maintenance = createMaintenance({ database, now, rollOver: issuerService.rollOver, ensurePublished: crls.ensurePublished, log })
   return {
     ensureHierarchy: () => ensureHierarchy(making),
     issue: (options) => issuing.issue(options),

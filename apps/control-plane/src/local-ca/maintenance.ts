@@ -21,11 +21,13 @@ export interface MaintenanceDeps {
   database: Database
   now: () => Date
   rollOver(id: IssuerId, wish: RollOver): Promise<Issuer>
+  /** Has lists made that nobody makes. */
+  ensurePublished(): Promise<void>
   log: (level: 'info' | 'warn' | 'error', message: string, facts: Record<string, unknown>) => void
 }
 
 /** Daily work of the built-in CA: forgets what ended long ago, replaces the intermediate in time, says what grows old. */
-export function createMaintenance({ database, now, rollOver, log }: MaintenanceDeps) {
+export function createMaintenance({ database, now, rollOver, ensurePublished, log }: MaintenanceDeps) {
   const { db } = database
 
   /** A certificate is forgotten when no list can name it any more: its end lies before every list of its issuer looked. */
@@ -71,10 +73,11 @@ export function createMaintenance({ database, now, rollOver, log }: MaintenanceD
 
   return {
     async run(): Promise<{ forgotten: number }> {
+      await ensurePublished()
       const forgotten = await forget()
       await dropOldBodies(database, new Date(now().getTime() - 3_600_000))
-      await rollOverInTime()
       await warnOfOldLists()
+      await rollOverInTime()
       return { forgotten }
     },
     /** Has it done daily from now on; one task for all replicas. */
@@ -92,7 +95,9 @@ export function maintenanceTaskKind({ run }: Pick<ReturnType<typeof createMainte
         await tx.updateTable('task').set({ state: 'ready', attempts: 0, notBefore: new Date(now().getTime() + day).toISOString() }).where('id', '=', task.id).execute()
       }
     },
-    /** The next start schedules it again. */
-    failed: async () => {},
+    /** What failed may hinder one issuer alone; the day after it is done again. */
+    failed: async (tx, wake, { subject, dedupe }) => {
+      await addTask(tx, wake, { executor: 'control-plane', kind: maintenanceKind, subject, ...(dedupe === null ? {} : { dedupe }), notBefore: new Date(now().getTime() + day) }, now())
+    },
   }
 }
