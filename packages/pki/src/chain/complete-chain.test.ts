@@ -49,6 +49,16 @@ test('a chain is completed step by step from what is fetched: PEM, PKCS#7 of ope
   assert.deepEqual(namesOf(completeChain({ certificates: [leaf.facts], aia, at, withRoot: true }).chain), ['www.example.com', 'Lower', 'Upper', 'Root'])
 })
 
+test('a chain with a signature that could not be checked is not called complete', async () => {
+  const { root, upper } = await longChain()
+  const signer = { algorithm: sequence(objectIdentifier('1.2.3.4')), sign: () => Promise.resolve(Buffer.of(1)) }
+  const forged = await make({ name: 'www.example.com', issuer: upper, signer })
+  for (const anchors of [[root.facts], []]) {
+    const { chain, isComplete, wanted } = completeChain({ certificates: [forged.facts, upper.facts], pool: [root.facts], anchors, at })
+    assert.deepEqual([namesOf(chain), isComplete, wanted], [['www.example.com', 'Upper'], false, []])
+  }
+})
+
 test('the pool and anchors spare fetching; what can not be read is reported and not asked for again', async () => {
   const { root, upper, lower, leaf } = await longChain()
   assert.deepEqual(completeChain({ certificates: [lower.facts, leaf.facts], pool: [upper.facts, root.facts], at }), { chain: [leaf.facts, lower.facts, upper.facts], isComplete: true, wanted: [], unusable: [] })

@@ -4,7 +4,7 @@ import { splitPem } from '../pem.ts'
 import { readPkcs7 } from '../container/pkcs7.ts'
 import { checkPool, rankPaths } from './build-paths.ts'
 import { leafOf } from './check-chain.ts'
-import { isSelfSignedLink, signatureChecks, type SignatureChecks } from './issuing.ts'
+import { isProven, isSelfSignedLink, signatureChecks, type SignatureChecks } from './issuing.ts'
 import { linkOf, type Link } from './link.ts'
 import { searchPaths } from './path-search.ts'
 
@@ -31,8 +31,9 @@ export interface CompleteChainOptions {
 export interface CompletedChain {
   /** Leaf first. */
   chain: CertificateFacts[]
+  /** It reaches an anchor, or without anchors a self-signed certificate, and every signature on the way was checked. */
   isComplete: boolean
-  /** Addresses where the next issuer may be, not among those already fetched. Empty when the chain is complete, or when nothing more can be done. */
+  /** Addresses where the next issuer may be, not among those already fetched. Empty when the chain has its end, or when nothing more can be done. */
   wanted: string[]
   /** Contents that are of no use, with the reason. */
   unusable: { url: string; reason: string }[]
@@ -53,24 +54,24 @@ export function completeChain(options: CompleteChainOptions): CompletedChain {
   const leaf = leafOf(given, checks)
   if (!leaf) throw new CertloopError('CHAIN_INVALID', 'There is no certificate to complete a chain for.')
   const all = [...given, ...pool.map(linkOf), ...fetched.map(linkOf)]
-  const { path, isComplete } = bestPath(leaf, all, anchors.map(linkOf), at, checks)
+  const { path, hasEnd, isComplete } = bestPath(leaf, all, anchors.map(linkOf), at, checks)
   const last = path.at(-1) ?? leaf
-  const dropsLast = isComplete && path.length > 1 && options.withRoot !== true
-  const wanted = isComplete || path.length >= maxLength ? [] : last.issuerUrls.filter((url) => !aia.has(url))
+  const dropsLast = hasEnd && path.length > 1 && options.withRoot !== true
+  const wanted = hasEnd || path.length >= maxLength ? [] : last.issuerUrls.filter((url) => !aia.has(url))
   return { chain: (dropsLast ? path.slice(0, -1) : path).map(({ facts }) => facts), isComplete, wanted, unusable }
 }
 
-function bestPath(leaf: Link, all: readonly Link[], anchors: readonly Link[], at: Date, checks: SignatureChecks): { path: Link[]; isComplete: boolean } {
+function bestPath(leaf: Link, all: readonly Link[], anchors: readonly Link[], at: Date, checks: SignatureChecks): { path: Link[]; hasEnd: boolean; isComplete: boolean } {
   const anchored = new Set(anchors.map(({ facts }) => facts.fingerprint))
   const best = (paths: readonly Link[][]) => rankPaths(paths, { at, purpose: undefined, anchored, checks })[0]?.certificates.map(linkOf)
   const search = { leaf, pool: all, anchors, at, maxPaths: 20, maxLength, checks }
   const trusted = anchors.length > 0 ? best(searchPaths({ ...search, deadEnds: false }).paths) : undefined
-  if (trusted) return { path: trusted, isComplete: true }
+  if (trusted) return { path: trusted, hasEnd: true, isComplete: isProven(trusted, checks) }
   const { paths } = searchPaths({ ...search, anchors: [], deadEnds: true })
   const ended = best(paths.filter((path) => path.at(-1) !== undefined && isSelfSignedLink(path.at(-1) ?? leaf, checks)))
-  if (ended) return { path: ended, isComplete: anchors.length === 0 }
+  if (ended) return { path: ended, hasEnd: anchors.length === 0, isComplete: anchors.length === 0 && isProven(ended, checks) }
   // Of those that break off, one that can go on is worth more than one that can't.
-  return { path: best(paths.filter((path) => (path.at(-1)?.issuerUrls.length ?? 0) > 0)) ?? best(paths) ?? [leaf], isComplete: false }
+  return { path: best(paths.filter((path) => (path.at(-1)?.issuerUrls.length ?? 0) > 0)) ?? best(paths) ?? [leaf], hasEnd: false, isComplete: false }
 }
 
 /** The certificates of what an address gave. What can't be read is reported, for the other addresses may do. */
