@@ -5,8 +5,10 @@ import type { LinkedFile } from './linked-file.ts'
 import { joinUses } from './pairs.ts'
 import type { ReadableSlot } from './slots.ts'
 
-const file = (name: string, realPath = name): LinkedFile => ({ path: name, realPath, links: [], content: new Uint8Array() })
-const material = { chainPem: ['leaf', 'issuer'], fingerprint: '', spkiDigest: '', keyType: 'ec' as const }
+const file = (name: string, realPath = name): LinkedFile => ({ path: name, realPath, links: [], content: Buffer.from(issuer) })
+const block = (body: string) => `-----BEGIN CERTIFICATE-----\n${body}\n-----END CERTIFICATE-----\n`
+const issuer = block('aXNzdWVy')
+const material = { chainPem: ['leaf', issuer], fingerprint: '', spkiDigest: '', keyType: 'ec' as const }
 
 /** A slot with a use for each of the chain files. */
 function slot(name: string, chainPaths: (string | null)[], { key = `${name}.key`, real = (chain: string) => chain, keyFirst = false } = {}): ReadableSlot {
@@ -23,7 +25,12 @@ describe('what goes into which file', () => {
   test('one file for both, the key first', () => assert.deepEqual(parts(slot('a', [null], { key: 'a', keyFirst: true })), ['key-and-full-chain a']))
   test('a chain file of its own', () => assert.deepEqual(parts(slot('a', ['c'])), ['certificate a', 'chain c', 'key a.key']))
   test('one file for both beside a chain file', () => assert.deepEqual(parts(slot('a', ['c'], { key: 'a' })), ['full-chain-and-key a', 'chain c']))
-  test('a chain file that another certificate needs stays', () => assert.deepEqual(parts(slot('a', ['c']), slot('b', ['c'])), ['full-chain a', 'key a.key']))
+  test('a chain file that another certificate needs stays when it fits', () => assert.deepEqual(parts(slot('a', ['c']), slot('b', ['c'])), ['certificate a', 'key a.key']))
+  test('and is refused when it does not', () => {
+    const others = { ...material, chainPem: ['leaf', block('b3RoZXI=')] }
+    const [one, two] = [slot('a', ['c']), slot('b', ['c'])]
+    assert.throws(() => partsOf(one, [one, two], others), { code: 'PLAN_FAILED', message: /c holds the intermediate certificates of other certificates/ })
+  })
   test('used without chain file as well', () => assert.deepEqual(parts(slot('a', ['c', null])), ['full-chain a', 'chain c', 'key a.key']))
   test('two chain files', () => assert.deepEqual(parts(slot('a', ['c', 'd'])), ['certificate a', 'chain c', 'chain d', 'key a.key']))
   test('the certificate file named as chain file, also through a link', () => {

@@ -115,6 +115,8 @@ function observe({ texts, slot: { files } }: PlanInput, parts: readonly PartFile
   }
   for (const { name, text } of texts) note(name, text)
   for (const { links, path: name, realPath } of [files.certificate, files.key, ...files.chains]) note(`links of ${name}`, [...links, realPath].join('\n'))
+  // Those that stay were looked at as well.
+  for (const { realPath, content } of files.chains) if (!parts.some(({ file }) => file.realPath === realPath)) note(realPath, Buffer.from(content ?? []).toString('utf8'))
   for (const { part, file } of parts) {
     observed.push({ name: file.realPath, digest: file.content === undefined ? 'none' : fileDigest(part, file.content) })
     if (!holdsKey(part)) observedTexts[file.realPath] = Buffer.from(file.content ?? []).toString('utf8')
