@@ -248,3 +248,13 @@ test('a request is read back into fields, with what is wrong with it', async (t)
   assert.ok((body['findings'] as unknown[]).length > 0, 'a key of 1024 bits')
   refused(await w.call('POST', '/csr-inspections', { csrPem: 'nonsense' }), 'CSR_INVALID')
 })
+
+test('what is left out of a new issuer is what is usual for its kind; null stands for no limit', { timeout: 60_000 }, async (t) => {
+  const w = await world(t, await emptyDatabase(t))
+  const made = async (signedBy: string, more: object) => (await w.call<Issuer>('POST', '/ca/issuers', { name: `Usual ${signedBy} ${JSON.stringify(more)}`, commonName: 'Usual', keyAlgorithm: 'ec-256', signedBy, ...more })).body
+  const days = ({ certificates: [one] }: Issuer) => one && Math.round((Date.parse(one.notAfter) - Date.parse(one.notBefore)) / 86_400_000)
+  const root = await made('self', {})
+  const [below, free] = [await made(root.id, {}), await made(root.id, { pathLength: null, validityDays: 100 })]
+  assert.deepEqual([root, below, free].map((one) => [days(one), one.pathLength]), [[3652, null], [1826, 0], [100, null]])
+  assert.equal((await made('outside', {})).status, 'pending')
+})

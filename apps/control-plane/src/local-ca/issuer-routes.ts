@@ -41,13 +41,18 @@ function checkConstraints({ nameConstraints }: IssuerInput): void {
   if (fields.length > 0) throw new CertloopError('INPUT_INVALID', 'The name constraints can not be used.', { fields })
 }
 
+const usualRootDays = 3652
+const usualIntermediateDays = 1826
+
 function wishOf(input: IssuerInput): NewIssuer {
   checkConstraints(input)
-  const { name, commonName, subject = [], keyAlgorithm, hash = null, pkcs11Label, signedBy, profile, validityDays, pathLength = null, nameConstraints = null, crlShards, crlHours, deltaCrl, ocspMinutes } = input
+  const { name, commonName, subject = [], keyAlgorithm, hash = null, pkcs11Label, signedBy, profile, nameConstraints = null, crlShards, crlHours, deltaCrl, ocspMinutes } = input
+  const isRoot = signedBy === 'self'
+  const { validityDays = isRoot ? usualRootDays : usualIntermediateDays, pathLength = isRoot ? null : 0 } = input
   const publishing = Object.fromEntries(Object.entries({ crlShards, crlHours, deltaCrl, ocspMinutes }).filter(([, value]) => value !== undefined))
   return {
     name, commonName, subject, keyAlgorithm, validityDays, signedBy: signedBy === 'outside' ? null : signedBy, ...(profile === undefined ? {} : { profile }),
-    ...(pkcs11Label === undefined ? {} : { key: { source: 'pkcs11', label: pkcs11Label } }), settings: { hash, pathLength: signedBy === 'self' ? pathLength : pathLength ?? 0, nameConstraints, ...publishing },
+    ...(pkcs11Label === undefined ? {} : { key: { source: 'pkcs11', label: pkcs11Label } }), settings: { hash, pathLength, nameConstraints, ...publishing },
   }
 }
 

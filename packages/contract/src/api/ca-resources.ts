@@ -48,7 +48,8 @@ export const IssuerInput = Type.Object({
   pkcs11Label: Type.Optional(Type.String({ minLength: 1, maxLength: 100, description: 'Makes the key in the PKCS#11 token, under this label. Without: sealed in the database' })),
   signedBy: Type.Union([literals(['self', 'outside'] as const), idText('iss')], { description: 'self: a root. outside: waits with its CSR for a certificate. Or an issuer here' }),
   profile: Type.Optional(Type.String({ maxLength: 100, description: 'Of kind ca; default "subordinate-ca". One of public style makes an issuer, also a root, of public style' })),
-  validityDays: Type.Integer({ minimum: 1, maximum: 9132 }), pathLength: Type.Optional(nullable(Type.Integer({ minimum: 0, maximum: 10 }))), nameConstraints: Type.Optional(NameConstraintsInput),
+  validityDays: Type.Optional(Type.Integer({ minimum: 1, maximum: 9132, description: 'Default ten years for a root, five for an intermediate; an outside authority decides itself' })),
+  pathLength: Type.Optional(nullable(Type.Integer({ minimum: 0, maximum: 10, description: 'null: not limited. Default 0 below a root: no CA under it' }))), nameConstraints: Type.Optional(NameConstraintsInput),
   crlShards: Type.Optional(publishing.crlShards), crlHours: Type.Optional(publishing.crlHours), deltaCrl: Type.Optional(publishing.deltaCrl), ocspMinutes: Type.Optional(publishing.ocspMinutes),
 }, { $id: 'IssuerInput', ...strict })
 export type IssuerInput = Static<typeof IssuerInput>
