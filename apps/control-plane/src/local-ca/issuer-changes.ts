@@ -1,12 +1,12 @@
 import { CertloopError, type IssuerCertificateId, type IssuerId, type KeyAlgorithm } from '@certloop/contract'
 import { readCertificate } from '@certloop/pki'
 import { fromJson, toJson } from '../database/columns.ts'
-import type { Database } from '../database/database.ts'
+import type { Database, Tx } from '../database/database.ts'
 import { schedulePublishing } from './crl-schedule.ts'
 import type { Issuer, IssuerSettings } from './issuer.ts'
 import { takeSlotIn } from './issuer-slot.ts'
 import { completeIssuer, install, makeCsr, makeIssuer, type IssuerMakingDeps, type NewIssuer } from './issuer-making.ts'
-import { getIssuer, isRevoked, issuerRow, listIssuers, settingsOf, updateIssuer } from './issuer-store.ts'
+import { getIssuer, isRevoked, issuerRow, listIssuers, lockIssuer, nextChangeNumber, settingsOf, updateIssuer } from './issuer-store.ts'
 import { checkParent } from './path-length.ts'
 import { checkPublishing } from './public-style.ts'
 
@@ -29,6 +29,7 @@ export function createIssuerChanges(deps: IssuerMakingDeps) {
     async crossSign(id: IssuerId, by: IssuerId, validityDays: number): Promise<Issuer> {
       const [issuer, parent] = [await getIssuer(db, id), await getIssuer(db, by)]
       if (id === by) throw new CertloopError('INPUT_INVALID', 'An issuer can not cross-sign itself.', { fields: ['signedBy: is the issuer itself'] })
+      if (issuer.status === 'revoked') throw new CertloopError('ACTION_NOT_POSSIBLE', `"${issuer.name}" was revoked; another certificate would let clients trust it again.`, { issuer: issuer.name })
       checkParent(parent, { settings: issuer.settings })
       // Imported issuers have none yet.
       const wanted = wishesOf(issuer)
@@ -48,6 +49,7 @@ export function createIssuerChanges(deps: IssuerMakingDeps) {
       if (!chosen) throw new CertloopError('NOT_FOUND', `The issuer "${issuer.name}" has no certificate ${certificateId}.`, { certificateId })
       if (chosen.notAfter <= now()) throw new CertloopError('ACTION_NOT_POSSIBLE', `That certificate ended at ${chosen.notAfter.toISOString()}.`, { certificateId })
       await database.transaction(async (tx) => {
+        await lockIssuer(tx, id)
         if (await isRevoked(tx, certificateId)) throw new CertloopError('ACTION_NOT_POSSIBLE', 'That certificate was revoked.', { certificateId })
         await updateIssuer(tx, id, { certificateId })
       })
@@ -70,25 +72,32 @@ export function createIssuerChanges(deps: IssuerMakingDeps) {
 
     /** Signs nothing new from now on. @throws CertloopError ACTION_NOT_POSSIBLE for the one in use */
     async retire(id: IssuerId): Promise<Issuer> {
-      const issuer = await getIssuer(db, id)
-      if (issuer.slot !== null) throw new CertloopError('ACTION_NOT_POSSIBLE', `"${issuer.name}" is in use; put another one in its place first.`, { issuer: issuer.name })
-      if (issuer.status !== 'active' && issuer.status !== 'pending') throw new CertloopError('ACTION_NOT_POSSIBLE', `"${issuer.name}" is ${issuer.status} already.`, { issuer: issuer.name })
-      await database.transaction((tx) => updateIssuer(tx, id, { status: 'retired', retiredAt: now().toISOString() }))
+      await database.transaction((tx) => retireIn(tx, id, now()))
       return getIssuer(db, id)
     },
 
     /** How it publishes from now on; what its certificate says can't be changed. @throws CertloopError NOT_FOUND, INPUT_INVALID */
     async configure(id: IssuerId, change: Partial<Pick<IssuerSettings, 'crlShards' | 'crlHours' | 'deltaCrl' | 'ocspMinutes'>>): Promise<Issuer> {
       await database.transaction(async (tx, wake) => {
+        // A number of its own: lists that are being made right now are made again, by the new settings.
+        await nextChangeNumber(tx, id)
         const row = await issuerRow(tx, id)
         checkPublishing({ ...settingsOf(row), ...change }, row.kind)
         const { crlShards, shardsEver } = settingsOf(row)
         await updateIssuer(tx, id, { settings: toJson({ ...fromJson<object>(row.settings), ...change, shardsEver: Math.max(crlShards, shardsEver) }) })
-        await schedulePublishing(tx, wake, id, now(), now())
+        if (row.keySource !== 'outside') await schedulePublishing(tx, wake, id, now(), now())
       })
       return getIssuer(db, id)
     },
   }
+}
+
+/** As the row is in the transaction: revoked in the same moment, it stays so. */
+async function retireIn(tx: Tx, id: IssuerId, now: Date): Promise<void> {
+  const { name, slot, status } = await lockIssuer(tx, id)
+  if (slot !== null) throw new CertloopError('ACTION_NOT_POSSIBLE', `"${name}" is in use; put another one in its place first.`, { issuer: name })
+  if (status !== 'active' && status !== 'pending') throw new CertloopError('ACTION_NOT_POSSIBLE', `"${name}" is ${status} already.`, { issuer: name })
+  await updateIssuer(tx, id, { status: 'retired', retiredAt: now.toISOString() })
 }
 
 /** A successor that was retired or revoked while the old one goes on makes room for another. */

@@ -112,6 +112,12 @@ export async function updateIssuer(tx: Tx, id: IssuerId, change: IssuerChange): 
   await tx.updateTable('ca_issuer').set(change).where('id', '=', id).execute()
 }
 
+/** Its row as it is once nobody else changes it, until the transaction ends. @throws CertloopError NOT_FOUND */
+export async function lockIssuer(tx: Tx, id: IssuerId): Promise<IssuerRow> {
+  await tx.updateTable('ca_issuer').set((eb) => ({ changeNumber: eb.ref('changeNumber') })).where('id', '=', id).execute()
+  return issuerRow(tx, id)
+}
+
 /** Gives the next change number of an issuer; concurrent callers wait for each other. */
 export async function nextChangeNumber(tx: Tx, id: IssuerId): Promise<number> {
   const { changeNumber } = await tx.updateTable('ca_issuer').set((eb) => ({ changeNumber: eb('changeNumber', '+', 1) })).where('id', '=', id).returning('changeNumber').executeTakeFirstOrThrow()
