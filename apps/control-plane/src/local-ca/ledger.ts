@@ -5,7 +5,7 @@ import { CertloopError, newId, type IssuerId } from '@certloop/contract'
 import type { RevocationReason } from '@certloop/pki'
 import type { Database, Tx } from '../database/database.ts'
 import { schedulePublishing } from './crl-schedule.ts'
-import { followCa } from './follow-ca.ts'
+import { followCa, followKey } from './follow-ca.ts'
 import { changeStatus, findBySerial, getIssued, insertIntent, type IssuedStatus } from './issued-store.ts'
 
 /**
@@ -219,6 +219,8 @@ async function repeatChange(tx: Tx, { issuerId, serialNumber, changeNumber, stat
   // What came back from the ledger has no text: resumed, it is again something that may have been signed.
   const to = status === 'good' && row.certificatePem === null ? 'intended' : status
   await changeStatus(tx, row.id, row.status, { status: to, revokedAt: revokedAt === null ? null : new Date(revokedAt), reason, invalidityDate: invalidityDate === null ? null : new Date(invalidityDate), changeNumber })
-  await followCa(tx, await getIssued(tx, row.id), now)
+  const after = await getIssued(tx, row.id)
+  await followCa(tx, after, now)
+  await followKey(tx, after, now)
   return true
 }

@@ -61,3 +61,18 @@ test('every reason that can be given stands in OCSP and list; the others are ref
     for (const refused of ['certificateHold', 'removeFromCRL', 'nonsense'] as RevocationReason[]) await assert.rejects(ca.revocation.revoke(row.id, { reason: refused }), { code: 'INPUT_INVALID' })
   }
 })
+
+test('a key that was in other hands is certified by nobody again; one that was replaced for other reasons is', async (t) => {
+  const database = await emptyDatabase(t)
+  const { ca } = await caWorld(t, database)
+  for (const reason of ['keyCompromise', 'superseded'] as const) {
+    const request = await serverRequest(reason)
+    await ca.issue(request)
+    const row = await findIssued(database.db, reason)
+    assert.ok(row)
+    await ca.revocation.revoke(row.id, { reason })
+    const again = ca.issue({ ...request, reference: `${reason} again` })
+    if (reason === 'superseded') await again
+    else await assert.rejects(again, { code: 'KEY_WEAK', message: /in other hands/ })
+  }
+})

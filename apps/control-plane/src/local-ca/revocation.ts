@@ -5,7 +5,7 @@ import type { Wakes } from '../task/task-kinds.ts'
 import { caTopic } from './ca-topic.ts'
 import { schedulePublishing } from './crl-schedule.ts'
 import { changeStatus, getIssued, type IssuedRow, type IssuedStatus, type StatusChange } from './issued-store.ts'
-import { followCa } from './follow-ca.ts'
+import { followCa, followKey } from './follow-ca.ts'
 import { issuerRow, nextChangeNumber, settingsOf } from './issuer-store.ts'
 import type { Ledger } from './ledger.ts'
 import { checkPublicReason } from './public-style.ts'
@@ -44,6 +44,7 @@ export function createRevocation({ database, now, ledger, changed }: RevocationD
       // Before the commit: what the database may forget, the ledger keeps.
       await ledger.append({ issuerId: row.issuerId, serialNumber: row.serialNumber, changeNumber, status: decided.status, revokedAt: decided.revokedAt, reason: decided.reason, invalidityDate: decided.invalidityDate })
       await followCa(tx, after, now())
+      await followKey(tx, after, now())
       await schedulePublishing(tx, wake, row.issuerId, now())
       await changed?.(tx, wake, after)
       wake(caTopic(row.issuerId))
