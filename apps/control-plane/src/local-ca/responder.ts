@@ -16,10 +16,14 @@ export interface Responder { signer: Signer; /** DER. */ certificate: Buffer; ke
 
 export interface ResponderDeps { database: Database; secrets: Secrets; issue(options: IssueOptions): Promise<LocalIssued>; now: () => Date }
 
+/** A key and a signature each time are too dear for who asks: strangers may, as often as they like. */
+const tryAgainMs = 60_000
+
 const binding = (id: IssuerId) => `responder:${id}:key`
 
 export function createResponders({ database, secrets, issue, now }: ResponderDeps) {
   const opened = new Map<IssuerId, Promise<Responder>>()
+  const failures = new Map<IssuerId, { at: number; error: unknown }>()
   const { db } = database
 
   const open = ({ issuerId, certificatePem, sealedKey, renewAt, notAfter }: ResponderTable): Responder => {
@@ -53,10 +57,24 @@ export function createResponders({ database, secrets, issue, now }: ResponderDep
     const row = await stored(issuer.id)
     if (row && isFresh(row)) return open(row)
     try {
-      return open(await make(issuer))
+      return open(await makeUnlessFailed(issuer))
     } catch (error) {
       // An issuer about to end, or whose token is away: the old certificate does as long as it is valid.
       if (row && new Date(row.notAfter) > now()) return open(row)
+      throw error
+    }
+  }
+
+  async function makeUnlessFailed(issuer: Issuer): Promise<ResponderTable> {
+    const failed = failures.get(issuer.id)
+    const since = failed ? now().getTime() - failed.at : 0
+    if (failed && since >= 0 && since < tryAgainMs) throw failed.error
+    try {
+      const made = await make(issuer)
+      failures.delete(issuer.id)
+      return made
+    } catch (error) {
+      failures.set(issuer.id, { at: now().getTime(), error })
       throw error
     }
   }
