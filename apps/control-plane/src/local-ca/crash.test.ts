@@ -21,6 +21,8 @@ interface Trial {
   prepare?(ca: LocalCa, database: Database): Promise<void>
   /** What is cut off, and repeated. */
   act(ca: LocalCa, database: Database): Promise<unknown>
+  /** Whether it is also repeated without a new start in between. */
+  goesOn?: boolean
   /** An error with which the repeat may say that it was done already. */
   alreadyDone?: string
   /** How it has to end. */
@@ -28,7 +30,7 @@ interface Trial {
 }
 
 /** Cuts the act off at each of its statements in turn; starts anew, repeats it, and looks. @returns the number of statements */
-async function cutEverywhere(t: Parameters<typeof emptyDatabase>[0], { prepare, act, alreadyDone, check }: Trial): Promise<number> {
+async function cutEverywhere(t: Parameters<typeof emptyDatabase>[0], { prepare, act, alreadyDone, goesOn, check }: Trial): Promise<number> {
   const world = async () => {
     const database = await emptyDatabase(t)
     const secrets = await createSecrets({ database, masterKey: caMasterKey, now })
@@ -41,11 +43,12 @@ async function cutEverywhere(t: Parameters<typeof emptyDatabase>[0], { prepare, 
   const counted = cutOffAt(whole.database, 0)
   await act(whole.start(counted.database), whole.database)
   await check(whole.start(whole.database), whole.database)
-  for (let k = 1; k <= counted.statements(); k++) {
+  const cuts = Array.from({ length: counted.statements() }, (_, i) => i + 1)
+  for (const [k, isStarted] of cuts.flatMap((k): [number, boolean][] => (goesOn ? [[k, true], [k, false]] : [[k, true]]))) {
     const { database, start } = await world()
     await assert.rejects(act(start(cutOffAt(database, k).database), database), /cut off/, `at ${k}`)
     const ca = start(database)
-    await ca.ensureHierarchy()
+    if (isStarted) await ca.ensureHierarchy()
     try {
       await act(ca, database)
     } catch (error) {
@@ -79,6 +82,7 @@ const other: NewIssuer = { name: 'Other', commonName: 'Other', keyAlgorithm: 'ec
 
 test('making a root, cut off at any statement', async (t) => {
   const statements = await cutEverywhere(t, {
+    goesOn: true,
     act: (ca) => ca.issuerService.create(other),
     alreadyDone: 'CONFLICT',
     async check(_ca, database) {
@@ -91,6 +95,7 @@ test('making a root, cut off at any statement', async (t) => {
 
 test('making an intermediate, cut off at any statement', async (t) => {
   await cutEverywhere(t, {
+    goesOn: true,
     act: async (ca) => ca.issuerService.create({ ...other, signedBy: (await rootOf(ca)).id, settings: { pathLength: 0 } }),
     alreadyDone: 'CONFLICT',
     async check(_ca, database) {
@@ -115,6 +120,7 @@ test('importing, cut off at any statement', async (t) => {
 
 test('rolling over, cut off at any statement', async (t) => {
   await cutEverywhere(t, {
+    goesOn: true,
     act: async (ca) => {
       const [first] = (await ca.issuers()).filter(({ kind }) => kind === 'intermediate')
       return ca.issuerService.rollOver(first?.id ?? 'iss_x', {})

@@ -48,6 +48,8 @@ export interface NewIssuer {
   settings?: Partial<IssuerSettings>
 }
 
+export const nameTaken = (name: string) => new CertloopError('CONFLICT', `There is an issuer named "${name}" already.`, { name, fields: ['name: is taken'] })
+
 interface MadeKey { spki: Buffer; sealedKey: string | null; keyReference: string | null }
 
 async function makeKey({ keys }: IssuerMakingDeps, id: IssuerId, { key, keyAlgorithm }: NewIssuer): Promise<MadeKey> {
@@ -102,7 +104,7 @@ export async function makeIssuer(deps: IssuerMakingDeps, wish: NewIssuer): Promi
     createdAt: now().toISOString(), retiredAt: null,
   }
   const isOurs = await database.transaction(async (tx) => {
-    if (await isNameTaken(tx, row.name)) throw new CertloopError('CONFLICT', `There is an issuer named "${row.name}" already.`, { name: row.name, fields: ['name: is taken'] })
+    if (await isNameTaken(tx, row.name)) throw nameTaken(row.name)
     if (wish.successorOf) await nameSuccessor(tx, wish.successorOf, id)
     return insertIssuer(tx, row)
   })

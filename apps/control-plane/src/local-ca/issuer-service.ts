@@ -2,7 +2,7 @@ import { CertloopError, newId, type IssuerId, type KeyAlgorithm } from '@certloo
 import { certificateParts, isIssuedBy, isSelfSigned, readCertificate, readCertificates, sha256Hex, spkiDigestOfPrivateKey, type CertificateFacts } from '@certloop/pki'
 import { toJson } from '../database/columns.ts'
 import type { Issuer, IssuerSettings } from './issuer.ts'
-import { checkOutsideChain, checkOwnCertificate, installIn, makeIssuer, type IssuerMakingDeps, type NewIssuer, type Origin } from './issuer-making.ts'
+import { checkOutsideChain, checkOwnCertificate, completeIssuer, installIn, makeIssuer, nameTaken, type IssuerMakingDeps, type NewIssuer, type Origin } from './issuer-making.ts'
 import { getIssuer, insertIssuer, isNameTaken, issuerRow, listIssuers, updateIssuer, type IssuerRow } from './issuer-store.ts'
 import { constrained } from './name-constraints.ts'
 import { checkParent } from './path-length.ts'
@@ -51,6 +51,10 @@ export function createIssuerService(deps: IssuerMakingDeps) {
     /** Generates an issuer: a root, an intermediate signed here, or one that waits for an outside authority. */
     async create(wish: NewIssuer): Promise<Issuer> {
       if (wish.signedBy !== 'self' && wish.signedBy !== null) checkParent(await getIssuer(db, wish.signedBy), wish)
+      const present = (await listIssuers(db)).find(({ name }) => name === wish.name)
+      // Cut off before: the same one is finished. Said before a key is made: one in a token would stay there.
+      if (present && isBegun(present, wish)) return completeIssuer(deps, present.id)
+      if (present) throw nameTaken(wish.name)
       return makeIssuer(deps, wish)
     },
     /** Installs a certificate that somebody signed for the issuer's key: its first, a renewed one or a cross-certificate. @throws CertloopError ISSUER_MISMATCH, CHAIN_INVALID, CERTIFICATE_INVALID */
@@ -83,7 +87,7 @@ export function createIssuerService(deps: IssuerMakingDeps) {
         csrPem: null, certificateId: null, successorId: null, changeNumber: 0, createdAt: now().toISOString(), retiredAt: null,
       }
       await database.transaction(async (tx, wake) => {
-        if (await isNameTaken(tx, name)) throw new CertloopError('CONFLICT', `There is an issuer named "${name}" already.`, { name, fields: ['name: is taken'] })
+        if (await isNameTaken(tx, name)) throw nameTaken(name)
         const twin = await tx.selectFrom('ca_issuer').select('name').where('spki', '=', row.spki).executeTakeFirst()
         if (twin) throw new CertloopError('CONFLICT', `The key of this CA is here already, as the issuer "${twin.name}".`, { name: twin.name })
         await insertIssuer(tx, row)
@@ -92,6 +96,12 @@ export function createIssuerService(deps: IssuerMakingDeps) {
       return getIssuer(db, id)
     },
   }
+}
+
+/** Whether an issuer that waits for a certificate from here was asked for by the same wish. */
+function isBegun({ status, keyAlgorithm, keySource, settings: { wanted } }: Issuer, wish: NewIssuer): boolean {
+  if (status !== 'pending' || !wanted || wanted.signedBy === null) return false
+  return wanted.signedBy === wish.signedBy && wanted.commonName === wish.commonName && wanted.validityDays === wish.validityDays && keyAlgorithm === wish.keyAlgorithm && keySource === (wish.key?.source ?? 'sealed')
 }
 
 const noCertificate = () => new CertloopError('CERTIFICATE_INVALID', 'There is no certificate in the text.', { fields: ['certificatesPem: has no certificate'] })
