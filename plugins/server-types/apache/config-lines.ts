@@ -32,21 +32,10 @@ export function words(text: string): string[] {
   }
 }
 
-/** "<Name args>" or "</Name>"; undefined for other lines. */
+/** "<Name args>" or "</Name>"; undefined for other lines. @param text without white space at its ends */
 export function sectionOf(text: string): { name: string; args: string; closes: boolean } | undefined {
-  const [, slash, name, args] = /^<(\/?)([A-Za-z]\w*)\s*(.*?)\s*>?$/.exec(text) ?? []
-  return name === undefined ? undefined : { name: name.toLowerCase(), args: args ?? '', closes: slash === '/' }
+  const [start, slash, name] = /^<(\/?)([A-Za-z]\w*)/.exec(text) ?? []
+  if (start === undefined || name === undefined) return undefined
+  const args = text.slice(start.length, text.endsWith('>') ? -1 : undefined).trim()
+  return { name: name.toLowerCase(), args, closes: slash === '/' }
 }
-
-/** A pattern of file names as fnmatch takes it; a leading dot has to be there in the pattern too. */
-export function fileNamePattern(pattern: string): RegExp {
-  const source = pattern.replaceAll(/\[(!?)([^\]]*)\]|[^]/g, (one, not: string | undefined, set: string | undefined) => {
-    if (set !== undefined && set !== '') return `[${not ? '^' : ''}${set.replaceAll(/[\\\]^[]/g, String.raw`\$&`)}]`
-    if (one === '*') return '[^/]*'
-    if (one === '?') return '[^/]'
-    return one.replaceAll(/[\\^$.*+?()[\]{}|]/g, String.raw`\$&`)
-  })
-  return new RegExp(`^${pattern.startsWith('.') ? '' : String.raw`(?!\.)`}${source}$`, 'u')
-}
-
-export const hasWildcard = (text: string): boolean => /[*?[]/.test(text)

@@ -36,6 +36,9 @@ export interface ReadStart {
 const maxFiles = 10_000
 const maxDepth = 100
 const fileLimitBytes = 16 * 1024 * 1024
+const maxLines = 2_000_000
+const maxLineLength = 1024 * 1024
+const maxBytes = 64 * 1024 * 1024
 
 interface Macro { parameters: string[]; lines: { text: string; line: number }[]; place: string }
 interface Reader extends ParsedConfiguration {
@@ -46,6 +49,8 @@ interface Reader extends ParsedConfiguration {
   current: ServerBlock
   /** Sections around, that decide what is skipped and what is ours. */
   depth: number
+  /** Read so far, macros and repeated files included. */
+  spent: { lines: number; bytes: number }
 }
 interface Source { name: string; lines: Iterable<{ text: string; line: number }>; depth: number }
 
@@ -57,7 +62,7 @@ interface Source { name: string; lines: Iterable<{ text: string; line: number }>
 export async function readConfigurationFiles(host: Host, start: ReadStart): Promise<ParsedConfiguration> {
   const main: ServerBlock = { place: 'main server', directives: [] }
   const reader: Reader = {
-    host, main, current: main, hosts: [], files: [], serverRoot: start.serverRoot, variables: new Set(), macros: new Map(), depth: 0, environment: start.environment,
+    host, main, current: main, hosts: [], files: [], serverRoot: start.serverRoot, variables: new Set(), macros: new Map(), depth: 0, spent: { lines: 0, bytes: 0 }, environment: start.environment,
     conditions: { defines: new Map(start.defines.map((name) => [name, ''])), modules: new Set(start.staticModules), version: start.version },
   }
   await readLines(reader, { name: 'the command line', depth: 0, lines: start.before.map((text, i) => ({ text, line: i + 1 })) })
@@ -84,9 +89,10 @@ async function readLines(reader: Reader, source: Source): Promise<void> {
   const lines = source.lines[Symbol.iterator]()
   const next = () => { const step = lines.next(); return step.done === true ? undefined : step.value }
   for (let raw = next(); raw !== undefined; raw = next()) {
-    const text = resolve(reader, raw.text)
-    const section = sectionOf(text)
     const place = `${source.name}:${raw.line}`
+    const text = resolve(reader, raw.text)
+    countLine(reader, text, place)
+    const section = sectionOf(text)
     if (section === undefined) {
       await readDirective(reader, text, place, source)
     } else if (section.name === 'macro' && !section.closes) {
@@ -100,6 +106,13 @@ async function readLines(reader: Reader, source: Source): Promise<void> {
       reader.depth += section.closes ? -1 : 1
     }
   }
+}
+
+/** Variables and macros can make a long text of a short one. */
+function countLine({ spent }: Reader, text: string, place: string): void {
+  spent.lines++
+  spent.bytes += text.length
+  if (text.length > maxLineLength || spent.lines > maxLines || spent.bytes > maxBytes) throw unreadable(place, 'the configuration is too long')
 }
 
 const holds = async (reader: Reader, name: string, args: string): Promise<boolean> =>

@@ -1,6 +1,6 @@
 import type { Host } from '@certloop/plugin-kit'
 import path from 'node:path'
-import { fileNamePattern, hasWildcard } from './config-lines.ts'
+import { globMatches, parseGlob } from './glob.ts'
 
 const maxMatches = 10_000
 
@@ -22,9 +22,10 @@ export async function includedFiles(host: Host, pattern: string): Promise<string
 }
 
 async function namesIn(host: Host, folder: string, part: string): Promise<string[]> {
-  if (!hasWildcard(part)) return [part]
-  const pattern = fileNamePattern(part)
-  return (await sorted(host, folder)).filter((name) => pattern.test(name))
+  if (!/[*?[]/.test(part)) return [part]
+  const glob = parseGlob(part, { sets: true })
+  // A leading dot has to be there in the pattern too.
+  return (await sorted(host, folder)).filter((name) => name.startsWith('.') === part.startsWith('.') && globMatches(glob, name))
 }
 
 const maxDepth = 20

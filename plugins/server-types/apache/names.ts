@@ -1,13 +1,10 @@
 import { isIP } from 'node:net'
 import type { DumpedHost, DumpedSocket } from './dump.ts'
+import { globMatches, parseGlob } from './glob.ts'
 
-/** A pattern of ServerAlias: * and ? as in a shell, in any part. */
-function wildPattern(alias: string): RegExp {
-  return new RegExp(`^${alias.replaceAll(/[^*?]/g, (char) => char.replace(/[\\^$.+()[\]{}|]/, String.raw`\$&`)).replaceAll('*', '.*').replaceAll('?', '.')}$`)
-}
-
+/** Patterns of ServerAlias know * and ? in any part of a name. */
 const hasName = ({ name, aliases, wildAliases }: DumpedHost, asked: string) =>
-  name === asked || aliases.includes(asked) || wildAliases.some((alias) => wildPattern(alias).test(asked))
+  name === asked || aliases.includes(asked) || wildAliases.some((alias) => globMatches(parseGlob(alias, { sets: false }), asked))
 
 /** The virtual host that a name leads to: the first that has it in any way, or else the default. */
 export const hostFor = ({ hosts }: DumpedSocket, asked: string): DumpedHost | undefined => hosts.find((host) => hasName(host, asked)) ?? hosts[0]

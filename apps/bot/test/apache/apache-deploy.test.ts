@@ -171,7 +171,7 @@ test('a pair that ends the master: the previous files come back and the server i
   const pid = await apache.pid()
   const result = await (await deployer(t)).deploy({ ...fields, proofSeconds: 3 }, refusedPair(name))
   assert.equal(result.outcome, 'rolled-back', JSON.stringify(result.error))
-  assert.ok(['PROOF_NO_ANSWER', 'RELOAD_FAILED'].includes(result.error?.code ?? ''), result.error?.code)
+  assert.ok(['PROOF_NO_ANSWER', 'RELOAD_FAILED'].includes(result.error?.code ?? ''), JSON.stringify(result.error))
   assert.match(await apache.errorLog(), /key too small|AH02562/)
   assert.equal(await readFile(one.certPath, 'utf8'), one.certPem)
   await eventually(async () => ![0, pid].includes(await apache.pid()), { what: 'a new master' })
