@@ -8,7 +8,7 @@ import { iso } from '../database/columns.ts'
 import { emptyDatabase, testOnDatabases } from '../database/database-testing.ts'
 import type { Database } from '../database/database.ts'
 import { caStart, caWorld } from './ca-testing.ts'
-import { dropOldBodies, findCrl, readBody, replaceCrl, writeBody } from './crl-store.ts'
+import { dropOldBodies, findCrl, listCrls, readBody, replaceCrl, writeBody } from './crl-store.ts'
 import { issuerInSlot } from './issue.ts'
 import { createPublicFiles } from './public-files.ts'
 
@@ -91,4 +91,13 @@ test('many who ask at once for a list that nobody read yet read it once; half of
   const all = await Promise.all(Array.from({ length: 20 }, async () => Buffer.from(await (await fetch(address)).arrayBuffer())))
   assert.ok(all.every((body) => body.equals(wanted)))
   assert.equal(reads, 2, 'its one slice, and the look for another')
+})
+
+test('no list of a part is made that would pass for the whole', async (t) => {
+  const database = await emptyDatabase(t)
+  const { ca } = await caWorld(t, database, { addresses: () => undefined })
+  const { id } = issuerInSlot(await ca.issuers(), 'intermediate')
+  await ca.issuerService.configure(id, { crlShards: 2 })
+  await ca.crls.publish(id)
+  assert.deepEqual((await listCrls(database.db, id)).map(({ scope }) => scope), ['full'])
 })

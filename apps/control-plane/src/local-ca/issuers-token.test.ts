@@ -80,3 +80,16 @@ test('settings of a token that are only there in part are refused', () => {
   assert.equal(tokenKeysOf({ pkcs11Module: null, pkcs11Token: null, pkcs11Pin: null }), undefined)
   for (const [pkcs11Token, pkcs11Pin] of [[null, '1'], ['x', null]] as const) assert.throws(() => tokenKeysOf({ pkcs11Module: '/x.so', pkcs11Token, pkcs11Pin }), { code: 'SETTINGS_INVALID' })
 })
+
+test('a wrong PIN is given to the token once, however often its keys are asked for: it would lock itself', { skip, timeout: 60_000 }, async (t) => {
+  const hsm = await createSoftHsm(t, { label: 'ca', pin })
+  process.env['SOFTHSM2_CONF'] = hsm.configPath
+  t.after(() => { delete process.env['SOFTHSM2_CONF'] })
+  const tokenKeys = tokenKeysOf({ pkcs11Module: hsm.modulePath, pkcs11Token: 'ca', pkcs11Pin: 'not it' })
+  assert.ok(tokenKeys)
+  t.after(() => tokenKeys.close())
+  const ask = () => tokenKeys.find('any').then(() => undefined, (error: { code?: string }) => error)
+  const first = await ask()
+  assert.equal(first?.code, 'PKCS11_PIN_WRONG')
+  assert.equal(await ask(), first, 'the same answer, not another try')
+})

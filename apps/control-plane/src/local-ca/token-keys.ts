@@ -18,7 +18,8 @@ export function tokenKeysOf({ pkcs11Module, pkcs11Token, pkcs11Pin }: Pick<Setti
     try {
       return await opened
     } catch (error) {
-      opened = undefined
+      // A wrong PIN is asked for once in the life of the process: tokens lock themselves after a few.
+      if (!(error instanceof CertloopError && error.code === 'PKCS11_PIN_WRONG')) opened = undefined
       throw error
     }
   }
