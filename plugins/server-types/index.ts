@@ -1,5 +1,6 @@
 import { registry, serverType } from '@certloop/plugin-kit'
 import { manifest as apache } from './apache/manifest.ts'
+import { manifest as dovecot } from './dovecot/manifest.ts'
 import { manifest as nginx } from './nginx/manifest.ts'
 import { manifest as postfix } from './postfix/manifest.ts'
 
@@ -7,5 +8,6 @@ import { manifest as postfix } from './postfix/manifest.ts'
 export const serverTypes = registry([
   serverType(nginx, () => import('./nginx/driver.ts').then((m) => m.driver)),
   serverType(postfix, () => import('./postfix/driver.ts').then((m) => m.driver)),
+  serverType(dovecot, () => import('./dovecot/driver.ts').then((m) => m.driver)),
   serverType(apache, () => import('./apache/driver.ts').then((m) => m.driver)),
 ])

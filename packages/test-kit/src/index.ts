@@ -1,5 +1,6 @@
 export * from './apache.ts'
 export * from './chromium.ts'
+export * from './dovecot.ts'
 export * from './folders.ts'
 export * from './lint-tools.ts'
 export * from './nginx.ts'
