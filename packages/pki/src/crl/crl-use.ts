@@ -1,5 +1,5 @@
 import { CertloopError } from '@certloop/contract'
-import { certificateParts } from '../certificate/certificate.ts'
+import { certificateParts, type CertificateParts } from '../certificate/certificate.ts'
 import { keyUsageBits } from '../certificate/extensions.ts'
 import { DerError, isSameElement, readElement } from '../der/der-reader.ts'
 import { signatureProves } from '../key/signature.ts'
@@ -16,6 +16,9 @@ function isOfIssuer({ certificateIssuer }: ReadCrlEntry, crl: Crl, issuer: strin
 
 /**
  * The entry of a certificate; null when it is not on the list. In a delta CRL it may say "removeFromCRL".
+ *
+ * Not on the list does not mean good: nothing is looked at here of signature, age and which certificates the list is
+ * about. checkCrl decides.
  * A list of a million entries is searched in some tens of milliseconds; an indirect one takes more than a second.
  * @param serialNumber lower-case hex, as readCertificate gives it
  * @param issuer Name (DER) of the certificate's issuer, for indirect lists; left out: the issuer of the list
@@ -35,19 +38,20 @@ export function findInCrl(crl: Crl, serialNumber: string, issuer?: Uint8Array): 
   })
 }
 
-function partsOfIssuer(certificate: string | Uint8Array): ReturnType<typeof certificateParts> {
+/** @throws CertloopError CERTIFICATE_INVALID */
+export function partsOf(certificate: string | Uint8Array, whose: string): CertificateParts {
   try {
     return certificateParts(certificate)
   } catch (error) {
     if (error instanceof DerError || error instanceof CertloopError) {
-      throw new CertloopError('CERTIFICATE_INVALID', `The certificate of the CRL's issuer can not be read: ${error.message.replace(/\.$/, '')}.`, {}, error)
+      throw new CertloopError('CERTIFICATE_INVALID', `${whose} can not be read: ${error.message.replace(/\.$/, '')}.`, {}, error)
     }
     throw error
   }
 }
 
 /** A certificate without key usage may sign anything (RFC 5280, 4.2.1.3), one with a damaged one nothing. */
-function maySignLists(extensions: ReadonlyMap<string, Buffer>): boolean {
+export function maySignLists(extensions: ReadonlyMap<string, Buffer>): boolean {
   const usage = extensions.get(oid.keyUsage)
   if (!usage) return true
   try {
@@ -65,7 +69,7 @@ function maySignLists(extensions: ReadonlyMap<string, Buffer>): boolean {
  * @throws CertloopError CERTIFICATE_INVALID
  */
 export function crlSignatureFits(crl: Crl, issuerCertificate: string | Uint8Array): boolean | undefined {
-  const issuer = partsOfIssuer(issuerCertificate)
+  const issuer = partsOf(issuerCertificate, 'The certificate of the CRL\'s issuer')
   const { parts } = crl
   if (!isSameElement(parts.issuer, issuer.subject) || !maySignLists(issuer.extensions) || !isSameElement(parts.innerAlgorithm, parts.algorithm)) return false
   return signatureProves(parts, issuer.spki.raw)
@@ -77,8 +81,8 @@ const numberOf = (hex: string | null, what: string): bigint => {
   return BigInt(`0x${hex}`)
 }
 
-/** RFC 5280, 5.2.4: same issuer and scope, and no gap between the two. */
-function checkTogether(base: Crl, delta: Crl): void {
+/** RFC 5280, 5.2.4: same issuer and scope, and no gap between the two. @throws CertloopError CRL_INVALID */
+export function checkTogether(base: Crl, delta: Crl): void {
   if (delta.baseNumber === null) throw notTogether('it is a complete one')
   if (base.baseNumber !== null) throw notTogether('that is a delta CRL itself')
   if (!isSameElement(base.parts.issuer, delta.parts.issuer)) throw notTogether('they have different issuers')

@@ -55,7 +55,8 @@ test('issuing distribution point, delta indicator and freshest CRL of openssl ar
   const extensions = `issuingDistributionPoint=critical,@point\ndeltaCRL=critical,DER:020164\nfreshestCRL=URI:http://a.example/d1,URI:http://a.example/d2
 2.5.29.99=critical,DER:0500\n[point]\nfullname=URI:http://a.example/7,DNS:a.example\nonlyuser=TRUE\nonlysomereasons=keyCompromise,CACompromise\nindirectCRL=TRUE`.replace('deltaCRL', '2.5.29.27')
   const crl = readCrl(opensslCrl(temporaryFolder(t), authority, [], extensions))
-  assert.deepEqual(crl.scope, { addresses: ['http://a.example/7'], onlyContainsUserCerts: true, onlyContainsCaCerts: false, onlyContainsAttributeCerts: false, onlySomeReasons: ['keyCompromise', 'cACompromise'], indirect: true })
+  const names = [Buffer.from('\x86\x12http://a.example/7', 'latin1').toString('hex'), Buffer.from('\x82\x09a.example', 'latin1').toString('hex')]
+  assert.deepEqual(crl.scope, { addresses: ['http://a.example/7'], names, onlyContainsUserCerts: true, onlyContainsCaCerts: false, onlyContainsAttributeCerts: false, onlySomeReasons: ['keyCompromise', 'cACompromise'], indirect: true })
   assert.deepEqual([crl.baseNumber, crl.freshestCrl, crl.unknownCritical, crl.entryCount], ['64', ['http://a.example/d1', 'http://a.example/d2'], ['2.5.29.99'], 0])
 })
 
