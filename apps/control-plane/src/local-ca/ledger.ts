@@ -7,6 +7,7 @@ import type { Database, Tx } from '../database/database.ts'
 import { schedulePublishing } from './crl-schedule.ts'
 import { followCa, followKey } from './follow-ca.ts'
 import { changeStatus, findBySerial, getIssued, insertIntent, type IssuedStatus } from './issued-store.ts'
+import { nextChangeNumber } from './issuer-store.ts'
 
 /**
  * What was about to be signed, and what was revoked, in files beside the database. A database that is put back from a
@@ -197,23 +198,41 @@ async function recoverEntry(entry: StoredEntry, database: Database, now: () => D
 }
 
 /**
- * Repeats what happened to certificates after the number up to which the database knows their issuer: it forgot that.
- * Together with the marks, so that a crash in between repeats it.
+ * Repeats what happened to certificates and the database forgot. Together with the marks, so that a crash in between
+ * repeats it.
  */
 async function recoverChanges(changes: readonly StoredChange[], marks: readonly { file: string; bytes: number }[], database: Database, now: () => Date): Promise<number> {
   return database.transaction(async (tx, wake) => {
     let recovered = 0
+    const repeated = new Set<IssuerId>()
     const known = new Map((await tx.selectFrom('ca_issuer').select(['id', 'changeNumber']).execute()).map((row) => [row.id, row.changeNumber]))
-    const lost = changes.filter(({ issuerId, changeNumber }) => changeNumber > (known.get(issuerId) ?? Number.POSITIVE_INFINITY)).toSorted((a, b) => a.changeNumber - b.changeNumber)
-    for (const change of lost) if (await repeatChange(tx, change, now())) recovered++
-    for (const issuerId of new Set(lost.map((change) => change.issuerId))) await schedulePublishing(tx, wake, issuerId, now(), now())
+    // What became of a certificate in the end is what counts.
+    const last = new Map(changes.toSorted((a, b) => a.changeNumber - b.changeNumber).map((change) => [`${change.issuerId} ${change.serialNumber}`, change]))
+    for (const change of last.values()) {
+      if (!await isForgotten(tx, change, known.get(change.issuerId)) || !await repeatChange(tx, change, now())) continue
+      recovered++
+      repeated.add(change.issuerId)
+    }
+    for (const issuerId of repeated) await schedulePublishing(tx, wake, issuerId, now(), now())
     for (const { file, bytes } of marks) await tx.insertInto('ca_ledger_mark').values({ file, bytes }).onConflict((c) => c.column('file').doUpdateSet({ bytes })).execute()
     return recovered
   })
 }
 
-async function repeatChange(tx: Tx, { issuerId, serialNumber, changeNumber, status, revokedAt, reason, invalidityDate }: StoredChange, now: Date): Promise<boolean> {
-  await tx.updateTable('ca_issuer').set({ changeNumber }).where('id', '=', issuerId).where('changeNumber', '<', changeNumber).execute()
+/**
+ * Whether the database knows nothing of a change. Replicas that started earlier may have gone on counting where the
+ * backup ended: a number that the issuer has reached may be that of another change, but not one that its certificate has.
+ */
+async function isForgotten(tx: Tx, { issuerId, serialNumber, changeNumber, status }: StoredChange, known: number | undefined): Promise<boolean> {
+  if (known === undefined) return false
+  if (changeNumber > known) return true
+  const row = await tx.selectFrom('ca_certificate').select(['status', 'changeNumber']).where('issuerId', '=', issuerId).where('serialNumber', '=', serialNumber).executeTakeFirst()
+  return row !== undefined && row.status !== status && (row.changeNumber ?? 0) < changeNumber
+}
+
+async function repeatChange(tx: Tx, { issuerId, serialNumber, changeNumber: given, status, revokedAt, reason, invalidityDate }: StoredChange, now: Date): Promise<boolean> {
+  const changeNumber = Math.max(given, await nextChangeNumber(tx, issuerId))
+  await tx.updateTable('ca_issuer').set({ changeNumber }).where('id', '=', issuerId).execute()
   const row = await findBySerial(tx, issuerId, serialNumber)
   if (!row || row.status === 'revoked' && status !== 'revoked') return false
   // What came back from the ledger has no text: resumed, it is again something that may have been signed.
