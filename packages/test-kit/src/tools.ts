@@ -11,6 +11,8 @@ export const tools = {
   dovecot: { package: 'dovecot-core', elsewhere: [], without: 'tests against a real Dovecot' },
   'imap-login': { package: 'dovecot-imapd', elsewhere: ['/usr/lib/dovecot/imap-login'], without: 'tests of IMAP in Dovecot' },
   'pop3-login': { package: 'dovecot-pop3d', elsewhere: ['/usr/lib/dovecot/pop3-login'], without: 'tests of POP3 in Dovecot' },
+  mariadbd: { package: 'mariadb-server', elsewhere: [], without: 'tests against a real MariaDB' },
+  vsftpd: { package: 'vsftpd', elsewhere: [], without: 'tests against a real vsftpd' },
   postgres: { package: 'postgresql', elsewhere: ['/usr/lib/postgresql/*/bin/postgres'], without: 'database tests on PostgreSQL' },
   chromium: { package: 'chromium', elsewhere: ['/usr/bin/google-chrome'], without: 'tests of the pages in a browser' },
   chattr: { package: 'e2fsprogs', elsewhere: [], without: 'tests with immutable files' },
