@@ -34,9 +34,10 @@ export interface ReadStart {
 }
 
 const maxFiles = 10_000
-const maxDepth = 100
+/** httpd itself gives up at 20 files within each other. */
+const maxDepth = 25
 const fileLimitBytes = 16 * 1024 * 1024
-const maxLines = 2_000_000
+const maxLines = 1_000_000
 const maxLineLength = 1024 * 1024
 const maxBytes = 64 * 1024 * 1024
 

@@ -83,7 +83,7 @@ describe('what would never end or fill the memory is refused', () => {
   const cases: [string, string, RegExp][] = [
     ['a file that includes itself', 'Include x.conf', /too many includes/],
     ['variables that double', `Define A0 xxxxxxxx\n${doubling}`, /too long/],
-    ['macros that double', `${macros}\n<Macro M40>\nA\n</Macro>\nUse M0`, /too long/],
+    ['macros that double', `${macros}\n<Macro M40>\nA\n</Macro>\nUse M0`, /too many macros/],
     ['a macro that uses itself', '<Macro M>\nUse M\n</Macro>\nUse M', /too many macros/],
     ['a section without end', '<IfDefine NO>\nA', /<ifdefine> has no end/],
   ]

@@ -71,7 +71,7 @@ export async function deployer(t: TestContext, more: Partial<EngineDeps> = {}): 
   }
   return {
     plan: async (fields, pair, issuers = []) => engine.plan(await requestFor(fields, pair, issuers)),
-    async deploy(fields, pair, issuers = [], approved = undefined) {
+    async deploy(fields, pair, issuers = [], approved) {
       const request = await requestFor(fields, pair, issuers)
       return engine.deploy({ ...request, plan: approved ?? await engine.plan(request), rollback: true })
     },
