@@ -59,12 +59,12 @@ for (const [decision, end] of [['approve', 'rolled-back'], ['cancel', 'cancelled
       assert.equal(deployment, end, at)
       const orders = rows<{ id: string; state: string }>(plane, 'select id, state from "certificateOrder" where "actionId" = ?', action)
       assert.deepEqual(orders.map((o) => o.state), ['complete'], at)
-      assert.equal(rows(plane, 'select serialNumber from issued_certificate where reference = ?', orders[0]?.id ?? '').length, 1, at)
+      assert.equal(rows(plane, 'select serialNumber from ca_certificate where reference = ?', orders[0]?.id ?? '').length, 1, at)
       assert.deepEqual(rows<{ state: string }>(plane, 'select state from deployment where "actionId" = ?', action).map((d) => d.state), [end], at)
       assert.deepEqual(rows<{ state: string }>(plane, 'select state from action where id = ?', action).map((a) => a.state), ['failed'], at)
       assert.equal(await served(port, name), before, at)
       assert.equal(await readFile(pair.certPath, 'utf8'), pair.certPem, at)
-      const open = "select id from task where state in ('ready', 'leased') and kind not in ('renew', 'refresh-certificate', 'scan-host')"
+      const open = "select id from task where state in ('ready', 'leased') and kind not in ('renew', 'refresh-certificate', 'scan-host', 'publish-crl', 'ca-maintenance')"
       await eventually(() => rows(plane, open).length === 0, { what: `${at}: no open task` })
     }
     await arm(plane)
