@@ -77,6 +77,11 @@ export async function replaceCrl(tx: Tx, row: CrlRow, now: Date): Promise<boolea
   return true
 }
 
+/** A list whose next one is overdue. */
+export async function dropEndedList(db: Db, issuerId: IssuerId, scope: CrlScopeName, now: Date): Promise<void> {
+  await db.deleteFrom('ca_crl').where('issuerId', '=', issuerId).where('scope', '=', scope).where('nextUpdate', '<', iso(now)).execute()
+}
+
 /**
  * Bodies that no list names: replaced ones, and those of a crash. Old enough that nobody reads or writes them. Slice by
  * slice, each its own short statement; the first goes last, since by it a body is found.

@@ -3,6 +3,8 @@ import { test } from 'node:test'
 import { readCertificate } from '@certloop/pki'
 import { emptyDatabase, testOnDatabases } from '../database/database-testing.ts'
 import { caWorld, serverRequest } from './ca-testing.ts'
+import { findCrl } from './crl-store.ts'
+import { issuerInSlot } from './issue.ts'
 import { findIssued } from './issued-store.ts'
 import { listIssuers } from './issuer-store.ts'
 
@@ -44,4 +46,34 @@ test('the intermediate is replaced when a quarter of its life is left, once, and
   const after = await ca.issue(await serverRequest('after'))
   assert.notEqual(readCertificate(after.chainPem[0] ?? '').issuer, readCertificate(before.chainPem[0] ?? '').issuer)
   assert.deepEqual(await ca.findByReference('before'), before)
+})
+
+test('delta lists that are not made any more hold nothing back and raise no alarm', async (t) => {
+  const database = await emptyDatabase(t)
+  const said: string[] = []
+  const { ca, clock } = await caWorld(t, database, { log: (_level, message) => { said.push(message) } })
+  const { id } = issuerInSlot(await ca.issuers(), 'intermediate')
+  await ca.issuerService.configure(id, { deltaCrl: true })
+  await ca.issue(await serverRequest('short', { validityDays: 10 }))
+  await ca.crls.publish(id)
+  await ca.crls.publish(id)
+  await ca.issuerService.configure(id, { deltaCrl: false })
+  await ca.maintenance.run()
+  assert.ok(await findCrl(database.db, id, 'delta'), 'the full list that names it is still out there')
+  clock.now = new Date(clock.now.getTime() + days(200))
+  await ca.crls.publish(id)
+  assert.deepEqual([await ca.maintenance.run(), said], [{ forgotten: 1 }, []])
+})
+
+test('an intermediate that ends while its successor was never put into use is spoken of', async (t) => {
+  const database = await emptyDatabase(t)
+  const said: string[] = []
+  const { ca, clock } = await caWorld(t, database, { log: (level, message, { status }) => { said.push(`${level}: ${message} (${String(status)})`) } })
+  await ca.issuerService.rollOver(issuerInSlot(await ca.issuers(), 'intermediate').id, { later: true })
+  await ca.maintenance.run()
+  assert.deepEqual(said, [])
+  clock.now = new Date(clock.now.getTime() + days(1826 * 0.8))
+  await ca.maintenance.run()
+  assert.deepEqual(said, ['warn: the intermediate in use ends before long, and its successor is not in use: activate that (active)'])
+  assert.equal((await listIssuers(database.db)).length, 3)
 })

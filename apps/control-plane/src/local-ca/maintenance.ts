@@ -2,7 +2,7 @@ import type { IssuerId } from '@certloop/contract'
 import type { Database } from '../database/database.ts'
 import { addTask } from '../task/task-store.ts'
 import type { PlaneTaskKind } from '../task/task-kinds.ts'
-import { dropOldBodies, listCrls } from './crl-store.ts'
+import { dropEndedList, dropOldBodies, listCrls } from './crl-store.ts'
 import { forgetEnded } from './issued-store.ts'
 import type { Issuer } from './issuer.ts'
 import { listIssuers } from './issuer-store.ts'
@@ -43,8 +43,15 @@ export function createMaintenance({ database, now, rollOver, ensurePublished, lo
     return count
   }
 
-  const isDue = ({ slot, status, successorId, certificate }: Issuer): boolean => {
-    if (slot !== 'intermediate' || status !== 'active' || successorId !== null || !certificate) return false
+  /** A delta list that is not made any more is no list once it has ended: it would keep everything, and be called old for ever. */
+  async function dropEndedDeltas(): Promise<void> {
+    for (const { id, settings } of await listIssuers(db)) {
+      if (!settings.deltaCrl) await dropEndedList(db, id, 'delta', now())
+    }
+  }
+
+  const isDue = ({ slot, status, certificate }: Issuer): boolean => {
+    if (slot !== 'intermediate' || status !== 'active' || !certificate) return false
     const { notBefore, notAfter } = certificate
     return notAfter.getTime() - now().getTime() < (notAfter.getTime() - notBefore.getTime()) * rollOverAt
   }
@@ -55,6 +62,12 @@ export function createMaintenance({ database, now, rollOver, ensurePublished, lo
     for (const issuer of issuers.filter(isDue)) {
       const parent = issuers.find(({ id }) => id === issuer.certificate?.signedBy)
       const endsAt = issuer.certificate?.notAfter.toISOString()
+      // One that was given up, or that a crash left half made, is no hindrance: rolling over sees to it.
+      const waiting = issuers.find(({ id, status, settings }) => id === issuer.successorId && (status === 'active' || (status === 'pending' && !settings.wanted?.signedBy)))
+      if (waiting) {
+        log('warn', 'the intermediate in use ends before long, and its successor is not in use: activate that', { issuer: issuer.name, endsAt, successor: waiting.name, status: waiting.status })
+        continue
+      }
       if (!parent || parent.status !== 'active' || parent.keySource === 'outside') {
         log('warn', 'the intermediate in use ends before long and its parent is not here: have a new one signed', { issuer: issuer.name, endsAt })
         continue
@@ -74,6 +87,7 @@ export function createMaintenance({ database, now, rollOver, ensurePublished, lo
   return {
     async run(): Promise<{ forgotten: number }> {
       await ensurePublished()
+      await dropEndedDeltas()
       const forgotten = await forget()
       await dropOldBodies(database, new Date(now().getTime() - 3_600_000))
       await warnOfOldLists()
