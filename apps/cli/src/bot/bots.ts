@@ -1,4 +1,4 @@
-import type { Bot, BotDetail, ResponseOf } from '@certloop/api-client'
+import { type Bot, type BotDetail, type ResponseOf, describeEndpoint } from '@certloop/api-client'
 import { storedFailure } from '../certificate/follow-action.ts'
 import { defineCommand } from '../command.ts'
 import { confirm, yesOption } from '../confirm.ts'
@@ -39,7 +39,7 @@ function botLines(context: Context, b: BotDetail): string[] {
     ...(server.problem ? [`  ${server.problem.message} (${server.problem.code})`] : []),
     ...server.slots.flatMap((slot) => [
       `  ${slot.title}${slot.names.length > 0 ? `: ${slot.names.join(', ')}` : ''}`,
-      ...slot.served.map(({ endpoint: e, fingerprint, error }) => `    ${e.address}:${e.port}${e.serverName ? ` (${e.serverName})` : ''}  ${fingerprint ?? error ?? 'no answer'}`),
+      ...slot.served.map(({ endpoint: e, fingerprint, error }) => `    ${describeEndpoint(e)}  ${fingerprint ?? error ?? 'no answer'}`),
       ...(slot.problem ? [`    ${slot.problem.message} (${slot.problem.code})`] : []),
     ]),
   ])

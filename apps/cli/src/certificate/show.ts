@@ -1,4 +1,4 @@
-import type { CertificateDetail, Configuration, Installation } from '@certloop/api-client'
+import { type CertificateDetail, type Configuration, describeEndpoint, type Installation } from '@certloop/api-client'
 import { defineCommand } from '../command.ts'
 import type { Context } from '../context.ts'
 import { findCertificate } from '../find.ts'
@@ -25,7 +25,7 @@ function configurationLines(configuration: Configuration | null, authority: stri
 
 /** Where it is served; what is served only where that is something else than what is installed. */
 const servedText = ({ served, fingerprint: installed }: Installation) => served.map(({ endpoint: e, fingerprint }) =>
-  `${e.address}:${e.port}${e.serverName ? ` (${e.serverName})` : ''}${fingerprint === installed ? '' : ` serves ${short(fingerprint) ?? 'nothing'}`}`).join(', ')
+  `${describeEndpoint(e)}${fingerprint === installed ? '' : ` serves ${short(fingerprint) ?? 'nothing'}`}`).join(', ')
 
 /** What `certificate show`, `add`, `configure` and `manage` print. */
 export function certificateLines(context: Context, c: CertificateDetail, authority?: string): string[] {

@@ -1,4 +1,4 @@
-import type { DeploymentDetail } from '@certloop/api-client'
+import { type DeploymentDetail, describeEndpoint } from '@certloop/api-client'
 import { errorLines, logLines, storedFailure } from '../certificate/follow-action.ts'
 import { deploymentStates } from '../choices.ts'
 import { defineCommand } from '../command.ts'
@@ -46,7 +46,7 @@ function deploymentLines(context: Context, d: DeploymentDetail): string[] {
     ...headed('Steps', d.planSteps.map((step, i) => `${i + 1}. ${step}`)),
     ...headed('Differences to the approved plan', d.differences),
     ...headed('Log', logLines(context, d).map(({ text }) => text)),
-    ...headed('Served', d.served.map(({ endpoint: e, fingerprint, error, at }) => `${timeOfDay(at, world)}  ${e.address}:${e.port}${e.serverName ? ` (${e.serverName})` : ''}  ${fingerprint ?? error ?? 'no answer'}`)),
+    ...headed('Served', d.served.map(({ endpoint: e, fingerprint, error, at }) => `${timeOfDay(at, world)}  ${describeEndpoint(e)}  ${fingerprint ?? error ?? 'no answer'}`)),
   ]
 }
 
