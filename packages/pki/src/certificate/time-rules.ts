@@ -1,5 +1,6 @@
 import type { FindingRule } from './finding-rule.ts'
 import type { CertificateFacts } from './certificate-facts.ts'
+import { hasEnded } from './validity.ts'
 
 const dayMs = 86_400_000
 
@@ -33,6 +34,6 @@ export const timeRules: readonly FindingRule[] = [
   { code: 'validity-reversed', severity: 'error', find: ({ notBefore, notAfter }) => (notAfter < notBefore ? `The certificate ends (${day(notAfter)}) before it begins (${day(notBefore)}), so it is never valid.` : undefined) },
   { code: 'validity-too-long', severity: 'error', find: tooLong },
   { code: 'timestamps-missing', severity: 'warning', find: withoutTimestamps },
-  { code: 'expired', severity: 'error', find: ({ notAfter }, now) => (now && now.getTime() >= notAfter.getTime() + 1000 ? `The certificate expired on ${day(notAfter)}.` : undefined) },
+  { code: 'expired', severity: 'error', find: ({ notAfter }, now) => (now && hasEnded(now, notAfter) ? `The certificate expired on ${day(notAfter)}.` : undefined) },
   { code: 'not-yet-valid', severity: 'error', find: ({ notBefore }, now) => (now && now < notBefore ? `The certificate is valid from ${day(notBefore)} only.` : undefined) },
 ]

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { generateKeyPairSync, sign, X509Certificate } from 'node:crypto'
 import { test } from 'node:test'
-import { authorityInformationAccess, extension, nameConstraints, readCertificate, type CertificateFacts } from '../certificate/index.ts'
+import { authorityInformationAccess, certificateFindings, extension, nameConstraints, readCertificate, type CertificateFacts } from '../certificate/index.ts'
 import { explicit, objectIdentifier, octetString, sequence, smallInteger } from '../der/der-writer.ts'
 import { toPem } from '../pem.ts'
 import { certificateParts } from '../certificate/certificate.ts'
@@ -99,6 +99,17 @@ test('found: signatures that are wrong, weak or by weak keys', async () => {
   }
   const weak = await make({ name: 'www.example.com', issuer: middle, signer: sha1Signer(middle.key) })
   assert.deepEqual(codesOf([weak, middle], { anchors }), ['error SIGNATURE_WEAK 0'])
+})
+
+test('the second of notAfter belongs to the lifetime, here as in the findings of one certificate', async () => {
+  const { root, middle, leaf } = await makeChain('ec-256', { leaf: { notAfter: at }, middle: { notAfter: at } })
+  const codesAt = (ms: number): string[] => {
+    const then = new Date(at.getTime() + ms)
+    const alone = certificateFindings(leaf.facts, then).filter(({ code }) => code === 'expired').map(({ code }) => code)
+    return [...alone, ...codesOf([leaf, middle], { anchors: [root.facts], at: then })]
+  }
+  assert.deepEqual(codesAt(999), [])
+  assert.deepEqual(codesAt(1000), ['expired', 'error EXPIRED 0', 'error EXPIRED 1'])
 })
 
 test('MD5 proves nothing: such a chain is shown whole, and not trusted; that of the anchor itself does not matter', async () => {

@@ -1,4 +1,5 @@
 import { keyUsageBits, purposes, type Purpose } from '../certificate/extensions.ts'
+import { hasEnded } from '../certificate/validity.ts'
 import { error, moment, notice, warning, type LinkFinding } from './findings.ts'
 import { authorityDiffers, hasWeakKey, notAnIssuer, type SignatureChecks } from './issuing.ts'
 import { allowsPurpose, shortly, titleOf, type Link } from './link.ts'
@@ -24,7 +25,7 @@ export function pathFindings(path: readonly Link[], context: PathContext): LinkF
     ...path.flatMap((link, i) => ownFindings(link, context, i === path.length - 1)),
     ...path.slice(1).flatMap((issuer, i) => linkFindings(path[i] ?? leaf, issuer, context)),
     ...lengthFindings(path), ...constraintFindings(path), ...purposeFindings(path, context.purpose),
-    ...path.slice(1).filter((issuer) => issuer.facts.notAfter < leaf.facts.notAfter && issuer.facts.notAfter >= context.at)
+    ...path.slice(1).filter((issuer) => issuer.facts.notAfter < leaf.facts.notAfter && !hasEnded(context.at, issuer.facts.notAfter))
       .map((issuer) => warning('EXPIRES_BEFORE_LEAF', issuer, `${titleOf(issuer)} ends on ${moment(issuer.facts.notAfter)}, before ${titleOf(leaf)} does (${moment(leaf.facts.notAfter)}). From then on the chain fails although the leaf is still valid.`)),
   ]
 }
@@ -34,7 +35,7 @@ function ownFindings(link: Link, { at, anchored }: PathContext, isLast: boolean)
   const { facts } = link
   const found: LinkFinding[] = []
   const title = titleOf(link)
-  if (at > facts.notAfter) found.push(error('EXPIRED', link, `${title} expired on ${moment(facts.notAfter)}. Renew it or replace it.`))
+  if (hasEnded(at, facts.notAfter)) found.push(error('EXPIRED', link, `${title} expired on ${moment(facts.notAfter)}. Renew it or replace it.`))
   if (at < facts.notBefore) found.push(error('NOT_YET_VALID', link, `${title} is valid from ${moment(facts.notBefore)} on, not yet. Check the clock of this machine too.`))
   if (hasWeakKey(link)) found.push(error('KEY_WEAK', link, `The key of ${title} is too weak (${facts.keyAlgorithm}). Clients want RSA of 2048 bits or more, or an elliptic curve by its name.`))
   if (link.hasWeakHash && !anchored.has(facts.fingerprint) && !(isLast && link.isSelfIssued)) found.push(error('SIGNATURE_WEAK', link, `${title} is signed with ${facts.signatureAlgorithm}, which can be forged and is refused. Have it issued again with SHA-256.`))

@@ -1,3 +1,4 @@
+import { hasEnded } from '../certificate/validity.ts'
 import { Heap } from './heap.ts'
 import type { Link } from './link.ts'
 import { authorityDiffers, hasWeakKey, isSelfSignedLink, notAnIssuer, type SignatureChecks } from './issuing.ts'
@@ -135,7 +136,7 @@ function distancesFrom(anchors: readonly Link[], all: readonly Link[]): Map<stri
 }
 
 function costOf(link: Link, at: Date, isAnchor: boolean): number {
-  const isOff = at < link.facts.notBefore || at > link.facts.notAfter
+  const isOff = at < link.facts.notBefore || hasEnded(at, link.facts.notAfter)
   const isUnfit = notAnIssuer(link, isAnchor) !== undefined || (link.keyUsage !== null && !link.keyUsage.has(5)) || hasWeakKey(link) || link.damaged.length + link.repeated.length + link.criticalUnknown.length > 0
   return (isOff ? 2 : 0) + (isUnfit ? 2 : 0) + (link.hasWeakHash && !isAnchor ? 1 : 0)
 }

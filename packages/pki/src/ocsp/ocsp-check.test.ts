@@ -83,6 +83,7 @@ test('what can\'t be relied on has a finding and no outcome', async (t) => {
     algorithm: sequence(objectIdentifier(`1.2.840.113549.1.1.${last}`), nullElement()), sign: (bytes) => Promise.resolve(sign(hash, bytes, rsa.keyPem)),
   })
   const [rsaLeaf, forged] = await Promise.all([testLeaf(rsa, { serialNumber }), testLeaf({ ...rsa, signer: rsaSigner('md5', '4') }, { serialNumber: '54', purpose: 'ocspSigning' })])
+  const ending = await testLeaf(authority, { serialNumber: '55', purpose: 'ocspSigning', notAfter: at })
   const single = (change: object) => ({ responses: [{ certId: certIdOf(authority, serialNumber).raw, status: 'good' as const, thisUpdate, nextUpdate, ...change }] })
   const by = ({ spki, der, signer }: TestLeaf, certificates = [der]) => answerOf(authority, { responder: { keyHash: responderKeyHash(spki) }, certificates }, signer)
   const { nextUpdate: _none, ...open } = single({}).responses[0] ?? assert.fail()
@@ -100,6 +101,8 @@ test('what can\'t be relied on has a finding and no outcome', async (t) => {
     ['a delegated responder', by(responder), []],
     ['a delegated responder among others', by(responder, [octetString(Buffer.from('hello')), foreign.der, responder.der]), []],
     ['an expired responder', by(expired), ['responder-not-authorised']],
+    ['a responder in its last second', by(ending), [], { at: new Date('2026-11-21T00:00:00.999Z') }],
+    ['a responder after it', by(ending), ['responder-not-authorised'], { at: new Date('2026-11-21T00:00:01Z') }],
     ['a responder of another CA', by(foreign), ['responder-not-authorised']],
     ['the certificate itself as responder', by(leaf), ['responder-not-authorised']],
     ['too old', answerOf(authority), ['stale'], { at: new Date('2026-11-27T00:05:01Z') }],

@@ -1,6 +1,7 @@
 import { CertloopError } from '@certloop/contract'
 import { certificateParts, type CertificateParts } from '../certificate/certificate.ts'
 import { keyUsageBits, purposes } from '../certificate/extensions.ts'
+import { hasEnded } from '../certificate/validity.ts'
 import { DerError, isSameElement, readChildren, readElement, readIntegerHex, readOid, readTime } from '../der/der-reader.ts'
 import { isBrokenDigest, signatureDigest, signatureProves } from '../key/signature.ts'
 import { oid } from '../oids.ts'
@@ -130,7 +131,7 @@ function problemOfResponder(responder: CertificateParts, issuer: CertificatePart
   try {
     if (!hasPurpose(responder, purposes.ocspSigning)) return 'is not for signing OCSP responses'
     if (!maySign(responder)) return 'has a key that is not for signatures'
-    if (at < readTime(responder.notBefore) || at > readTime(responder.notAfter)) return 'is expired or not valid yet'
+    if (at < readTime(responder.notBefore) || hasEnded(at, readTime(responder.notAfter))) return 'is expired or not valid yet'
   } catch (error) {
     if (error instanceof DerError) return `can not be read: ${error.message}`
     throw error
