@@ -4,7 +4,7 @@ import { signTbs } from '../certificate/certificate-builder.ts'
 import { DerCursor, DerError, readBits, readElement } from '../der/der-reader.ts'
 import { element, explicit, objectIdentifier, sequence, setOf, smallInteger, utf8String } from '../der/der-writer.ts'
 import { readPrivateKey } from '../key/key.ts'
-import { keySigner, signatureFits, type Signer, type SignerOptions } from '../key/signature.ts'
+import { keySigner, signatureProves, type Signer, type SignerOptions } from '../key/signature.ts'
 import { keyIdOfSpki, spkiOfKey } from '../key/spki.ts'
 import { isDottedOid } from '../name/attribute-types.ts'
 import { checkGeneralNames, nameKey } from '../name/check-general-names.ts'
@@ -54,22 +54,25 @@ export async function createCsr({ privateKeyPem, hash, pss, ...content }: CsrReq
 /**
  * The same for a key that stays where it is, such as in a token.
  * @param key the signer, and the SubjectPublicKeyInfo (DER) of the same key
- * @throws CertloopError NAME_INVALID, INPUT_INVALID, TOO_MANY_NAMES, KEY_INVALID; KEY_MISMATCH when the signer has another key
+ * @throws CertloopError NAME_INVALID, INPUT_INVALID, TOO_MANY_NAMES, KEY_INVALID; KEY_MISMATCH when the signer has another key;
+ *   KEY_ALGORITHM_UNSUPPORTED when that can't be checked
  */
 export async function buildCsr(content: CsrContent, { signer, spki }: { signer: Signer; spki: Uint8Array }): Promise<string> {
   const info = sequence(smallInteger(0), subjectOf(content), spki, explicit(0, ...attributesOf(content, spki)))
   const csr = await signTbs(info, signer)
   if (csr.length > maxCsrBytes) throw invalid('names', `make it ${csr.length} bytes long; at most ${maxCsrBytes} are possible`)
-  if (!provesKey(csr, Buffer.from(spki))) throw new CertloopError('KEY_MISMATCH', 'The request was signed with another key than the one it is for.')
+  const fits = provesKey(csr, Buffer.from(spki))
+  if (fits === undefined) throw new CertloopError('KEY_ALGORITHM_UNSUPPORTED', 'The signature of the request can not be checked here: its key or algorithm is not known.')
+  if (!fits) throw new CertloopError('KEY_MISMATCH', 'The request was signed with another key than the one it is for.')
   return toPem('CERTIFICATE REQUEST', csr)
 }
 
-/** Nothing leaves here that its reader would refuse. An algorithm that can not be checked here is let through. */
-function provesKey(csr: Buffer, spki: Buffer): boolean {
+/** Nothing leaves here that its reader would refuse; undefined when nothing can be said. */
+function provesKey(csr: Buffer, spki: Buffer): boolean | undefined {
   const outer = new DerCursor(readElement(csr))
   const info = outer.take(0x30)
   const algorithm = outer.take(0x30)
-  return signatureFits({ signed: info.raw, algorithm, signature: readBits(outer.take(0x03)) }, spki) ?? true
+  return signatureProves({ signed: info.raw, algorithm, signature: readBits(outer.take(0x03)) }, spki)
 }
 
 const subjectOf = ({ commonName = null, subject }: CsrContent): Buffer =>

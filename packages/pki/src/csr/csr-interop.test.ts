@@ -5,6 +5,7 @@ import { AsnConvert } from '@peculiar/asn1-schema'
 import { Name } from '@peculiar/asn1-x509'
 import { keyAlgorithms } from '@certloop/contract'
 import { leftOut } from '@certloop/test-kit'
+import { objectIdentifier, sequence } from '../der/der-writer.ts'
 import { generateKey, readPrivateKey } from '../key/key.ts'
 import { keySigner } from '../key/signature.ts'
 import { spkiOfKey } from '../key/spki.ts'
@@ -129,6 +130,7 @@ test('a signer whose key is elsewhere makes a request; one with another key is f
   assertEverything(pem)
   openssl(['req', '-verify', '-noout'], pem)
   await assert.rejects(buildCsr(everything, { signer: keySigner(one), spki: spkiOfKey(other) }), { code: 'KEY_MISMATCH' })
+  await assert.rejects(buildCsr(everything, { signer: { ...keySigner(one), algorithm: sequence(objectIdentifier('1.2.3.4')) }, spki: spkiOfKey(one) }), { code: 'KEY_ALGORITHM_UNSUPPORTED' })
 })
 
 test('digest and padding are as asked', { timeout: 60_000 }, async () => {

@@ -73,10 +73,10 @@ export const attribute = (id: string, ...values: readonly Uint8Array[]): Buffer 
 export const wish = (id: string, value: Uint8Array): Buffer => sequence(objectIdentifier(id), octetString(value))
 
 /** A well-signed request of any attributes, also those that no tool would make. DER */
-export async function signedRequest(privateKeyPem: string, attributes: readonly Uint8Array[], subject: Uint8Array = sequence()): Promise<Buffer> {
+export async function signedRequest(privateKeyPem: string, attributes: readonly Uint8Array[], subject: Uint8Array = sequence(), { version = 0, after = [] }: { version?: number; after?: readonly Uint8Array[] } = {}): Promise<Buffer> {
   const key = readPrivateKey(privateKeyPem)
   const signer = keySigner(key)
-  const info = sequence(smallInteger(0), subject, spkiOfKey(key), explicit(0, Buffer.concat(attributes)))
+  const info = sequence(smallInteger(version), subject, spkiOfKey(key), explicit(0, Buffer.concat(attributes)), ...after)
   return sequence(info, signer.algorithm, bitString(await signer.sign(info)))
 }
 

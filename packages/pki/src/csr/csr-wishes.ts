@@ -16,7 +16,7 @@ export interface CsrWishes extends WishedExtensions {
 }
 
 /** Something that makes the request ambiguous or unreadable, though its outline is intact. */
-export interface WishProblem { code: 'attribute-twice' | 'extension-twice' | 'extension-damaged'; message: string }
+export interface WishProblem { code: 'outline-unusual' | 'attribute-twice' | 'extension-twice' | 'extension-damaged'; message: string }
 
 const extensionWords: Record<string, string> = {
   [oid.subjectAltName]: 'subject alternative name', [oid.keyUsage]: 'key usage', [oid.extendedKeyUsage]: 'extended key usage',

@@ -1,5 +1,5 @@
 import { CertloopError } from '@certloop/contract'
-import { DerCursor, DerError, readBits, readElement } from '../der/der-reader.ts'
+import { DerCursor, DerError, readBits, readElement, readIntegerHex } from '../der/der-reader.ts'
 import { isBrokenDigest, signatureDigest, signatureFits, signatureName } from '../key/signature.ts'
 import { keyAlgorithmOfSpki, sha256Hex } from '../key/spki.ts'
 import { commonNameOf, nameText, readName, type NameAttribute } from '../name/distinguished-name.ts'
@@ -66,16 +66,20 @@ export function readUnjudged(pemOrDer: string | Uint8Array): CsrReading {
   }
 }
 
+const outlineProblem = (what: string): WishProblem => ({ code: 'outline-unusual', message: `The certificate request is not of its form: ${what} (RFC 2986, 4.1).` })
+
 function readOutline(der: Buffer): Omit<CsrReading, 'otherBlocks'> {
   const outer = new DerCursor(readElement(der))
   const info = outer.take(0x30)
   const algorithm = outer.take(0x30)
   const signature = readBits(outer.take(0x03))
   const inner = new DerCursor(info)
-  inner.take(0x02)
+  const version = readIntegerHex(inner.take(0x02))
   const subject = readName(inner.take(0x30))
   const spki = inner.take(0x30).raw
   const { wishes, problems } = readWishes(inner.takeIf(0xa0))
+  if (version !== '00') problems.unshift(outlineProblem('its version is not the only one that there is'))
+  if (!inner.isAtEnd) problems.unshift(outlineProblem('more follows its attributes, which programs may or may not read'))
   const facts: CsrFacts = {
     ...wishes, subject: nameText(subject), subjectAttributes: subject, commonName: commonNameOf(subject),
     names: wishes.alternativeNames.filter(({ type }) => type === 'dns' || type === 'ip').map(({ value }) => value),

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { element, sequence, setOf, objectIdentifier } from '../der/der-writer.ts'
+import { element, explicit, sequence, setOf, objectIdentifier } from '../der/der-writer.ts'
 import { generateKey } from '../key/key.ts'
 import { openssl, temporaryFolder } from '../openssl-testing.ts'
 import { generalNames } from '../name/general-names.ts'
@@ -40,6 +40,15 @@ test('weak keys and digests, and those that nobody knows', { timeout: 60_000 }, 
   const dsa = made('-newkey', `dsa:${folder}/dsa`)
   assert.deepEqual(codes(dsa), ['error signature-unsupported', 'error key-weak'])
   assert.throws(() => readCsr(dsa), { code: 'CSR_INVALID', message: /\(dsa\).*not known here/ })
+})
+
+test('another version and a second set of attributes are errors, and refused', async () => {
+  const names = (name: string) => attribute('1.2.840.113549.1.9.14', sequence(wish('2.5.29.17', generalNames([{ type: 'dns', value: name }]))))
+  for (const [odd, message] of [[{ version: 1 }, /its version/], [{ after: [explicit(0, names('other.example'))] }, /more follows its attributes/]] as const) {
+    const der = await signedRequest(privateKeyPem, [names('a.example')], sequence(), odd)
+    assert.deepEqual(codes(der), ['error outline-unusual'])
+    assert.throws(() => readCsr(der), { code: 'CSR_INVALID', message })
+  }
 })
 
 test('names and subjects that are not valid', async () => {
