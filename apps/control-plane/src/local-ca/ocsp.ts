@@ -63,6 +63,9 @@ export function createOcsp({ database, responders, cache, now }: OcspDeps) {
     return fromCache(key) ?? { body: answer.body, maxAge: 0 }
   }
 
+  /** Then nobody can check an answer, and nobody is certified to sign one. */
+  const hasEnded = ({ certificate }: Issuer) => certificate !== null && certificate.notAfter <= now()
+
   return {
     /**
      * The answer to a request that came before, if one is kept that is known to be true still: no promise, and the
@@ -90,7 +93,7 @@ export function createOcsp({ database, responders, cache, now }: OcspDeps) {
       // Not ours to speak for (RFC 5019, 2.2.3), or of several issuers, which one signature can't cover.
       if (id === undefined || ids.some((other) => other !== id)) return failure('unauthorized')
       const issuer = await lookForChanges(id)
-      return issuer.keySource === 'outside' ? failure('unauthorized') : signAndKeep(key, issuer, parsed)
+      return issuer.keySource === 'outside' || hasEnded(issuer) ? failure('unauthorized') : signAndKeep(key, issuer, parsed)
     },
   }
 }

@@ -16,6 +16,9 @@ export interface PublicHttpDeps { database: Database; ocsp: Ocsp; now: () => Dat
 export type PublicHandler = (request: IncomingMessage, response: ServerResponse) => boolean
 
 const longestOcspRequest = 8192
+/** Of a body that is too long so much is read, that its sender may come to read the answer. */
+const mostBodyRead = 1 << 20
+const slowBodyMs = 10_000
 const ocspResponseType = 'application/ocsp-response'
 const longestPath = 12_000
 export function createPublicHttp({ database, ocsp, now, log }: PublicHttpDeps): PublicHandler {
@@ -31,13 +34,17 @@ export function createPublicHttp({ database, ocsp, now, log }: PublicHttpDeps): 
   function readOcsp(request: IncomingMessage, response: ServerResponse, then: (asked: Buffer) => void): void {
     const parts: Buffer[] = []
     let size = 0
+    const tooLate = setTimeout(() => { request.destroy() }, slowBodyMs).unref()
+    request.once('close', () => { clearTimeout(tooLate) })
     request.on('data', (part: Buffer) => {
       size += part.length
       if (size <= longestOcspRequest) parts.push(part)
+      else if (!response.headersSent) response.writeHead(413, { 'content-type': ocspResponseType, connection: 'close' }).end(ocspError('malformedRequest'))
+      // Who has not read the answer by then never will.
+      else if (size > mostBodyRead) request.destroy()
     })
     request.once('end', () => {
-      if (size > longestOcspRequest) response.writeHead(413, { 'content-type': ocspResponseType, connection: 'close' }).end(ocspError('malformedRequest'))
-      else then(parts.length === 1 && parts[0] ? parts[0] : Buffer.concat(parts))
+      if (size <= longestOcspRequest) then(parts.length === 1 && parts[0] ? parts[0] : Buffer.concat(parts))
     })
   }
 
