@@ -5,6 +5,7 @@ import { findInCrl, readCertificate, readCrl } from '@certloop/pki'
 import { emptyDatabase } from '../database/database-testing.ts'
 import type { Database } from '../database/database.ts'
 import { createSecrets } from '../secret/secrets.ts'
+import { addressesAt } from './addresses.ts'
 import { caMasterKey, caStart, cutOffAt, serverRequest } from './ca-testing.ts'
 import { findCrl, readBody } from './crl-store.ts'
 import { findIssued } from './issued-store.ts'
@@ -34,7 +35,7 @@ async function cutEverywhere(t: Parameters<typeof emptyDatabase>[0], { prepare, 
   const world = async () => {
     const database = await emptyDatabase(t)
     const secrets = await createSecrets({ database, masterKey: caMasterKey, now })
-    const start = (through: Database) => createLocalCa({ database: through, secrets, now })
+    const start = (through: Database) => createLocalCa({ database: through, secrets, now, addresses: () => addressesAt('http://pki.example') })
     await start(database).ensureHierarchy()
     await prepare?.(start(database), database)
     return { database, start }
