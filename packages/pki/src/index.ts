@@ -6,6 +6,7 @@ export * from './chain/index.ts'
 export * from './container/index.ts'
 export * from './crl/index.ts'
 export * from './ocsp/index.ts'
+export * from './public-readers.ts'
 export { splitPem, toPem, type PemBlock } from './pem.ts'
 export { serialHex } from './der/der-reader.ts'
 /** Writers of DER elements, for packages that make their own structures. */

@@ -178,6 +178,8 @@ const refused: [what: string, change: Partial<CrlTemplate>, message: RegExp][] =
   ['a serial number of 21 bytes', { entries: [{ ...entry, serialNumber: '01'.repeat(21) }] }, /1 to 20 bytes/],
   ['a date that is none', { entries: [{ ...entry, revokedAt: new Date(Number.NaN) }] }, /date/],
   ['a date after the year 9999', { entries: [{ ...entry, invalidityDate: new Date('+010000-01-01T00:00:00Z') }] }, /date/],
+  ['a list of no date', { thisUpdate: new Date(Number.NaN) }, /date of the CRL/],
+  ['a next list after the year 9999', { nextUpdate: new Date('+010000-01-01T00:00:00Z') }, /date of the CRL/],
   ['removeFromCRL in a complete list', { entries: [{ ...entry, reason: 'removeFromCRL' }] }, /delta CRL/],
   ['a negative number', { number: -1n }, /CRL number/],
   ['a number of 21 bytes', { number: '01'.repeat(21) }, /CRL number/],

@@ -121,7 +121,15 @@ async function* inParts(bytes: Buffer): AsyncGenerator<Buffer> {
 const sign = (bytes: Buffer, signer: Signer): Promise<Buffer> =>
   (bytes.length > partBytes && signer.signParts ? signer.signParts(inParts(bytes)) : signer.sign(bytes))
 
+function checkDates({ thisUpdate, nextUpdate }: CrlTemplate): void {
+  for (const date of [thisUpdate, nextUpdate]) {
+    const year = date.getUTCFullYear()
+    if (!(year >= 0 && year <= 9999)) throw new CertloopError('INPUT_INVALID', 'A date of the CRL is none, or has a year that can not be written.')
+  }
+}
+
 async function assemble(template: CrlTemplate, algorithm: Uint8Array): Promise<Unsigned> {
+  checkDates(template)
   const extensions = extensionsOf(template) // first: what is refused is refused before the work
   const writer = await writeEntries(template)
   const head = Buffer.concat([

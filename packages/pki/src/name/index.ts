@@ -1,6 +1,6 @@
 export { checkNames, nameForms } from './names.ts'
 export { checkGeneralNames } from './check-general-names.ts'
-export { nameOfCommonName, textOfName, type NameAttribute } from './distinguished-name.ts'
+export { nameOfCommonName, type NameAttribute } from './distinguished-name.ts'
 export { parseName } from './name-parser.ts'
 export { subjectName, type SubjectAttribute, type SubjectPart } from './subject.ts'
 export { directoryName, type GeneralName } from './general-names.ts'

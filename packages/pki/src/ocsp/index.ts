@@ -1,4 +1,4 @@
-export { certIdHashes, certIdOf, issuerHashes, responderKeyHash, sameCertId, type CertId, type CertIdHash, type IssuerHashes, type IssuerParts } from './cert-id.ts'
+export { certIdHashes, sameCertId, type CertId, type CertIdHash, type IssuerHashes, type IssuerParts } from './cert-id.ts'
 export { checkOcspResponse, type OcspCheck, type OcspFinding, type OcspFindingCode, type OcspQuestion } from './ocsp-check.ts'
 export { buildOcspRequest, readOcspRequest, type OcspRequest, type OcspRequestLimits, type OcspRequestTemplate } from './ocsp-request.ts'
 export { readOcspResponse, type BasicOcspResponse, type OcspResponse, type OcspResponseLimits, type ReadSingleResponse } from './ocsp-response.ts'
