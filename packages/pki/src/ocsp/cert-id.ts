@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { CertloopError } from '@certloop/contract'
 import { DerCursor, readBits, readElement, readIntegerHex, readOid, type DerElement } from '../der/der-reader.ts'
 import { integer, nullElement, objectIdentifier, octetString, sequence } from '../der/der-writer.ts'
 import { hashByOid } from '../oids.ts'
@@ -46,8 +47,9 @@ export function issuerHashes(issuer: IssuerParts): Record<CertIdHash, IssuerHash
   return { sha1: by('sha1'), sha256: by('sha256'), sha384: by('sha384'), sha512: by('sha512') }
 }
 
-/** @param serialNumber hex of a positive number. @throws DerError */
+/** @param serialNumber hex of a positive number. @throws DerError; CertloopError INPUT_INVALID */
 export function certIdOf(issuer: IssuerParts, serialNumber: string, hash: CertIdHash = 'sha1'): CertId {
+  if (!/^[0-9a-f]+$/i.test(serialNumber)) throw new CertloopError('INPUT_INVALID', `A certificate is asked about by the hex of a positive serial number; "${serialNumber.slice(0, 60)}" is none.`)
   const nameHash = digest(hash, issuer.subject)
   const keyHash = digest(hash, publicKeyBits(issuer.spki))
   const serial = integer(Buffer.from(serialNumber.padStart(Math.ceil(serialNumber.length / 2) * 2, '0'), 'hex'))

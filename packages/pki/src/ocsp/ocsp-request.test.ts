@@ -72,6 +72,7 @@ test('a request of GnuTLS is read', { skip: leftOut('certtool') }, async (t) => 
   const made = run('ocsptool', ['-q', '--load-cert', it.at('leaf.pem'), '--load-issuer', it.at('ca.pem'), '--outfile', it.at('made.der')])
   assert.equal(made.code, 0, made.text)
   const { certIds } = readOcspRequest(readFileSync(it.at('made.der')))
+  for (const serial of ['-01', '', '0x1', 'g1', ' 1']) assert.throws(() => certIdOf(it.authority, serial), { code: 'INPUT_INVALID' }, serial)
   assert.deepEqual(certIds[0]?.raw, certIdOf(it.authority, 'f00d'.repeat(8)).raw)
 })
 
