@@ -13,7 +13,7 @@ export interface NameField {
 export interface KeyFacts {
   /** "rsa", "rsa-pss", "ec", "ed25519", "ml-dsa-65", …; the dotted identifier when it is unknown. */
   kind: string
-  /** RSA: length of the modulus. EC: of the field, from the named curve. Null elsewhere. */
+  /** RSA: length of the modulus. EC: of the field, from the named curve; of one without a name here, in whole bytes where it is below 224. Null elsewhere. */
   bits: number | null
   /** Word of a named curve ("P-256", "brainpoolP256r1"), dotted when it is unknown, "explicit" for parameters written out; null when not EC. */
   curve: string | null

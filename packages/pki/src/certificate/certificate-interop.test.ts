@@ -105,6 +105,10 @@ test('keys of every kind are told', { timeout: 60_000 }, (t) => {
   const made = (...key: string[]) => readCertificate(madeByOpenssl(folder, 'all', key))
   const ec = (curve: string) => made('-newkey', 'ec', '-pkeyopt', `ec_paramgen_curve:${curve}`).key
   assert.deepEqual(ec('brainpoolP512r1'), { kind: 'ec', bits: 512, curve: 'brainpoolP512r1', exponent: null })
+  for (const [curve, bits] of [['secp112r1', 112], ['secp160k1', 160], ['sect163k1', 168]] as const) {
+    const facts = made('-newkey', 'ec', '-pkeyopt', `ec_paramgen_curve:${curve}`)
+    assert.deepEqual([facts.key.bits, certificateFindings(facts).some(({ code }) => code === 'key-small')], [bits, true], curve)
+  }
   assert.deepEqual(ec('P-521'), { kind: 'ec', bits: 521, curve: 'P-521', exponent: null })
   assert.deepEqual(made('-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-pkeyopt', 'ec_param_enc:explicit').key, { kind: 'ec', bits: null, curve: 'explicit', exponent: null })
   assert.deepEqual(made('-newkey', 'ed25519').key, { kind: 'ed25519', bits: null, curve: null, exponent: null })

@@ -31,11 +31,18 @@ function rsaFacts(kind: 'rsa' | 'rsa-pss', key: DerElement): { keyAlgorithm: str
   return { keyAlgorithm: `${kind}-${bits}`, key: { kind, bits, curve: null, exponent: exponent ? exponentText(exponent) : null } }
 }
 
-function ecFacts(parameters: DerElement | undefined): { keyAlgorithm: string; key: KeyFacts } {
+/** Bits of the field in whole bytes, by the length of the point, where that is too short to be safe on any curve; else null. */
+function smallField(key: DerElement): number | null {
+  const point = readBits(key)
+  const bits = (point.length - 1) * (point[0] === 2 || point[0] === 3 ? 8 : 4)
+  return bits > 0 && bits < 224 ? bits : null
+}
+
+function ecFacts(parameters: DerElement | undefined, point: DerElement): { keyAlgorithm: string; key: KeyFacts } {
   const dotted = parameters?.tag === 0x06 ? readOid(parameters) : undefined
   const keyAlgorithm = dotted === undefined ? 'ec-explicit' : (curveWords[dotted] ?? `ec-${dotted}`)
   const curve = curves[keyAlgorithm]
-  return { keyAlgorithm, key: { kind: 'ec', bits: curve?.bits ?? null, curve: curve?.name ?? dotted ?? 'explicit', exponent: null } }
+  return { keyAlgorithm, key: { kind: 'ec', bits: curve?.bits ?? smallField(point), curve: curve?.name ?? dotted ?? 'explicit', exponent: null } }
 }
 
 /** What a SubjectPublicKeyInfo says about its key, without judging it. @throws DerError */
@@ -46,7 +53,7 @@ export function readKeyFacts(spki: DerElement): { keyAlgorithm: string; key: Key
   const parameters = algorithm.takeIf(0x06)
   const key = cursor.take()
   if (id === oid.rsa || id === oid.rsaPss) return rsaFacts(id === oid.rsa ? 'rsa' : 'rsa-pss', key)
-  if (id === oid.ecPublicKey) return ecFacts(parameters)
+  if (id === oid.ecPublicKey) return ecFacts(parameters, key)
   const kind = plainKeyWords[id] ?? id
   return { keyAlgorithm: kind, key: { kind, bits: null, curve: null, exponent: null } }
 }

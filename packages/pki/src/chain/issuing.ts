@@ -1,5 +1,5 @@
 import { signatureFits } from '../key/signature.ts'
-import { DerError, readChildren, type DerElement } from '../der/der-reader.ts'
+import { DerError } from '../der/der-reader.ts'
 import { titleOf, type Link } from './link.ts'
 
 /** Signature checks made once per certificate and key, up to a number: they are what hostile pools make dear. */
@@ -58,18 +58,11 @@ export const isSelfSignedLink = (link: Link, checks: SignatureChecks): boolean =
 const smallest: Record<string, number> = { 'rsa': 2048, 'rsa-pss': 2048, 'ec': 224 }
 
 /** RSA below 2048 bits, curves below 224 (NIST SP 800-131A), and curves written out in numbers, which can be chosen to be weak. */
-export function hasWeakKey({ facts, parts }: Link): boolean {
+export function hasWeakKey({ facts }: Link): boolean {
   if (facts.keyAlgorithm === 'ec-explicit') return true
   const [, kind = '', bits = ''] = /^(rsa-pss|rsa|ec)-(\d+)$/.exec(facts.keyAlgorithm) ?? []
   if (kind !== '') return Number(bits) < (smallest[kind] ?? 0)
-  return facts.key.kind === 'ec' && facts.key.bits === null && fieldBits(parts.spki) < (smallest['ec'] ?? 0)
-}
-
-/** Bits of the field of a curve without a word of its own, in whole bytes, by the length of the point. */
-function fieldBits(spki: DerElement): number {
-  const point = readChildren(spki)[1]?.content.subarray(1) ?? Buffer.alloc(0)
-  const isCompressed = point[0] === 2 || point[0] === 3
-  return (point.length - 1) * (isCompressed ? 8 : 4)
+  return facts.key.kind === 'ec' && facts.key.bits !== null && facts.key.bits < (smallest['ec'] ?? 0)
 }
 
 /** Why no validator takes this certificate as an issuer, whatever the rest of the path; undefined when it may be one. */
