@@ -77,7 +77,7 @@ async function certificatesOf(world: PublicWorld, { file }: Documents): Promise<
 async function listsOf(world: PublicWorld, { file }: Documents): Promise<{ title: string; file: string; type: 'CRL' | 'ARL' }[]> {
   const { ca, crl, leaf, root, rowOf, sub } = world
   for (const reason of ['keyCompromise', 'affiliationChanged', 'superseded', 'cessationOfOperation', 'privilegeWithdrawn', 'unspecified'] as const) {
-    await leaf(`revoked ${reason}`)
+    await leaf(`revoked ${reason}`, { ownKey: true })
     await ca.revocation.revoke((await rowOf(`revoked ${reason}`)).id, { reason })
   }
   const pem = async (...which: Parameters<typeof crl>) => toPem('X509 CRL', await crl(...which))
@@ -166,7 +166,7 @@ async function privateDocuments({ ca, crl, leaf, rowOf }: PublicWorld, file: Doc
   const inside = { issuerId: undefined as never }
   const people: Wish = { ...inside, names: [], commonName: 'Erika Mustermann' }
   const wishes: [string, Wish][] = [
-    ['server', { ...inside, profile: 'server' }], ['server with a subject', { ...inside, profile: 'server', commonName: 'shop.example.com', subject: publicSubject, algorithm: 'rsa-2048' }], ['internal server', { ...inside, profile: 'server', names: ['*.shop.local', 'localhost', '10.0.0.1', 'fd00::1'], mustStaple: true }],
+    ['server', { ...inside, profile: 'server', ownKey: true }], ['server with a subject', { ...inside, profile: 'server', commonName: 'shop.example.com', subject: publicSubject, algorithm: 'rsa-2048' }], ['internal server', { ...inside, profile: 'server', names: ['*.shop.local', 'localhost', '10.0.0.1', 'fd00::1'], mustStaple: true }],
     ['server with Ed25519', { ...inside, profile: 'server', algorithm: 'ed25519' }], ['server and client', { ...inside, profile: 'server-and-client' }], ['client', { ...people, profile: 'client', otherNames: [{ type: 'email', value: 'erika@example.com' }] }],
     ['e-mail', { ...people, profile: 'email', otherNames: [{ type: 'email', value: 'erika@example.com' }] }], ['code signing', { ...people, profile: 'code-signing' }], ['time stamping', { ...people, profile: 'time-stamping' }],
     ['control plane', { ...inside, profile: 'control-plane' }], ['bot', { ...people, profile: 'bot-identity', commonName: 'bot_1' }],

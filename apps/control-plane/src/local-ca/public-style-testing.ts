@@ -26,7 +26,7 @@ export function keyOf(algorithm: KeyAlgorithm): Promise<string> {
   return made
 }
 
-export type Wish = Partial<IssueOptions> & { algorithm?: KeyAlgorithm }
+export type Wish = Partial<IssueOptions> & { algorithm?: KeyAlgorithm; /** Not the one that the leafs of a kind share: a key that is in other hands is certified no more. */ ownKey?: boolean }
 export interface PublicWorld extends CaWorld {
   database: Database
   root: Issuer
@@ -63,10 +63,10 @@ export async function publicWorld(t: TestContext, { root: rootKey, sub: subKey, 
   }
   return {
     ...world, database, root, sub, rowOf,
-    async leaf(reference, { algorithm = 'ec-256', ...wish } = {}) {
+    async leaf(reference, { algorithm = 'ec-256', ownKey = false, ...wish } = {}) {
       const options = { names: ['shop.example.com'], commonName: null, profile: 'public-server', validityDays: null, issuerId: sub.id, ...wish }
       const { names, otherNames = [], commonName, subject = [] } = options
-      const csrPem = options.csrPem ?? await createCsr({ privateKeyPem: await keyOf(algorithm), names, alternativeNames: otherNames, commonName, subject })
+      const csrPem = options.csrPem ?? await createCsr({ privateKeyPem: await (ownKey ? generateKey(algorithm) : keyOf(algorithm)), names, alternativeNames: otherNames, commonName, subject })
       const { chainPem } = await ca.issue({ reference, ...options, csrPem })
       return readCertificate(chainPem[0] ?? '')
     },

@@ -187,7 +187,7 @@ test('revocation and lists: 4.9.1, 4.9.7, 7.2', { timeout: 120_000 }, async (t) 
   const allowed: RevocationReason[] = ['keyCompromise', 'affiliationChanged', 'superseded', 'cessationOfOperation', 'privilegeWithdrawn', 'unspecified']
   const serials = new Map<string, string>()
   for (const reason of allowed) {
-    serials.set((await leaf(reason)).serialNumber, reason)
+    serials.set((await leaf(reason, { ownKey: true })).serialNumber, reason)
     await ca.revocation.revoke((await rowOf(reason)).id, { reason })
   }
   await leaf('kept')
