@@ -63,6 +63,9 @@ export interface RunningApache {
  */
 export async function startApache(t: Pick<TestContext, 'after'>, options: ApacheOptions): Promise<RunningApache> {
   const program = requireTool('apache2')
+  // Registered before the folder is made, and so called before it is removed: the pid file in it says what to stop.
+  const stops: (() => Promise<void>)[] = []
+  t.after(() => Promise.all(stops.map((stop) => stop())))
   const prefix = options.prefix ?? await tempFolder(t, 'apache')
   const count = options.portCount ?? Math.max(1, ...(options.hosts ?? []).map(({ listener = 0 }) => listener + 1))
   // Somebody else may take a port between choosing and binding: then with others.
@@ -72,6 +75,7 @@ export async function startApache(t: Pick<TestContext, 'after'>, options: Apache
     const mode = options.background ? [] : ['-D', 'FOREGROUND']
     const argv = [program, '-d', prefix, '-f', configPath, ...options.options ?? [], ...mode, '-k', 'start'] as const
     const master = await startMaster(t, prefix, [...argv], { env: { APACHE_RUN_DIR: prefix, ...options.environment }, ...options.account }, options.background ?? false)
+    stops.push(master.stop)
     const problem = await waitUntilReady(master, prefix, ports)
     if (problem === undefined) return { ports, configPath, prefix, program, pid: () => pidIn(prefix), stop: master.stop, errorLog: () => readFile(join(prefix, 'error.log'), 'utf8') }
     await master.stop()
@@ -122,17 +126,13 @@ const isAlive = (pid: number): boolean => {
   }
 }
 
-/** Stopped before startProcess kills what it started: a master killed hard would leave its children behind. */
 async function startMaster(t: Pick<TestContext, 'after'>, prefix: string, argv: [string, ...string[]], options: Parameters<typeof startProcess>[2], background: boolean): Promise<Master> {
-  const stops: (() => Promise<void>)[] = []
-  t.after(() => Promise.all(stops.map((stop) => stop())))
   const child = await startProcess(t, argv, options)
   const stop = async () => {
     child.kill('SIGTERM')
     await child.ended
     if (background) await stopDaemon(prefix)
   }
-  stops.push(stop)
   if (background) await child.ended
   const hasEnded = async () => (background ? !isAlive(await pidIn(prefix)) : child.child.exitCode !== null || child.child.signalCode !== null)
   return { output: child.output, hasEnded, stop }
