@@ -8,7 +8,7 @@ import { newerFirst, searchPaths } from './path-search.ts'
 
 /** Certificates that a pool, with anchors, may have. */
 export const maxPool = 10_000
-const maxSignatureChecks = 400
+const maxSignatureChecks = 150
 const mostPaths = 100
 
 export interface BuildPathsOptions {
@@ -44,7 +44,7 @@ export interface BuiltPaths {
 
 /**
  * All paths from a certificate through a pool to trust anchors (RFC 4158, RFC 5280, 6). Work is bounded whatever the
- * pool: some 4,000 steps and 400 signatures, then `truncated` is true. The order of pool and anchors makes no difference.
+ * pool: some 4,000 steps and 150 signatures, then `truncated` is true. The order of pool and anchors makes no difference.
  * Revocation and certificate policies are not looked at.
  * @throws CertloopError LIMIT_EXCEEDED for more than 10,000 certificates or numbers out of range; CERTIFICATE_INVALID
  */

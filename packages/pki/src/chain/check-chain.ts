@@ -9,7 +9,7 @@ import { searchPaths } from './path-search.ts'
 import { orderFindings, type Judged } from './served-order.ts'
 
 export const maxChain = 100
-const maxSignatureChecks = 400
+const maxSignatureChecks = 150
 
 export interface CheckChainOptions {
   at: Date

@@ -4,12 +4,14 @@ import { writeFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { authorityInformationAccess, buildCertificate, readCertificate } from '../certificate/index.ts'
 import { certificateParts } from '../certificate/certificate.ts'
-import { bitString, element, objectIdentifier, sequence } from '../der/der-writer.ts'
+import { bitString, element, integer, objectIdentifier, sequence } from '../der/der-writer.ts'
 import { keySigner } from '../key/signature.ts'
 import { spkiOfKey } from '../key/spki.ts'
 import { openssl, temporaryFolder } from '../openssl-testing.ts'
 import { at, make, makeChain, nameOf, pemOf, testKey, type Made } from './chain-testing.ts'
 import { completeChain } from './complete-chain.ts'
+import { signatureChecks } from './issuing.ts'
+import { linkOf } from './link.ts'
 import { groupIdentities, matchKeys, pickLeaf } from './identities.ts'
 
 const derOf = ({ facts }: Made): Buffer => certificateParts(facts.pem).der
@@ -80,6 +82,13 @@ async function certificateOf(spki: Buffer) {
   const key = await testKey('issuer of odd keys')
   return readCertificate(await buildCertificate({ serialNumber: '01', issuer: nameOf(), subject: nameOf(), notBefore: at, notAfter: at, spki, extensions: [] }, keySigner(key)))
 }
+
+test('signatures by RSA keys of absurd length are not checked', async () => {
+  const { leaf } = await makeChain()
+  const rsaOf = (bits: number) => sequence(sequence(objectIdentifier('1.2.840.113549.1.1.1'), element(0x05)), bitString(sequence(integer(Buffer.alloc(bits / 8, 0xc5)), integer(Buffer.of(1, 0, 1)))))
+  const answer = async (bits: number) => signatureChecks(1).check(linkOf(leaf.facts), linkOf(await certificateOf(rsaOf(bits))))
+  assert.deepEqual([await answer(8192), await answer(8200)], ['no', 'unknown'])
+})
 
 test('a key is matched to its certificates however either writes it', async (t) => {
   const folder = temporaryFolder(t)

@@ -9,7 +9,7 @@ import { linkOf, type Link } from './link.ts'
 import { searchPaths } from './path-search.ts'
 
 const maxLength = 10
-const maxSignatureChecks = 400
+const maxSignatureChecks = 150
 /** One address gives one certificate, or a few issuers (RFC 5280, 4.2.2.1). */
 const maxBytesOfUrl = 1_000_000
 const maxCertificatesOfUrl = 50
