@@ -1,6 +1,6 @@
 import type { IssuerId } from '@certloop/contract'
 import { iso } from '../database/columns.ts'
-import type { Database } from '../database/database.ts'
+import type { Database, Tx } from '../database/database.ts'
 import type { PlaneTaskKind } from '../task/task-kinds.ts'
 import type { CaAddresses } from './addresses.ts'
 import { createListMaker } from './crl-list.ts'
@@ -15,10 +15,19 @@ export interface CrlDeps { database: Database; keys: IssuerKeys; addresses: () =
 const keepReplacedMs = 3_600_000
 const clockSlackMs = 60_000
 const afterFailureMs = 900_000
+
 export function createCrlPublisher({ database, keys, addresses, now }: CrlDeps) {
   const { db } = database
 
   const publishOne = createListMaker({ database, addresses, now })
+
+  /** Half of the newest list's life; null once the issuer's certificate has ended: then nobody can check a list of it. */
+  async function nextTime(tx: Tx, id: IssuerId): Promise<Date | null> {
+    const { certificate } = await getIssuer(tx, id)
+    const list = await findCrl(tx, id, 'full')
+    if (!certificate || certificate.notAfter <= now() || !list) return null
+    return new Date((new Date(list.thisUpdate).getTime() + new Date(list.nextUpdate).getTime()) / 2)
+  }
 
   /** Makes all lists of an issuer: the full one, its shards, and a delta against the full one that was published before. */
   async function publish(id: IssuerId): Promise<{ changeNumber: number }> {
@@ -64,8 +73,8 @@ export function createCrlPublisher({ database, keys, addresses, now }: CrlDeps) 
       return async (tx, wake) => {
         // Locks the issuer's row: a revocation either committed before, and is seen here, or finds the task ended.
         const { changeNumber } = await tx.updateTable('ca_issuer').set((eb) => ({ changeNumber: eb.ref('changeNumber') })).where('id', '=', id).returning('changeNumber').executeTakeFirstOrThrow()
-        const { settings } = await getIssuer(tx, id)
-        const notBefore = changeNumber > done.changeNumber ? await pauseAfter(tx, id, now()) : new Date(now().getTime() + settings.crlHours * 1_800_000)
+        const notBefore = changeNumber > done.changeNumber ? await pauseAfter(tx, id, now()) : await nextTime(tx, id)
+        if (!notBefore) return
         await tx.updateTable('task').set({ state: 'ready', attempts: 0, notBefore: iso(notBefore) }).where('id', '=', task.id).execute()
         if (notBefore <= now()) wake('task:control-plane')
       }

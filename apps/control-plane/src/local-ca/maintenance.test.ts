@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { readCertificate } from '@certloop/pki'
 import { emptyDatabase, testOnDatabases } from '../database/database-testing.ts'
 import { caWorld, serverRequest } from './ca-testing.ts'
+import { schedulePublishing } from './crl-schedule.ts'
 import { findCrl } from './crl-store.ts'
 import { issuerInSlot } from './issue.ts'
 import { findIssued } from './issued-store.ts'
@@ -76,4 +77,29 @@ test('an intermediate that ends while its successor was never put into use is sp
   await ca.maintenance.run()
   assert.deepEqual(said, ['warn: the intermediate in use ends before long, and its successor is not in use: activate that (active)'])
   assert.equal((await listIssuers(database.db)).length, 3)
+})
+
+testOnDatabases('lists come again at half of their life, sooner near the end of the issuer, and not once it has ended', async (t, database) => {
+  const { ca, clock } = await caWorld(t, database)
+  const issuer = (await listIssuers(database.db)).find(({ slot }) => slot === 'intermediate')
+  assert.ok(issuer?.certificate)
+  const { id, certificate: { notAfter } } = issuer
+  /** Publishes as the task does. @returns when it comes again; null: never */
+  const next = async () => {
+    await database.transaction((tx, wake) => schedulePublishing(tx, wake, id, clock.now, clock.now))
+    const [task] = await database.db.selectFrom('task').selectAll().where('kind', '=', 'publish-crl').where('subject', '=', id).execute()
+    assert.ok(task)
+    const commit = await ca.crls.taskKind.run(task)
+    await database.transaction(async (tx, wake) => {
+      await tx.updateTable('task').set({ state: 'done' }).where('id', '=', task.id).execute()
+      await commit(tx, wake)
+    })
+    const [after] = await database.db.selectFrom('task').selectAll().where('id', '=', task.id).execute()
+    return after?.state === 'ready' ? new Date(after.notBefore).getTime() - clock.now.getTime() : null
+  }
+  assert.ok(Math.abs((await next() ?? 0) - days(3.5)) < 1000)
+  clock.now = new Date(notAfter.getTime() - days(2))
+  assert.ok(Math.abs((await next() ?? 0) - days(1)) < 1000)
+  clock.now = new Date(notAfter.getTime() + 1000)
+  assert.equal(await next(), null)
 })
