@@ -258,3 +258,11 @@ test('what is left out of a new issuer is what is usual for its kind; null stand
   assert.deepEqual([root, below, free].map((one) => [days(one), one.pathLength]), [[3652, null], [1826, 0], [100, null]])
   assert.equal((await made('outside', {})).status, 'pending')
 })
+
+test('a leaf right under a root takes the right to make issuers', { timeout: 60_000 }, async (t) => {
+  const w = await world(t, await emptyDatabase(t))
+  const body = { profile: 'server', csrPem: csrBy(w), issuerId: (await w.root()).id }
+  refused(await w.call('POST', '/ca/certificates', body, await w.tokenFor(['ca:issue', 'ca:read'])), 'PERMISSION_DENIED')
+  assert.equal((await w.call('POST', '/ca/certificates', { ...body, issuerId: (await w.inUse()).id }, await w.tokenFor(['ca:issue', 'ca:read']))).status, 201)
+  assert.equal((await w.call('POST', '/ca/certificates', body)).status, 201)
+})

@@ -7,7 +7,7 @@ import { chainAbove } from './issue.ts'
 import type { IssueOptions } from './issue-request.ts'
 import { findIssued, getIssued, listIssued, type IssuedRow } from './issued-store.ts'
 import type { Issuer } from './issuer.ts'
-import { listIssuers } from './issuer-store.ts'
+import { getIssuer, listIssuers } from './issuer-store.ts'
 import type { LocalCa } from './local-ca.ts'
 import { getProfile } from './profile-store.ts'
 import { internalProfiles } from './profiles.ts'
@@ -67,7 +67,9 @@ export function registerIssuedRoutes(app: App, { database, localCa, now }: Issue
   implement(app, 'issueCertificate', async ({ body, who }) => {
     const { rules } = await getProfile(db, body.profile)
     if (internalProfiles.includes(body.profile)) throw new CertloopError('PROFILE_VIOLATION', `Only the control plane itself issues by the profile "${body.profile}".`, { fields: ['profile: is not for requests'] })
-    if (rules.kind !== 'end-entity') requirePermission(who, 'ca:write')
+    // CAs, and what a root signs itself, are for those who make issuers.
+    const isUnderRoot = body.issuerId !== undefined && (await getIssuer(db, body.issuerId)).kind === 'root'
+    if (rules.kind !== 'end-entity' || isUnderRoot) requirePermission(who, 'ca:write')
     const reference = `request:${newId('req', now())}`
     await localCa.issue(optionsOf(body, reference))
     const row = await findIssued(db, reference)

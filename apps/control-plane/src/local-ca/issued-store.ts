@@ -75,11 +75,11 @@ export async function findBySerial(db: Db | Tx, issuerId: IssuerId, serialNumber
   return db.selectFrom('ca_certificate').selectAll().where('issuerId', '=', issuerId).where('serialNumber', '=', serialNumber).executeTakeFirst()
 }
 /** What relying parties are told of a certificate. */
-export type IssuedState = Pick<IssuedRow, 'status' | 'revokedAt' | 'revocationReason'>
+export type IssuedState = Pick<IssuedRow, 'status' | 'revokedAt' | 'revocationReason' | 'reference'>
 /** Looks states up. The statement is compiled once: for an OCSP answer that took longer than its signature. */
 export function stateLookup(db: Db): (issuerId: IssuerId, serialNumber: string) => Promise<IssuedState | undefined> {
   const compile = (issuerId: IssuerId, serialNumber: string) =>
-    db.selectFrom('ca_certificate').select(['status', 'revokedAt', 'revocationReason']).where('issuerId', '=', issuerId).where('serialNumber', '=', serialNumber).compile()
+    db.selectFrom('ca_certificate').select(['status', 'revokedAt', 'revocationReason', 'reference']).where('issuerId', '=', issuerId).where('serialNumber', '=', serialNumber).compile()
   let statement: ReturnType<typeof compile> | undefined
   return async (...parameters) => {
     statement ??= compile('iss_', '')

@@ -12,13 +12,11 @@ testOnDatabases('what one replica revoked is not lost because another one, first
   const ledgers = folders.map((folder) => createLedger(folder, now))
   t.after(() => Promise.all(ledgers.map((ledger) => ledger.close())))
   const [first, second] = [await caWorld(t, database, { ledger: ledgers[0] ?? assert.fail() }), await caWorld(t, database, { ledger: ledgers[1] ?? assert.fail() })]
-  const rows = []
-  for (const reference of ['lost', 'held', 'resumed', 'later', 'last']) {
+  const issue = async (reference: string) => {
     await first.ca.issue(await serverRequest(reference))
-    rows.push(await findIssued(database.db, reference) ?? assert.fail())
+    return await findIssued(database.db, reference) ?? assert.fail()
   }
-  const [lost, held, resumed, later, last] = rows
-  assert.ok(lost && held && resumed && later && last)
+  const [lost, held, resumed, later, last] = [await issue('lost'), await issue('held'), await issue('resumed'), await issue('later'), await issue('last')]
   for (const folder of folders) await recoverFromLedger(folder, database, now)
   const { issuerId } = lost
   const backup = await database.db.selectFrom('ca_certificate').selectAll().execute()

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { appendFile, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { buildOcspRequest, certificateParts, certIdOf, readOcspResponse } from '@certloop/pki'
 import { tempFolder } from '@certloop/test-kit'
 import { testOnDatabases } from '../database/database-testing.ts'
 import { caStart, caWorld, serverRequest } from './ca-testing.ts'
@@ -40,6 +41,12 @@ testOnDatabases('what a restored database forgot comes back from the ledger, onc
   const { subject, names, profile, notAfter, spki, shard } = before
   assert.deepEqual({ subject: after.subject, names: after.names, profile: after.profile, notAfter: after.notAfter, spki: after.spki, shard: after.shard }, { subject, names, profile, notAfter, spki, shard }, 'its list is the one that the certificate names')
   assert.equal(after.status, 'intended')
+  // Somebody may be using it: clients that ask must not be turned away.
+  const { subject: issuerName, spki: issuerKey } = certificateParts(slot.certificate?.certificatePem ?? '')
+  const { request } = buildOcspRequest({ certIds: [certIdOf({ subject: issuerName.raw, spki: issuerKey.raw }, before.serialNumber)], nonce: null })
+  const told = readOcspResponse((await ca.ocsp.answer(request, 'asked')).body)
+  assert.ok(told.status === 'successful')
+  assert.equal(told.responses[0]?.status, 'good')
   assert.equal((await ca.revocation.revoke(after.id, { reason: 'superseded' })).status, 'revoked')
 })
 

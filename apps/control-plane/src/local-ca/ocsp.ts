@@ -98,9 +98,12 @@ export function createOcsp({ database, responders, cache, now }: OcspDeps) {
   }
 }
 
-/** What was recorded but not yet stored nobody has: it is unknown like any number that was never given out. */
+/**
+ * What was recorded but not yet stored nobody has: it is unknown like any number that was never given out. What came back
+ * from the ledger somebody may well be using: after a restore its clients must not be turned away.
+ */
 function statusOf(row: IssuedState | undefined): OcspStatus {
-  if (!row || row.status === 'intended') return 'unknown'
+  if (!row || (row.status === 'intended' && !row.reference.startsWith('ledger:'))) return 'unknown'
   if (row.revokedAt === null) return 'good'
   return { revokedAt: new Date(row.revokedAt), ...(row.revocationReason ? { reason: row.revocationReason } : {}) }
 }
