@@ -177,7 +177,7 @@ const costOf = (scheme: Scheme): number => iterationsOf(scheme) * (scheme.kind =
 function checkCost(scheme: Scheme, limits: ReadLimits): void {
   if (scheme.kind === 'scrypt' && scryptMemory(scheme) > limits.maxMemory) throw tooCostly(`takes ${scryptMemory(scheme)} bytes of memory`)
   const iterations = costOf(scheme)
-  if (iterations > Math.min(limits.maxIterations, 0x7fffffff)) throw tooCostly(`takes ${iterations} iterations`)
+  if (iterations > Math.min(limits.maxIterations, 0x7fffffff)) throw tooCostly(`takes ${iterations} iterations instead of at most ${limits.maxIterations}`)
 }
 
 /** PBKDF1 (RFC 8018, 5.1). node:crypto has none, so the event loop gets a turn after every few milliseconds of it. */
