@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { mkdir } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
-import { CertloopError, type BotTaskKind } from '@certloop/contract'
+import { CertloopError, type BotTaskKind, type IssuerId } from '@certloop/contract'
 import type { Logger } from 'pino'
 import { createAudit } from './audit/audit.ts'
 import type { AuthorityOf } from './authority/authority.ts'
@@ -110,7 +110,9 @@ async function open({ settings, dataFolder, now, crashPoint, logger }: ControlPl
     const secrets = await createSecrets({ database, masterKey, now })
     const ledgerFolder = settings.issuanceLedger ?? join(dataFolder, 'ledger')
     await mkdir(ledgerFolder, { recursive: true, mode: 0o700 })
-    const recovered = await recoverFromLedger(ledgerFolder, database, now)
+    const strangers = new Map<IssuerId, number>()
+    const recovered = await recoverFromLedger(ledgerFolder, database, now, strangers)
+    for (const [issuerId, certificates] of strangers) logger.error({ issuerId, certificates, ledgerFolder }, 'the ledger names certificates of an issuer that the database does not know: it was made after the backup and is lost with its key; replace what it signed')
     if (recovered > 0) logger.warn({ recovered, ledgerFolder }, 'the database had lost certificates that were issued; they were brought back from the ledger and can be revoked')
     const localCa = createLocalCa({ database, secrets, now, ledger: createLedger(ledgerFolder, now), addresses, tokenKeys: tokenKeysOf(settings), blocklist: await blocklistIn(settings.keyBlocklist), revocationChanged: followRevocation(now), log: (level, message, facts) => { logger[level](facts, message) } })
     await localCa.ensureHierarchy()

@@ -24,16 +24,21 @@ export function ownNames(host: string, publicUrl: string | null): string[] {
   return [...new Set(candidates.filter(usable))]
 }
 
+/** Issuers refuse to sign in their last day. */
+const leastLifeMs = 86_400_000
+
 /**
  * Who signs it. Bots trust the root of the slot alone, and the names are what they are: when the intermediate in use
- * stands under another root, or is limited to some names, the root itself signs. Undefined: the one in use.
+ * stands under another root, is limited to some names or signs nothing any more, the root itself signs: whatever
+ * happens to the intermediate, the control plane starts, and another can be put in its place. Undefined: the one in use.
  */
-export function ownIssuer(issuers: readonly Issuer[]): IssuerId | undefined {
+export function ownIssuer(issuers: readonly Issuer[], now: Date): IssuerId | undefined {
   const [root, inUse] = (['root', 'intermediate'] as const).map((slot) => issuers.find((issuer) => issuer.slot === slot))
   if (!root?.certificate || !inUse) return undefined
   const chain = chainAbove(inUse, issuers)
   const isLimited = issuers.some(({ certificate, settings }) => certificate && chain.includes(certificate.certificatePem) && settings.nameConstraints !== null)
-  return chain.at(-1) === root.certificate.certificatePem && !isLimited ? undefined : root.id
+  const isUsable = inUse.status === 'active' && inUse.certificate !== null && inUse.certificate.notAfter.getTime() - now.getTime() > leastLifeMs
+  return isUsable && chain.at(-1) === root.certificate.certificatePem && !isLimited ? undefined : root.id
 }
 
 /** The TLS certificate of the control plane itself, from the built-in CA; a new key at each start and renewal, in memory only. */
@@ -44,7 +49,7 @@ export function createOwnTls({ localCa, names, now }: { localCa: LocalCa; names:
     const keyPem = await generateKey('ec-256')
     const csrPem = await createCsr({ privateKeyPem: keyPem, commonName: null, names })
     const reference = `control-plane:${createHash('sha256').update(csrPem).digest('hex').slice(0, 32)}`
-    const issuerId = ownIssuer(await localCa.issuers())
+    const issuerId = ownIssuer(await localCa.issuers(), now())
     const { chainPem, rootPem } = await localCa.issue({ ...(issuerId === undefined ? {} : { issuerId }), reference, csrPem, names, commonName: null, validityDays: null, profile: 'control-plane' })
     const { notAfter } = readCertificate(chainPem[0] ?? '')
     renewAt = now().getTime() + (notAfter.getTime() - now().getTime()) * (2 / 3)

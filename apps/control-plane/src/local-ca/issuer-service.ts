@@ -1,5 +1,5 @@
 import { CertloopError, newId, type IssuerId, type KeyAlgorithm } from '@certloop/contract'
-import { certificateParts, isIssuedBy, isSelfSigned, readCertificate, readCertificates, sha256Hex, spkiDigestOfPrivateKey, type CertificateFacts } from '@certloop/pki'
+import { certificateParts, isIssuedBy, isSelfSigned, keyProblems, readCertificate, readCertificates, sha256Hex, spkiDigestOfPrivateKey, type CertificateFacts } from '@certloop/pki'
 import { toJson } from '../database/columns.ts'
 import type { Issuer, IssuerSettings } from './issuer.ts'
 import { checkOutsideChain, checkOwnCertificate, completeIssuer, installIn, makeIssuer, nameTaken, type IssuerMakingDeps, type NewIssuer, type Origin } from './issuer-making.ts'
@@ -70,15 +70,13 @@ export function createIssuerService(deps: IssuerMakingDeps) {
       return getIssuer(db, id)
     },
 
-    /** Takes over a CA made elsewhere. @throws CertloopError KEY_MISMATCH, CONFLICT, CHAIN_INVALID, ISSUER_MISMATCH */
+    /** Takes over a CA made elsewhere. @throws CertloopError KEY_MISMATCH, KEY_WEAK, CONFLICT, CHAIN_INVALID, ISSUER_MISMATCH */
     async import({ name, certificatesPem, keyPem, style = 'private' }: ImportedIssuer): Promise<Issuer> {
       const all = readCertificates(certificatesPem)
-      if (all.length === 0) throw noCertificate()
-      const spkiDigest = keyPem === null ? all.find(({ isCa }) => isCa)?.spkiDigest : spkiDigestOfPrivateKey(keyPem)
-      const own = all.find((one) => one.spkiDigest === spkiDigest)
-      if (!own || spkiDigest === undefined) throw new CertloopError('KEY_MISMATCH', 'The private key belongs to none of the certificates.', { fields: ['keyPem: belongs to none of the certificates'] })
+      const own = belongingTo(keyPem, all)
       const id = newId('iss', now())
-      const { origin, bounds, isRoot } = await examine({ id, name, subject: own.subject }, spkiDigest, all)
+      const { origin, bounds, isRoot } = await examine({ id, name, subject: own.subject }, own.spkiDigest, all)
+      if (keyPem !== null) refuseWeakCa(own)
       if (style === 'public') checkPublicCertificate(own, isRoot ? 'root' : 'intermediate')
       const settings: IssuerSettings = { ...defaultSettings(style), ...bounds }
       const row: IssuerRow = {
@@ -102,6 +100,21 @@ export function createIssuerService(deps: IssuerMakingDeps) {
 function isBegun({ status, keyAlgorithm, keySource, settings: { wanted } }: Issuer, wish: NewIssuer): boolean {
   if (status !== 'pending' || !wanted || wanted.signedBy === null) return false
   return wanted.signedBy === wish.signedBy && wanted.commonName === wish.commonName && wanted.validityDays === wish.validityDays && keyAlgorithm === wish.keyAlgorithm && keySource === (wish.key?.source ?? 'sealed')
+}
+
+/** The certificate of the key; without one, the first of a CA. @throws CertloopError CERTIFICATE_INVALID, KEY_MISMATCH */
+function belongingTo(keyPem: string | null, all: readonly CertificateFacts[]): CertificateFacts {
+  if (all.length === 0) throw noCertificate()
+  const spkiDigest = keyPem === null ? all.find(({ isCa }) => isCa)?.spkiDigest : spkiDigestOfPrivateKey(keyPem)
+  const own = all.find((one) => one.spkiDigest === spkiDigest)
+  if (!own) throw new CertloopError('KEY_MISMATCH', 'The private key belongs to none of the certificates.', { fields: ['keyPem: belongs to none of the certificates'] })
+  return own
+}
+
+/** @throws CertloopError KEY_WEAK */
+function refuseWeakCa({ pem }: CertificateFacts): void {
+  const [weakness] = keyProblems(certificateParts(pem).spki.raw)
+  if (weakness) throw new CertloopError('KEY_WEAK', `The key of this CA is too weak to sign with. ${weakness.message}`, { fields: [`keyPem: ${weakness.message}`] })
 }
 
 const noCertificate = () => new CertloopError('CERTIFICATE_INVALID', 'There is no certificate in the text.', { fields: ['certificatesPem: has no certificate'] })

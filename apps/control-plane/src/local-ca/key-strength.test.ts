@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { createHash, createPrivateKey, generatePrimeSync } from 'node:crypto'
-import { writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { createCsr, generateKey } from '@certloop/pki'
@@ -87,4 +87,14 @@ test('keys on a list of broken ones are refused; a folder without lists stops th
   await ca.issue(await requestWith('sound', await generateKey('rsa-2048')))
   await writeFile(join(folder, 'blacklist.RSA-4096'), 'nonsense\n')
   await assert.rejects(blocklistIn(folder), { code: 'SETTINGS_INVALID', message: /Line 1/ })
+})
+
+test('a CA with a weak key may be known, but is not taken over to sign', async (t) => {
+  const { ca } = await caWorld(t, await emptyDatabase(t))
+  const folder = await tempFolder(t, 'weak-ca')
+  execFileSync('openssl', ['req', '-x509', '-nodes', '-newkey', 'rsa:1024', '-keyout', join(folder, 'key'), '-out', join(folder, 'ca'), '-subj', '/CN=Weak CA', '-days', '36500', '-addext', 'keyUsage=critical,keyCertSign,cRLSign'], { stdio: 'pipe' })
+  const [certificatesPem, keyPem] = [await readFile(join(folder, 'ca'), 'utf8'), await readFile(join(folder, 'key'), 'utf8')]
+  await assert.rejects(ca.issuerService.import({ name: 'Weak CA', certificatesPem, keyPem }), { code: 'KEY_WEAK', message: /1024/ })
+  assert.equal((await ca.issuers()).length, 2)
+  assert.equal((await ca.issuerService.import({ name: 'Weak CA', certificatesPem, keyPem: null })).keySource, 'outside')
 })

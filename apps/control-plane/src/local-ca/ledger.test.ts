@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
-import { appendFile, readFile, stat } from 'node:fs/promises'
+import { appendFile, readFile, rename, rm, stat } from 'node:fs/promises'
+import { test } from 'node:test'
 import { join } from 'node:path'
 import { buildOcspRequest, certificateParts, certIdOf, readOcspResponse } from '@certloop/pki'
 import { tempFolder } from '@certloop/test-kit'
-import { testOnDatabases } from '../database/database-testing.ts'
+import { emptyDatabase, testOnDatabases } from '../database/database-testing.ts'
 import { caStart, caWorld, serverRequest } from './ca-testing.ts'
 import { findIssued } from './issued-store.ts'
 import { createLedger, recoverFromLedger } from './ledger.ts'
@@ -87,4 +88,25 @@ testOnDatabases('what was revoked and suspended since a backup is so again after
   assert.equal(await recoverFromLedger(folder, database, now), 3)
   assert.deepEqual(await database.db.selectFrom('ca_certificate').selectAll().orderBy('id').execute(), wanted)
   assert.equal(await recoverFromLedger(folder, database, now), 0)
+})
+
+test('a ledger file that was moved or deleted is made anew; without its folder nothing is written', async (t) => {
+  const folder = await tempFolder(t, 'ledger')
+  const ledger = createLedger(folder, () => caStart)
+  t.after(() => ledger.close())
+  const change = (serialNumber: string) => ledger.append({ issuerId: 'iss_1', serialNumber, changeNumber: 1, status: 'revoked', revokedAt: caStart, reason: 'superseded', invalidityDate: null })
+  const file = join(folder, 'issued-2026-03.jsonl')
+  await change('01')
+  await rename(file, `${file}.1`)
+  await change('02')
+  assert.match(await readFile(file, 'ascii'), /^\{[^\n]*"02"[^\n]*\}\n$/)
+  await rm(file)
+  await change('03')
+  assert.match(await readFile(file, 'ascii'), /"03"/)
+  await ledger.append({ issuerId: 'iss_lost', serialNumber: '04', reference: 'r', profile: 'server', subject: '', names: [], notBefore: caStart, notAfter: new Date(caStart.getTime() + 86_400_000), spki: Buffer.alloc(1), shard: 0 })
+  const strangers = new Map<`iss_${string}`, number>()
+  assert.equal(await recoverFromLedger(folder, await emptyDatabase(t), () => caStart, strangers), 0)
+  assert.deepEqual([...strangers], [['iss_lost', 1]], 'an issuer that was made after the backup is told')
+  await rm(folder, { recursive: true })
+  await assert.rejects(change('04'), { code: 'DATA_FOLDER_UNWRITABLE' })
 })

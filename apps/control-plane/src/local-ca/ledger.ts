@@ -73,8 +73,14 @@ export function createLedger(folder: string, now: () => Date): Ledger {
   let waiting: { line: string; done: () => void; fail: (error: unknown) => void }[] = []
   let running: Promise<void> | undefined
 
+  /** Whoever moves or deletes the file must not make us write where nobody will read. */
+  async function isStillThere(handle: FileHandle, month: string): Promise<boolean> {
+    const [open, named] = [await handle.stat(), await stat(join(folder, `${prefix}${month}.jsonl`)).catch(() => undefined)] // gone: a new one is made
+    return named !== undefined && named.ino === open.ino && named.dev === open.dev
+  }
+
   async function handleFor(month: string): Promise<FileHandle> {
-    if (file?.month === month) return file.handle
+    if (file?.month === month && await isStillThere(file.handle, month)) return file.handle
     await file?.handle.close()
     file = undefined
     const handle = await open(join(folder, `${prefix}${month}.jsonl`), 'a', 0o600)
@@ -125,9 +131,10 @@ const readBytes = 1 << 20
 /**
  * Brings into the database what the ledger has and the database lost: certificates, and what became of them. Each file
  * is read on from where this database last read it, so a database from a backup reads again what came after the backup.
+ * @param strangers counts certificates of issuers that the database does not know: made since the backup, they are lost with their keys
  * @returns how many certificates and changes were brought back
  */
-export async function recoverFromLedger(folder: string, database: Database, now: () => Date): Promise<number> {
+export async function recoverFromLedger(folder: string, database: Database, now: () => Date, strangers = new Map<IssuerId, number>()): Promise<number> {
   const files = (await readdir(folder)).filter((name) => name.startsWith(prefix) && name.endsWith('.jsonl')).toSorted()
   if (files.length === 0) return 0
   const id = await ledgerId(folder)
@@ -136,14 +143,14 @@ export async function recoverFromLedger(folder: string, database: Database, now:
   const marks: { file: string; bytes: number }[] = []
   for (const name of files) {
     const file = `${id}/${name}`
-    const read = await recoverFile(join(folder, name), file, database, now, changes)
+    const read = await recoverFile(join(folder, name), file, database, now, { changes, strangers })
     recovered += read.recovered
     marks.push({ file, bytes: read.bytes })
   }
   return recovered + await recoverChanges(changes, marks, database, now)
 }
 
-async function recoverFile(path: string, markName: string, database: Database, now: () => Date, changes: StoredChange[]): Promise<{ recovered: number; bytes: number }> {
+async function recoverFile(path: string, markName: string, database: Database, now: () => Date, { changes, strangers }: { changes: StoredChange[]; strangers: Map<IssuerId, number> }): Promise<{ recovered: number; bytes: number }> {
   const { size } = await stat(path)
   const mark = await database.db.selectFrom('ca_ledger_mark').select('bytes').where('file', '=', markName).executeTakeFirst()
   // A file shorter than the mark is another one: read it whole.
@@ -160,7 +167,7 @@ async function recoverFile(path: string, markName: string, database: Database, n
       for (const line of lines) {
         const entry = readLine(line)
         if (entry && 'changeNumber' in entry) changes.push(entry)
-        else if (entry && await recoverEntry(entry, database, now)) recovered++
+        else if (entry && await recoverEntry(entry, database, now, strangers)) recovered++
       }
     }
   } finally {
@@ -184,12 +191,15 @@ function readLine(line: string): StoredEntry | StoredChange | undefined {
   }
 }
 
-async function recoverEntry(entry: StoredEntry, database: Database, now: () => Date): Promise<boolean> {
+async function recoverEntry(entry: StoredEntry, database: Database, now: () => Date, strangers: Map<IssuerId, number>): Promise<boolean> {
   if (new Date(entry.notAfter) < now()) return false
   const { db } = database
   const isThere = await db.selectFrom('ca_certificate').select('id').where('issuerId', '=', entry.issuerId).where('serialNumber', '=', entry.serialNumber).executeTakeFirst()
   if (isThere) return false
-  if (!await db.selectFrom('ca_issuer').select('id').where('id', '=', entry.issuerId).executeTakeFirst()) return false
+  if (!await db.selectFrom('ca_issuer').select('id').where('id', '=', entry.issuerId).executeTakeFirst()) {
+    strangers.set(entry.issuerId, (strangers.get(entry.issuerId) ?? 0) + 1)
+    return false
+  }
   const { issuerId, serialNumber, profile, subject, names, notBefore, notAfter, spki, reference, shard = 0 } = entry
   return insertIntent(db, {
     id: newId('cac', now()), reference: `ledger:${issuerId}:${serialNumber}:${reference}`, issuerId, serialNumber, profile, subject, commonName: null, names, request: null, spki: Buffer.from(spki, 'base64'),

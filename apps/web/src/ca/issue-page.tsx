@@ -15,6 +15,7 @@ import { FileText } from './file-text.tsx'
 import { useFirstWrongField } from './make-issuer-page.tsx'
 import { useForbidden } from './may.ts'
 import { profileSentences } from './profile-words.ts'
+import { requestAlone } from './request-alone.ts'
 
 const route = getRouteApi('/built-in-ca/issue')
 
@@ -62,7 +63,7 @@ function IssueForm({ profiles, issuers }: { profiles: readonly IssuanceProfile[]
     <form onSubmit={submit}>
       <Stack>
         <SimpleGrid cols={{ base: 1, md: 2 }}>
-          <Section title="Request"><FileText label="CSR" description="PKCS#10, for example from openssl req, keytool or a device." placeholder={'-----BEGIN CERTIFICATE REQUEST-----\n…'} pemLabel="CERTIFICATE REQUEST" value={csrPem} onChange={(text) => { setCsr(text); issue.reset() }} error={csrProblem} required minRows={10} /></Section>
+          <Section title="Request"><FileText label="CSR" description="PKCS#10, for example from openssl req, keytool or a device." placeholder={'-----BEGIN CERTIFICATE REQUEST-----\n…'} pemLabel="CERTIFICATE REQUEST" value={csrPem} onChange={(text) => { setCsr(requestAlone(text)); issue.reset() }} error={csrProblem} required minRows={10} /></Section>
           <Section title="What it asks for"><CsrReading {...reading} /></Section>
         </SimpleGrid>
         <Section title="What is issued">
