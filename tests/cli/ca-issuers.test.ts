@@ -138,6 +138,9 @@ test('a second root is cross-signed and chosen for chains; constraints and publi
   const [, certificate = ''] = /certloop issuer prefer "Second Root" (icc_\w+)/.exec(crossed.stderr) ?? []
   assert.match((await cli.run('issuer', 'prefer', 'Second Root', 'icc_x')).stderr, new RegExp(`It has: [^]*${certificate}`))
   assert.match((await cli.run('issuer', 'prefer', 'Second Root', certificate)).stderr, /Chains go over CN=First Root/)
+  // A root is handed out as it signed itself, whatever chains go over.
+  assert.equal((await cli.run('issuer', 'show', 'Second Root', '--certificate-out', 'trusted.pem')).code, 0)
+  assert.match(await openssl('verify', '-CAfile', 'trusted.pem', 'trusted.pem'), /OK/)
   assert.equal((await cli.run('issued', 'issue', 'a.branch.cli.test.csr', '--profile', 'server', '--issuer', 'Branch CA', '--certificate-out', 'leaf.pem', '--chain-out', 'chain.pem', '--root-out', 'first.pem')).code, 0)
   assert.match(await openssl('x509', '-in', 'first.pem', '-noout', '-subject'), /First Root/)
   assert.match(await openssl('verify', '-CAfile', 'first.pem', '-untrusted', 'chain.pem', 'leaf.pem'), /OK/)

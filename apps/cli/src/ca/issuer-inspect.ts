@@ -21,11 +21,12 @@ export const issuerList = defineCommand({
 
 export const issuerShow = defineCommand({
   noun: 'issuer', verb: 'show', summary: 'One issuer: certificates, revocation lists, addresses',
-  args: issuerArgument, options: { 'certificate-out': { type: 'string', value: 'FILE', help: 'write its certificate there, of several the one that goes into chains' } },
+  args: issuerArgument, options: { 'certificate-out': { type: 'string', value: 'FILE', help: 'write its certificate there, of several that of a root that it signed itself, else the one that goes into chains' } },
   examples: ['issuer show "Company Issuing CA"', 'issuer show "Company Root" --certificate-out root.pem'],
   async run(context, { args, options: { 'certificate-out': file } }) {
     const issuer = await readIssuer(context, args.issuer)
-    const certificate = issuer.certificates.find(({ id }) => id === issuer.certificateId)
+    // Of a root, the one to be trusted: signed by itself, whichever goes into chains.
+    const certificate = issuer.certificates.find(({ signedBy }) => issuer.kind === 'root' && signedBy === issuer.id) ?? issuer.certificates.find(({ id }) => id === issuer.certificateId)
     if (file !== undefined) {
       if (!certificate) throw new Failure({ exit: exitCodes.failed, what: `"${issuer.name}" has no certificate yet.`, why: 'It waits for one signed elsewhere.', remedy: `Its request: certloop issuer csr ${word(issuer.name)}`, code: 'ISSUER_NOT_READY' })
       await writeOutput(context, file, certificate.certificatePem, `certloop issuer show ${word(issuer.name)} --certificate-out FILE`)

@@ -81,7 +81,7 @@ function Conflict({ name, onTake, onKeep }: { name: string; onTake: (theirs: Iss
   return (
     <Alert color="orange" role="alert" title="Somebody else changed this profile while you did" data-code="CONFLICT">
       <Stack gap="sm">
-        <span>Nothing of yours was saved{theirs === undefined ? '; it was deleted.' : `. It is at revision ${theirs.revision} now. Begin again from what they saved, or keep yours: then "Save profile" replaces theirs.`}</span>
+        <span>Nothing of yours was saved{theirs === undefined ? '; it was deleted.' : '. Begin again from what they saved, or keep yours: then "Save profile" replaces theirs.'}</span>
         {theirs !== undefined && <Group gap="xs"><Button size="xs" variant="default" onClick={() => void again(onTake)}>Show what they saved</Button><Button size="xs" variant="default" onClick={() => void again(onKeep)}>Keep mine</Button></Group>}
       </Stack>
     </Alert>
