@@ -4,6 +4,7 @@ import { iso } from '../database/columns.ts'
 import type { Database } from '../database/database.ts'
 import type { CaAddresses } from './addresses.ts'
 import { caTopic } from './ca-topic.ts'
+import { crlBackdateMs } from './crl-schedule.ts'
 import { findCrl, replaceCrl, writeBody, type CrlRow, type CrlScopeName } from './crl-store.ts'
 import { changesSince, revokedPage, type RevokedEntry, type RevokedQuery } from './issued-store.ts'
 import type { Issuer } from './issuer.ts'
@@ -70,15 +71,18 @@ export function createListMaker({ database, addresses, now }: ListMakerDeps) {
     const { id, settings } = issuer.issuer
     const before = await findCrl(db, id, scope)
     const thisUpdate = wholeSecond(now())
-    const nextUpdate = new Date(Math.min(thisUpdate.getTime() + settings.crlHours * 3_600_000, Math.max(issuer.notAfter.getTime(), thisUpdate.getTime() + 3_600_000)))
+    const begins = new Date(thisUpdate.getTime() - crlBackdateMs)
+    // Ten days and more are limits of the Baseline Requirements (4.9.7) from beginning to end.
+    const life = settings.crlHours * 3_600_000 - (settings.crlHours >= 240 ? crlBackdateMs : 0)
+    const nextUpdate = new Date(Math.min(thisUpdate.getTime() + life, Math.max(issuer.notAfter.getTime(), thisUpdate.getTime() + 3_600_000)))
     // One that ended since the last list is named once more (RFC 5280, 3.3); the first list names all there are.
-    const stillListedAt = before ? new Date(before.thisUpdate) : new Date(0)
+    const stillListedAt = before ? new Date(new Date(before.thisUpdate).getTime() - crlBackdateMs) : new Date(0)
     const count = { entries: 0 }
     const listed = { issuerId: id, shard, stillListedAt }
     const changed = base && await changes(listed, base.changeNumber)
     if (base && !changed) return true
     const body = await buildCrl({
-      issuer: issuer.subject, authorityKeyId: issuer.keyId, number: BigInt(number), thisUpdate, nextUpdate,
+      issuer: issuer.subject, authorityKeyId: issuer.keyId, number: BigInt(number), thisUpdate: begins, nextUpdate,
       entries: changed ? changed.values().map((row) => entryOf(row, thisUpdate)) : entries(listed, thisUpdate, count), ...scopeExtensions(issuer.issuer, { shard, base }, addresses()),
     }, issuer.signer)
     const bodyId = await writeBody(db, body, now())

@@ -6,6 +6,9 @@ import { listCrls } from './crl-store.ts'
 
 export const publishCrlKind = 'publish-crl'
 
+/** So much earlier than it is made a list says it begins: a client whose clock is a little behind must not find it "not yet valid". */
+export const crlBackdateMs = 300_000
+
 /** A list that takes long to make is not made for every single revocation: this much longer is waited than it took. */
 const pauseFactor = 50
 const shortMs = 100

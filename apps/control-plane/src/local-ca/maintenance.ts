@@ -2,6 +2,7 @@ import type { IssuerId } from '@certloop/contract'
 import type { Database } from '../database/database.ts'
 import { addTask } from '../task/task-store.ts'
 import type { PlaneTaskKind } from '../task/task-kinds.ts'
+import { crlBackdateMs } from './crl-schedule.ts'
 import { dropEndedList, dropOldBodies, listCrls } from './crl-store.ts'
 import { forgetEnded } from './issued-store.ts'
 import type { Issuer } from './issuer.ts'
@@ -36,7 +37,7 @@ export function createMaintenance({ database, now, rollOver, ensurePublished, lo
     for (const { id } of await listIssuers(db)) {
       const lists = await listCrls(db, id)
       if (!lists.some(({ scope }) => scope === 'full')) continue
-      const oldest = Math.min(...lists.map(({ thisUpdate }) => new Date(thisUpdate).getTime()))
+      const oldest = Math.min(...lists.map(({ thisUpdate }) => new Date(thisUpdate).getTime())) - crlBackdateMs
       const before = new Date(Math.min(oldest, now().getTime() - keepEndedDays * day))
       for (let gone = batch; gone === batch; count += gone) gone = await forgetEnded(db, id, before, batch)
     }
