@@ -1,18 +1,17 @@
 import type { IssuerId } from '@certloop/contract'
-import { iso } from '../database/columns.ts'
 import type { Database, Tx } from '../database/database.ts'
 import type { PlaneTaskKind } from '../task/task-kinds.ts'
+import { repeatTask, taskTopic } from '../task/task-store.ts'
 import type { CaAddresses } from './addresses.ts'
 import { createListMaker } from './crl-list.ts'
-import { dropOldBodies, findCrl } from './crl-store.ts'
+import { dropOldBodies, findCrl, replacedLongAgo } from './crl-store.ts'
 import type { Issuer } from './issuer.ts'
 import { openIssuer, type IssuerKeys } from './issuer-open.ts'
-import { getIssuer, issuerRow, listIssuers } from './issuer-store.ts'
+import { getIssuer, issuerRow, listIssuers, lockIssuer } from './issuer-store.ts'
 import { pauseAfter, schedulePublishing } from './crl-schedule.ts'
 
 export interface CrlDeps { database: Database; keys: IssuerKeys; addresses: () => CaAddresses | undefined; now: () => Date }
 
-const keepReplacedMs = 3_600_000
 const clockSlackMs = 60_000
 const afterFailureMs = 900_000
 
@@ -42,7 +41,7 @@ export function createCrlPublisher({ database, keys, addresses, now }: CrlDeps) 
     await publishOne(issuer, { scope: 'full', shard: null, number, changeNumber })
     const { crlShards, shardsEver } = issuer.issuer.settings
     for (let shard = 0; shard < Math.max(crlShards, shardsEver); shard++) await publishOne(issuer, { scope: `shard:${shard}`, shard, number, changeNumber })
-    await dropOldBodies(database, new Date(now().getTime() - keepReplacedMs))
+    await dropOldBodies(database, replacedLongAgo(now()))
     return { changeNumber }
   }
 
@@ -71,12 +70,12 @@ export function createCrlPublisher({ database, keys, addresses, now }: CrlDeps) 
       const id = task.subject as IssuerId
       const done = await publish(id)
       return async (tx, wake) => {
-        // Locks the issuer's row: a revocation either committed before, and is seen here, or finds the task ended.
-        const { changeNumber } = await tx.updateTable('ca_issuer').set((eb) => ({ changeNumber: eb.ref('changeNumber') })).where('id', '=', id).returning('changeNumber').executeTakeFirstOrThrow()
+        // A revocation either committed before, and is seen here, or finds the task ended.
+        const { changeNumber } = await lockIssuer(tx, id)
         const notBefore = changeNumber > done.changeNumber ? await pauseAfter(tx, id, now()) : await nextTime(tx, id)
         if (!notBefore) return
-        await tx.updateTable('task').set({ state: 'ready', attempts: 0, notBefore: iso(notBefore) }).where('id', '=', task.id).execute()
-        if (notBefore <= now()) wake('task:control-plane')
+        await repeatTask(tx, task.id, notBefore)
+        if (notBefore <= now()) wake(taskTopic('control-plane'))
       }
     },
     /** Lists have to be made, whatever it was (a token with another PIN, say); only an issuer without a key here has none. */

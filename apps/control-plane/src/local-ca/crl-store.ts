@@ -82,6 +82,10 @@ export async function dropEndedList(db: Db, issuerId: IssuerId, scope: CrlScopeN
   await db.deleteFrom('ca_crl').where('issuerId', '=', issuerId).where('scope', '=', scope).where('nextUpdate', '<', iso(now)).execute()
 }
 
+/** Who began to read a list that was replaced has come to its end by then. */
+const keepReplacedMs = 3_600_000
+export const replacedLongAgo = (now: Date): Date => new Date(now.getTime() - keepReplacedMs)
+
 /**
  * Bodies that no list names: replaced ones, and those of a crash. Old enough that nobody reads or writes them. Slice by
  * slice, each its own short statement; the first goes last, since by it a body is found.

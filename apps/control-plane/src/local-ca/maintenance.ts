@@ -1,9 +1,9 @@
 import type { IssuerId } from '@certloop/contract'
-import type { Database } from '../database/database.ts'
-import { addTask } from '../task/task-store.ts'
-import type { PlaneTaskKind } from '../task/task-kinds.ts'
+import type { Database, Tx } from '../database/database.ts'
+import { addTask, repeatTask } from '../task/task-store.ts'
+import type { PlaneTaskKind, Wakes } from '../task/task-kinds.ts'
 import { crlBackdateMs } from './crl-schedule.ts'
-import { dropEndedList, dropOldBodies, listCrls } from './crl-store.ts'
+import { dropEndedList, dropOldBodies, listCrls, replacedLongAgo } from './crl-store.ts'
 import { forgetEnded } from './issued-store.ts'
 import type { Issuer } from './issuer.ts'
 import { listIssuers } from './issuer-store.ts'
@@ -90,16 +90,18 @@ export function createMaintenance({ database, now, rollOver, ensurePublished, lo
       await ensurePublished()
       await dropEndedDeltas()
       const forgotten = await forget()
-      await dropOldBodies(database, new Date(now().getTime() - 3_600_000))
+      await dropOldBodies(database, replacedLongAgo(now()))
       await warnOfOldLists()
       await rollOverInTime()
       return { forgotten }
     },
     /** Has it done daily from now on; one task for all replicas. */
-    schedule: () => database.transaction(async (tx, wake) => {
-      await addTask(tx, wake, { executor: 'control-plane', kind: maintenanceKind, subject: maintenanceKind, dedupe: maintenanceKind, notBefore: now() }, now())
-    }),
+    schedule: () => database.transaction((tx, wake) => scheduleMaintenance(tx, wake, now(), now())),
   }
+}
+
+async function scheduleMaintenance(tx: Tx, wake: Wakes, now: Date, notBefore: Date): Promise<void> {
+  await addTask(tx, wake, { executor: 'control-plane', kind: maintenanceKind, subject: maintenanceKind, dedupe: maintenanceKind, notBefore }, now)
 }
 
 export function maintenanceTaskKind({ run }: Pick<ReturnType<typeof createMaintenance>, 'run'>, now: () => Date): PlaneTaskKind {
@@ -107,12 +109,10 @@ export function maintenanceTaskKind({ run }: Pick<ReturnType<typeof createMainte
     async run(task) {
       await run()
       return async (tx) => {
-        await tx.updateTable('task').set({ state: 'ready', attempts: 0, notBefore: new Date(now().getTime() + day).toISOString() }).where('id', '=', task.id).execute()
+        await repeatTask(tx, task.id, new Date(now().getTime() + day))
       }
     },
     /** What failed may hinder one issuer alone; the day after it is done again. */
-    failed: async (tx, wake, { subject, dedupe }) => {
-      await addTask(tx, wake, { executor: 'control-plane', kind: maintenanceKind, subject, ...(dedupe === null ? {} : { dedupe }), notBefore: new Date(now().getTime() + day) }, now())
-    },
+    failed: (tx, wake) => scheduleMaintenance(tx, wake, now(), new Date(now().getTime() + day)),
   }
 }

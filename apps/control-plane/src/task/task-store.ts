@@ -62,6 +62,11 @@ export async function addTask(tx: Tx, wake: (topic: string) => void, task: NewTa
   return id
 }
 
+/** In the commit of a task that has just ended: it is to be done again, as if for the first time. Waking is the caller's. */
+export async function repeatTask(tx: Tx, id: TaskId, notBefore: Date): Promise<void> {
+  await tx.updateTable('task').set({ state: 'ready', attempts: 0, notBefore: iso(notBefore) }).where('id', '=', id).execute()
+}
+
 export async function removeTask(tx: Tx, dedupe: string): Promise<void> {
   await tx.deleteFrom('task').where('dedupe', '=', dedupe).where('state', '!=', 'leased').execute()
 }
