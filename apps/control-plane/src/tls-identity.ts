@@ -7,6 +7,7 @@ import type { TlsIdentity } from './listener/index.ts'
 import { chainAbove } from './local-ca/issue.ts'
 import type { Issuer } from './local-ca/issuer.ts'
 import type { LocalCa } from './local-ca/local-ca.ts'
+import { endsTooSoon } from './local-ca/profiles.ts'
 
 export interface OwnTls {
   /** The identity in use, made when there is none. */
@@ -24,9 +25,6 @@ export function ownNames(host: string, publicUrl: string | null): string[] {
   return [...new Set(candidates.filter(usable))]
 }
 
-/** Issuers refuse to sign in their last day. */
-const leastLifeMs = 86_400_000
-
 /**
  * Who signs it. Bots trust the root of the slot alone, and the names are what they are: when the intermediate in use
  * stands under another root, is limited to some names or signs nothing any more, the root itself signs: whatever
@@ -37,7 +35,7 @@ export function ownIssuer(issuers: readonly Issuer[], now: Date): IssuerId | und
   if (!root?.certificate || !inUse) return undefined
   const chain = chainAbove(inUse, issuers)
   const isLimited = issuers.some(({ certificate, settings }) => certificate && chain.includes(certificate.certificatePem) && settings.nameConstraints !== null)
-  const isUsable = inUse.status === 'active' && inUse.certificate !== null && inUse.certificate.notAfter.getTime() - now.getTime() > leastLifeMs
+  const isUsable = inUse.status === 'active' && inUse.certificate !== null && !endsTooSoon(inUse.certificate, now)
   return isUsable && chain.at(-1) === root.certificate.certificatePem && !isLimited ? undefined : root.id
 }
 

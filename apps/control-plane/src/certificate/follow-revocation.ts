@@ -1,5 +1,5 @@
 import type { Tx } from '../database/database.ts'
-import { addEvent, announce } from '../event/event-store.ts'
+import { addEvent } from '../event/event-store.ts'
 import type { IssuedRow } from '../local-ca/issued-store.ts'
 import type { Wakes } from '../task/task-kinds.ts'
 import { refreshCertificate } from './certificate-refresh.ts'
@@ -17,6 +17,5 @@ export const followRevocation = (now: () => Date) => async (tx: Tx, wake: Wakes,
     const kind = row.status === 'revoked' ? 'certificate.revoked' : row.status === 'held' ? 'certificate.suspended' : 'certificate.resumed'
     await addEvent(tx, { kind, message: `The version with the serial number ${serialNumber} ${words(row)}.`, certificateId }, now())
     await refreshCertificate(tx, wake, certificateId, now())
-    announce(wake, 'certificate', certificateId)
   }
 }

@@ -9,11 +9,10 @@ import { findCrl, replaceCrl, writeBody, type CrlRow, type CrlScopeName } from '
 import { changesSince, revokedPage, type RevokedEntry, type RevokedQuery } from './issued-store.ts'
 import type { Issuer } from './issuer.ts'
 import type { OpenIssuer } from './issuer-open.ts'
+import { wholeSecond } from './whole-second.ts'
 
 const pageSize = 1000
 const maxDeltaEntries = 100_000
-
-const wholeSecond = (date: Date) => new Date(Math.floor(date.getTime() / 1000) * 1000)
 
 function entryOf({ serialNumber, revokedAt, revocationReason, invalidityDate }: RevokedEntry, resumedAt: Date): CrlEntry {
   if (revokedAt === null) return { serialNumber, revokedAt: resumedAt, reason: 'removeFromCRL' }

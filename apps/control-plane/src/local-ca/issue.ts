@@ -1,6 +1,6 @@
 import { randomBytes, randomInt } from 'node:crypto'
 import { CertloopError, newId, type IssuerId } from '@certloop/contract'
-import { readCertificate, serialHex, sha256Hex, signTbs, textOfName, type NameConstraints } from '@certloop/pki'
+import { readCertificate, serialHex, signTbs, textOfName, type CertificateFacts, type NameConstraints } from '@certloop/pki'
 import { fromJson, toJson } from '../database/columns.ts'
 import type { Database } from '../database/database.ts'
 import type { CaAddresses } from './addresses.ts'
@@ -52,6 +52,18 @@ export function chainAbove(issuer: Issuer, issuers: readonly Issuer[]): string[]
     current = above === null || above === current.id ? undefined : issuers.find(({ id }) => id === above)
   }
   return chain
+}
+
+/** As texts: some roots write the same name in two ways. */
+const namesItself = ({ subject, issuer }: CertificateFacts): boolean => subject === issuer
+
+/** What lies above a certificate: the issuers without the root, and the topmost one with whether it is a root; none while the issuer has no certificate. */
+export function issuersAbove(issuerId: IssuerId, issuers: readonly Issuer[]): { intermediates: string[]; top: string | undefined; isRoot: boolean } {
+  const issuer = issuers.find(({ id }) => id === issuerId)
+  const above = issuer ? chainAbove(issuer, issuers) : []
+  const top = above.at(-1)
+  const isRoot = top !== undefined && namesItself(readCertificate(top))
+  return { intermediates: isRoot ? above.slice(0, -1) : above, top, isRoot }
 }
 
 /** A retired issuer still has OCSP answers signed. @throws CertloopError ISSUER_NOT_READY, ISSUER_EXPIRED */
@@ -127,12 +139,9 @@ function chosenIssuer(issuers: readonly Issuer[], id: IssuerId | undefined): Iss
 }
 
 function answer(row: IssuedRow, certificatePem: string, issuers: readonly Issuer[]): LocalIssued {
-  const issuer = issuers.find(({ id }) => id === row.issuerId)
-  const above = issuer ? chainAbove(issuer, issuers) : []
-  const rootPem = above.at(-1)
-  if (rootPem === undefined) throw new CertloopError('INTERNAL', `The issuer of ${row.reference} has no certificate.`)
-  const { subject, issuer: signedBy } = readCertificate(rootPem)
-  return { chainPem: [certificatePem, ...(subject === signedBy ? above.slice(0, -1) : above)], rootPem }
+  const { intermediates, top } = issuersAbove(row.issuerId, issuers)
+  if (top === undefined) throw new CertloopError('INTERNAL', `The issuer of ${row.reference} has no certificate.`)
+  return { chainPem: [certificatePem, ...intermediates], rootPem: top }
 }
 
 /** What was asked beyond names, common name and key, as it is kept for comparison. */
@@ -159,5 +168,5 @@ function intentFor(options: IssueOptions, request: IssueRequest, { name, rules }
 
 function isSameRequest(row: IssuedRow, options: IssueOptions, request: IssueRequest): boolean {
   return row.profile === options.profile && row.commonName === options.commonName && fromJson<string[]>(row.names).join() === request.names.join()
-    && sha256Hex(Buffer.from(row.spki, 'base64')) === request.spkiDigest && row.request === furtherWishes(request)
+    && row.spki === request.spki.toString('base64') && row.request === furtherWishes(request)
 }

@@ -1,9 +1,9 @@
 import { CertloopError, newId, type CsrReport, type IssueInput, type IssuedCertificate, type IssuedCertificateDetail, type IssuedCertificateId } from '@certloop/contract'
-import { inspectCsr, readCertificate, readCsr } from '@certloop/pki'
+import { inspectCsr, readCsr } from '@certloop/pki'
 import { fromJson } from '../database/columns.ts'
 import type { Database } from '../database/database.ts'
 import { implement, requirePermission, type App } from '../http/index.ts'
-import { chainAbove } from './issue.ts'
+import { issuersAbove } from './issue.ts'
 import type { IssueOptions } from './issue-request.ts'
 import { findIssued, getIssued, listIssued, type IssuedRow } from './issued-store.ts'
 import type { Issuer } from './issuer.ts'
@@ -23,13 +23,10 @@ function showIssued(row: IssuedRow, issuers: readonly Issuer[], now: Date): Issu
 }
 
 function showDetail(row: IssuedRow, issuers: readonly Issuer[], now: Date): IssuedCertificateDetail {
-  const issuer = issuers.find(({ id }) => id === row.issuerId)
-  const above = issuer ? chainAbove(issuer, issuers) : []
-  const root = above.at(-1)
-  const isRoot = root !== undefined && readCertificate(root).isSelfIssued
+  const { intermediates, top, isRoot } = issuersAbove(row.issuerId, issuers)
   return {
     ...showIssued(row, issuers, now), certificatePem: row.certificatePem,
-    chainPem: row.certificatePem === null ? [] : [row.certificatePem, ...(isRoot ? above.slice(0, -1) : above)], rootPem: isRoot ? root : null,
+    chainPem: row.certificatePem === null ? [] : [row.certificatePem, ...intermediates], rootPem: isRoot ? top ?? null : null,
   }
 }
 

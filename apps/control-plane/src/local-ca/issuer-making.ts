@@ -11,7 +11,7 @@ import { newSerialNumber, type CaWish, type LocalIssued } from './issue.ts'
 import type { IssueOptions } from './issue-request.ts'
 import type { Issuer, IssuerKind, IssuerSettings, IssuerSlot, WantedCertificate } from './issuer.ts'
 import type { IssuerKeys } from './issuer-open.ts'
-import { getIssuer, insertIssuer, insertIssuerCertificate, isNameTaken, updateIssuer, type IssuerRow } from './issuer-store.ts'
+import { getIssuer, insertIssuer, insertIssuerCertificate, isNameTaken, spkiOf, updateIssuer, type IssuerRow } from './issuer-store.ts'
 import type { Wakes } from '../task/task-kinds.ts'
 import { takeSlotIn } from './issuer-slot.ts'
 import { checkAgainstProfile } from './profile-check.ts'
@@ -152,10 +152,9 @@ export async function completeIssuer(deps: IssuerMakingDeps, id: IssuerId): Prom
 
 /** The request that an outside authority signs; kept, so that the same one can be fetched again. */
 export async function makeCsr({ database, keys }: IssuerMakingDeps, issuer: Issuer, { commonName, subject }: WantedCertificate): Promise<string> {
-  const row = await database.db.selectFrom('ca_issuer').select('spki').where('id', '=', issuer.id).executeTakeFirstOrThrow()
   const csrPem = await buildCsr(
     { commonName, subject, names: [], keyUsage: ['keyCertSign', 'cRLSign', 'digitalSignature'], certificateAuthority: { pathLength: issuer.settings.pathLength }, subjectKeyIdentifier: true },
-    { signer: await keys.signerOf(database.db, issuer.id), spki: Buffer.from(row.spki, 'base64') },
+    { signer: await keys.signerOf(database.db, issuer.id), spki: await spkiOf(database.db, issuer.id) },
   )
   await database.transaction((tx) => updateIssuer(tx, issuer.id, { csrPem }))
   return csrPem
@@ -164,8 +163,7 @@ export async function makeCsr({ database, keys }: IssuerMakingDeps, issuer: Issu
 /** A self-signed CA certificate (RFC 5280, 3.2; Baseline Requirements 7.1.2.1: no policies, no extended usages, no addresses). */
 async function selfSign({ database, keys, now }: IssuerMakingDeps, issuer: Issuer, { commonName, subject, validityDays }: WantedCertificate): Promise<CertificateFacts> {
   const signer = await keys.signerOf(database.db, issuer.id)
-  const { spki: text } = await database.db.selectFrom('ca_issuer').select('spki').where('id', '=', issuer.id).executeTakeFirstOrThrow()
-  const spki = Buffer.from(text, 'base64')
+  const spki = await spkiOf(database.db, issuer.id)
   const name = subjectName([...subject, { type: 'CN', value: commonName }])
   const keyId = keyIdOfSpki(spki)
   const tbs = buildTbsCertificate({

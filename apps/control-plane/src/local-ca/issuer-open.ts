@@ -4,8 +4,8 @@ import { certificateParts, keyIdOfSpki, keySigner, type Signer } from '@certloop
 import { fromJson } from '../database/columns.ts'
 import type { Db, Tx } from '../database/database.ts'
 import type { Secrets } from '../secret/secrets.ts'
-import { defaultIssuerSettings, type Issuer, type IssuerSettings } from './issuer.ts'
-import { issuerRow, type IssuerRow, type KeyReference } from './issuer-store.ts'
+import type { Issuer, IssuerSettings } from './issuer.ts'
+import { issuerRow, settingsOf, type IssuerRow, type KeyReference } from './issuer-store.ts'
 import type { Lifetime } from './profiles.ts'
 
 export const issuerKeyBinding = (id: IssuerId): string => `issuer:${id}:key`
@@ -28,7 +28,7 @@ export function createIssuerKeys({ secrets, tokenKeys }: { secrets: Secrets; tok
   const opened = new Map<string, Promise<Signer>>()
 
   async function open(row: IssuerRow): Promise<Signer> {
-    const { hash } = { ...defaultIssuerSettings, ...fromJson<Partial<IssuerSettings>>(row.settings) }
+    const { hash } = settingsOf(row)
     if (row.keySource === 'sealed' && row.sealedKey !== null) {
       return keySigner(createPrivateKey(secrets.open(row.sealedKey, issuerKeyBinding(row.id)).toString()), hash === null || !/^(rsa|ec)-/.test(row.keyAlgorithm) ? {} : { hash })
     }

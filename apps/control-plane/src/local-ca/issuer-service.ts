@@ -3,7 +3,7 @@ import { certificateParts, isIssuedBy, isSelfSigned, keyProblems, readCertificat
 import { toJson } from '../database/columns.ts'
 import type { Issuer, IssuerSettings } from './issuer.ts'
 import { checkOutsideChain, checkOwnCertificate, completeIssuer, installIn, makeIssuer, nameTaken, type IssuerMakingDeps, type NewIssuer, type Origin } from './issuer-making.ts'
-import { getIssuer, insertIssuer, isNameTaken, issuerRow, listIssuers, updateIssuer, type IssuerRow } from './issuer-store.ts'
+import { getIssuer, insertIssuer, isNameTaken, listIssuers, spkiOf, updateIssuer, type IssuerRow } from './issuer-store.ts'
 import { constrained } from './name-constraints.ts'
 import { checkParent } from './path-length.ts'
 import { checkPublicCertificate, defaultSettings } from './public-style.ts'
@@ -25,7 +25,7 @@ export function createIssuerService(deps: IssuerMakingDeps) {
   const { database, now } = deps
   const { db } = database
 
-  const digestOf = async (id: IssuerId) => sha256Hex(Buffer.from((await issuerRow(db, id)).spki, 'base64'))
+  const digestOf = async (id: IssuerId) => sha256Hex(await spkiOf(db, id))
 
   /** An issuer here whose key signed the certificate. */
   async function signerAmongUs(certificate: CertificateFacts): Promise<IssuerId | null> {

@@ -75,6 +75,9 @@ export async function issuerRow(db: Db | Tx, id: IssuerId): Promise<IssuerRow> {
   return row
 }
 
+/** SubjectPublicKeyInfo of its key, DER. @throws CertloopError NOT_FOUND */
+export const spkiOf = async (db: Db | Tx, id: IssuerId): Promise<Buffer> => Buffer.from((await issuerRow(db, id)).spki, 'base64')
+
 /** @throws CertloopError NOT_FOUND */
 export async function getIssuer(db: Db | Tx, id: IssuerId): Promise<Issuer> {
   const row = await issuerRow(db, id)

@@ -194,8 +194,7 @@ function readLine(line: string): StoredEntry | StoredChange | undefined {
 async function recoverEntry(entry: StoredEntry, database: Database, now: () => Date, strangers: Map<IssuerId, number>): Promise<boolean> {
   if (new Date(entry.notAfter) < now()) return false
   const { db } = database
-  const isThere = await db.selectFrom('ca_certificate').select('id').where('issuerId', '=', entry.issuerId).where('serialNumber', '=', entry.serialNumber).executeTakeFirst()
-  if (isThere) return false
+  if (await findBySerial(db, entry.issuerId, entry.serialNumber)) return false
   if (!await db.selectFrom('ca_issuer').select('id').where('id', '=', entry.issuerId).executeTakeFirst()) {
     strangers.set(entry.issuerId, (strangers.get(entry.issuerId) ?? 0) + 1)
     return false

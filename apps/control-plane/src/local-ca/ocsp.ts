@@ -7,6 +7,7 @@ import type { OcspCache, SignedAnswer, Validators } from './ocsp-cache.ts'
 import { createChangeWatch } from './ocsp-changes.ts'
 import { createIssuerLookup } from './ocsp-issuers.ts'
 import type { Responders } from './responder.ts'
+import { wholeSecond } from './whole-second.ts'
 
 /** body: DER. maxAge: seconds for which it may be kept by others; 0: not at all. validators: of one that may. */
 export interface OcspAnswer { body: Buffer; maxAge: number; validators?: Validators }
@@ -16,7 +17,6 @@ export interface OcspDeps { database: Database; responders: Responders; cache: O
 /** Requests as clients send them have some 120 bytes; odd ones are answered and not kept. */
 const longestKey = 1024
 
-const wholeSecond = (milliseconds: number) => new Date(Math.floor(milliseconds / 1000) * 1000)
 const failure = (status: Parameters<typeof ocspError>[0]): OcspAnswer => ({ body: ocspError(status), maxAge: 0 })
 
 export function createOcsp({ database, responders, cache, now }: OcspDeps) {
@@ -28,7 +28,7 @@ export function createOcsp({ database, responders, cache, now }: OcspDeps) {
 
   async function sign(issuer: Issuer, { certIds, nonce }: OcspRequest): Promise<Pick<SignedAnswer, 'body' | 'nextUpdate' | 'producedAt'> & { isKnown: boolean }> {
     const responder = await responders.of(issuer)
-    const producedAt = wholeSecond(now().getTime())
+    const producedAt = wholeSecond(now())
     const nextUpdate = wholeSecond(Math.min(producedAt.getTime() + issuer.settings.ocspMinutes * 60_000, responder.notAfter))
     const responses = []
     for (const certId of certIds) responses.push({ certId: certId.raw, status: statusOf(await findState(issuer.id, certId.serialNumber)), thisUpdate: producedAt, nextUpdate })

@@ -1,5 +1,6 @@
 import { keyAlgorithms, type KeyAlgorithm } from '@certloop/contract'
 import type { KeyUsage } from '@certloop/pki'
+import { wholeSecond } from './whole-second.ts'
 
 /**
  * What an issuer may put into a certificate. Everything in a certificate that is not the requester's name or key
@@ -88,7 +89,6 @@ export const usagesFor = (keyAlgorithm: string, { keyUsage }: Pick<ProfileRules,
   keyUsage.filter((usage) => keyAlgorithm.startsWith('rsa-') || !cannotEncrypt.includes(usage))
 
 const day = 86_400_000
-const wholeSecond = (milliseconds: number) => new Date(Math.floor(milliseconds / 1000) * 1000)
 
 export interface Lifetime { notBefore: Date; notAfter: Date }
 

@@ -9,6 +9,7 @@ import { followCa, followKey } from './follow-ca.ts'
 import { issuerRow, nextChangeNumber, settingsOf } from './issuer-store.ts'
 import type { Ledger } from './ledger.ts'
 import { checkPublicReason } from './public-style.ts'
+import { wholeSecond } from './whole-second.ts'
 
 /** What a person can give as a reason (RFC 5280, 5.3.1): suspension has an action of its own, removeFromCRL is for delta lists. */
 export const givableReasons: readonly RevocationReason[] = (Object.keys(revocationReasons) as RevocationReason[]).filter((reason) => reason !== 'certificateHold' && reason !== 'removeFromCRL')
@@ -87,5 +88,3 @@ export function createRevocation({ database, now, ledger, changed }: RevocationD
     }),
   }
 }
-
-const wholeSecond = (date: Date) => new Date(Math.floor(date.getTime() / 1000) * 1000)
