@@ -101,9 +101,12 @@ const identityIssuer = (localCa: LocalCa): JoinDeps['issueIdentity'] => async ({
   return chainPem.join('\n')
 }
 
+const logTo = (logger: Logger) => (level: 'info' | 'warn' | 'error', message: string, facts: Record<string, unknown>): void => { logger[level](facts, message) }
+
 interface Opened { database: Database; localCa: LocalCa }
 
-async function open({ settings, dataFolder, now, crashPoint, logger }: ControlPlaneOptions, addresses: () => CaAddresses | undefined): Promise<Opened & { secrets: Awaited<ReturnType<typeof createSecrets>> }> {
+/** @returns also what lets go of the ledger and the token, in this order before the database */
+async function open({ settings, dataFolder, now, crashPoint, logger }: ControlPlaneOptions, addresses: () => CaAddresses | undefined): Promise<Opened & { release: () => Promise<void> }> {
   const database = await openDatabase(settings.databaseUrl ?? `sqlite:${dataFolder}/certloop.sqlite`, crashPoint)
   try {
     const masterKey = await loadMasterKey({ environmentKey: settings.masterKey ?? undefined, dataFolder, database })
@@ -114,12 +117,17 @@ async function open({ settings, dataFolder, now, crashPoint, logger }: ControlPl
     const recovered = await recoverFromLedger(ledgerFolder, database, now, strangers)
     for (const [issuerId, certificates] of strangers) logger.error({ issuerId, certificates, ledgerFolder }, 'the ledger names certificates of an issuer that the database does not know: it was made after the backup and is lost with its key; replace what it signed')
     if (recovered > 0) logger.warn({ recovered, ledgerFolder }, 'the database had lost certificates that were issued; they were brought back from the ledger and can be revoked')
-    const localCa = createLocalCa({ database, secrets, now, ledger: createLedger(ledgerFolder, now), addresses, tokenKeys: tokenKeysOf(settings), blocklist: await blocklistIn(settings.keyBlocklist), revocationChanged: followRevocation(now), log: (level, message, facts) => { logger[level](facts, message) } })
+    const [ledger, tokenKeys] = [createLedger(ledgerFolder, now), tokenKeysOf(settings)]
+    const localCa = createLocalCa({ database, secrets, now, ledger, addresses, tokenKeys, blocklist: await blocklistIn(settings.keyBlocklist), revocationChanged: followRevocation(now), log: logTo(logger) })
     await localCa.ensureHierarchy()
     await localCa.crls.ensurePublished()
     await localCa.maintenance.schedule()
     await database.transaction((tx) => ensureBuiltInAuthority(tx, now()))
-    return { database, localCa, secrets }
+    const release = async () => {
+      await ledger.close()
+      await tokenKeys?.close()
+    }
+    return { database, localCa, release }
   } catch (error) {
     await database.close()
     throw error
@@ -133,13 +141,13 @@ const hostOfUrl = (host: string) => {
 }
 
 /** The whole HTTP side with every domain's routes, not yet ready. */
-export async function composeApp(options: Omit<ControlPlaneOptions, 'settings' | 'dataFolder'> & { settings?: Pick<Settings, 'trustedProxy' | 'pkiUrl'> }, { database, localCa }: Opened, publicUrl: () => string, closing: AbortSignal) {
+export async function composeApp(options: Omit<ControlPlaneOptions, 'settings' | 'dataFolder'> & { settings?: Pick<Settings, 'trustedProxy'> }, { database, localCa }: Opened, publicUrl: () => string, closing: AbortSignal) {
   const { now, logger, version, webFolder } = options
   const parts = makeParts(now, database, localCa)
   const joinDeps: JoinDeps = { database, now, publicUrl, trustPin: () => localCa.trustAnchorPin(), issueIdentity: identityIssuer(localCa) }
   const users = createUsers({ database, now })
   const app = await buildHttp({ database, users, audit: createAudit({ database, now }), botAuth: createBotAuth({ database, now }), publicUrl, version, webFolder, now, logger, trustedProxies: options.settings?.trustedProxy ?? [] })
-  registerDomains(app, parts, { ...joinDeps, handlers: parts.botKinds, closing, trustAnchorPem: () => localCa.trustAnchorPem() }, { localCa, addresses: () => caAddresses(options.settings?.pkiUrl ?? null, publicUrl()) })
+  registerDomains(app, parts, { ...joinDeps, handlers: parts.botKinds, closing, trustAnchorPem: () => localCa.trustAnchorPem() }, localCa)
   return { app, parts, users, joinDeps }
 }
 
@@ -148,9 +156,9 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   const { settings, now, random, logger } = options
   let port = settings.port
   const publicUrl = () => settings.publicUrl ?? `https://${hostOfUrl(settings.host)}:${port}`
-  const { database, localCa } = await open(options, () => caAddresses(settings.pkiUrl, publicUrl()))
+  const { database, localCa, release } = await open(options, () => caAddresses(settings.pkiUrl, publicUrl()))
   const closing = new AbortController()
-  const stops: (() => Promise<void> | void)[] = [() => database.close()]
+  const stops: (() => Promise<void> | void)[] = [() => database.close(), release]
   const stop = async () => {
     closing.abort()
     for (const step of stops.toReversed()) await step()
@@ -162,7 +170,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     port = listener.port
     // Replicas on PostgreSQL would make each other's words untrue.
     const firstAdministrator = await users.ensureFirstAdministrator() ?? (database.kind === 'sqlite' ? await users.renewOneTimePassword() : undefined)
-    const log = (level: 'info' | 'warn' | 'error', message: string, facts: Record<string, unknown>) => logger[level](facts, message)
+    const log = logTo(logger)
     const worker = startWorker({ database, kinds: parts.planeKinds, now, random, log })
     stops.push(() => worker.stop())
     const watchdog = startWatchdog({ database, planeKinds: parts.planeKinds, botKinds: parts.botKinds, now, log })
@@ -175,16 +183,14 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   }
 }
 
-interface CaParts { localCa: LocalCa; addresses: () => CaAddresses | undefined }
-
-function registerDomains(app: App, { deps, chainOf }: ReturnType<typeof makeParts>, bot: Parameters<typeof registerBotProtocol>[1], { localCa, addresses }: CaParts): void {
+function registerDomains(app: App, { deps, chainOf }: ReturnType<typeof makeParts>, bot: Parameters<typeof registerBotProtocol>[1], localCa: LocalCa): void {
   registerCertificateRoutes(app, deps)
   registerOrderRoutes(app, deps)
   registerDeploymentRoutes(app, deps)
   registerBotRoutes(app, bot)
   registerBotProtocol(app, bot)
   registerAuthorityRoutes(app, { ...deps, chainOf })
-  registerIssuerRoutes(app, { db: deps.database.db, localCa, addresses })
+  registerIssuerRoutes(app, { db: deps.database.db, localCa })
   registerIssuedRoutes(app, { ...deps, localCa })
   registerProfileRoutes(app, deps)
 }

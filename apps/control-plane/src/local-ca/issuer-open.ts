@@ -15,7 +15,6 @@ export interface TokenKeys {
   /** @throws CertloopError PKCS11_UNAVAILABLE, PKCS11_PIN_WRONG, PKCS11_KEY_NOT_FOUND */
   signer(reference: KeyReference, hash: IssuerSettings['hash']): Promise<Signer>
   generate(label: string, algorithm: string): Promise<{ reference: KeyReference; spki: Buffer }>
-  find(label: string): Promise<{ reference: KeyReference; spki: Buffer; algorithm: string }>
 }
 
 /** An issuer ready to sign, under its preferred certificate. */

@@ -11,7 +11,7 @@ import type { NewIssuer } from './issuer-making.ts'
 import { getIssuer, listIssuers } from './issuer-store.ts'
 import { isInNetwork } from './network.ts'
 
-export interface IssuerRouteDeps { db: Db; localCa: LocalCa; addresses: () => CaAddresses | undefined }
+export interface IssuerRouteDeps { db: Db; localCa: LocalCa }
 
 function showCertificate({ id, signedBy, certificatePem, outsideChain }: IssuerCertificate): CertificateResource {
   const { subject, issuer, serialNumber, fingerprint, notBefore, notAfter } = readCertificate(certificatePem)
@@ -56,8 +56,8 @@ function wishOf(input: IssuerInput): NewIssuer {
   }
 }
 
-export function registerIssuerRoutes(app: App, { db, localCa, addresses }: IssuerRouteDeps): void {
-  const { issuerService: service, crls } = localCa
+export function registerIssuerRoutes(app: App, { db, localCa }: IssuerRouteDeps): void {
+  const { issuerService: service, crls, addresses } = localCa
   const show = async (issuer: Issuer) => showIssuer(issuer, await listCrls(db, issuer.id), addresses())
   const read = async (id: IssuerId) => show(await getIssuer(db, id))
 

@@ -88,7 +88,7 @@ test('a wrong PIN is given to the token once, however often its keys are asked f
   const tokenKeys = tokenKeysOf({ pkcs11Module: hsm.modulePath, pkcs11Token: 'ca', pkcs11Pin: 'not it' })
   assert.ok(tokenKeys)
   t.after(() => tokenKeys.close())
-  const ask = () => tokenKeys.find('any').then(() => undefined, (error: { code?: string }) => error)
+  const ask = () => tokenKeys.signer({ label: 'any', id: '00' }, null).then(() => undefined, (error: { code?: string }) => error)
   const first = await ask()
   assert.equal(first?.code, 'PKCS11_PIN_WRONG')
   assert.equal(await ask(), first, 'the same answer, not another try')

@@ -41,7 +41,8 @@ export interface LocalCa {
   trustAnchorPem(): Promise<string>
   /** SHA-256 (hex) of the root's SubjectPublicKeyInfo: the pin in join tokens. */
   trustAnchorPin(): Promise<string>
-  issuing: ReturnType<typeof createIssuing>
+  /** What certificates and lists name; undefined where nobody could reach it. */
+  addresses(): CaAddresses | undefined
   issuerService: ReturnType<typeof createIssuerService> & ReturnType<typeof createIssuerChanges>
   revocation: ReturnType<typeof createRevocation>
   crls: ReturnType<typeof createCrlPublisher>
@@ -83,12 +84,12 @@ export function createLocalCa({ database, secrets, now, ledger = noLedger, addre
   const maintenance = createMaintenance({ database, now, rollOver: issuerService.rollOver, ensurePublished: crls.ensurePublished, log })
   return {
     ensureHierarchy: () => ensureHierarchy(making),
+    addresses,
     issue: (options) => issuing.issue(options),
     issuers: () => listIssuers(db),
     findByReference: issuing.findByReference,
     trustAnchorPem: rootPem,
     trustAnchorPin: async () => readCertificate(await rootPem()).spkiDigest,
-    issuing, issuerService, revocation, crls, ocsp, maintenance, maintenanceTask: maintenanceTaskKind(maintenance, now),
+    issuerService, revocation, crls, ocsp, maintenance, maintenanceTask: maintenanceTaskKind(maintenance, now),
   }
 }
-

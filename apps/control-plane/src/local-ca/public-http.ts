@@ -21,6 +21,7 @@ const mostBodyRead = 1 << 20
 const slowBodyMs = 10_000
 const ocspResponseType = 'application/ocsp-response'
 const longestPath = 12_000
+
 export function createPublicHttp({ database, ocsp, now, log }: PublicHttpDeps): PublicHandler {
   const { sendCrl, sendIssuer } = createPublicFiles({ database, now })
 

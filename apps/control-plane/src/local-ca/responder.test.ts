@@ -15,10 +15,10 @@ test('a responder that can not be renewed is tried again once a minute, however 
   const now = () => clock.now
   let tries = 0
   let isAway = false
-  const issue: typeof ca.issuing.issue = async (options) => {
+  const issue: typeof ca.issue = async (options) => {
     tries++
     if (isAway) throw new CertloopError('PKCS11_UNAVAILABLE', 'away')
-    return ca.issuing.issue(options)
+    return ca.issue(options)
   }
   const responders = createResponders({ database, secrets: await createSecrets({ database, masterKey: caMasterKey, now }), issue, now })
   const issuer = issuerInSlot(await ca.issuers(), 'intermediate')

@@ -31,10 +31,6 @@ export function tokenKeysOf({ pkcs11Module, pkcs11Token, pkcs11Pin }: Pick<Setti
       const { spki, id } = await (await token()).generateKey({ label, algorithm: algorithm as KeyAlgorithm })
       return { reference: { label, id }, spki }
     },
-    async find(label) {
-      const { spki, id, algorithm } = await (await token()).findKey({ label })
-      return { reference: { label, id }, spki, algorithm }
-    },
     async close() {
       await (await opened?.catch(() => undefined))?.close()
       opened = undefined
