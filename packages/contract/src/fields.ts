@@ -22,7 +22,7 @@ export const field = {
   path: (o: Options): TString => Type.String({ ...notes('path', o), pattern: '^(/|[A-Za-z]:\\\\|\\\\\\\\)[^\\u0000-\\u001f]*$', maxLength: 4096, ...(o.default === undefined ? {} : { default: o.default }) }),
   /** Encrypted at rest, write-only in the API and redacted everywhere because it is declared so. */
   secret: (o: Options): TString => Type.String({ ...notes('secret', o), maxLength: 10000, writeOnly: true }),
-  seconds: (o: Options & { min: number; max: number; defaultSeconds: number }): TInteger => Type.Integer({ ...notes('seconds', o), minimum: o.min, maximum: o.max, default: o.defaultSeconds }),
+  seconds: (o: Options & { min: number; max: number; defaultSeconds: number }): TInteger & { default: number } => Type.Integer({ ...notes('seconds', o), minimum: o.min, maximum: o.max, default: o.defaultSeconds }) as TInteger & { default: number },
   switch: (o: Omit<Options, 'default'> & { default: boolean }): TBoolean => Type.Boolean({ ...notes('switch', { label: o.label, help: o.help }), default: o.default }),
   optional: <T extends TSchema>(schema: T) => Type.Optional(schema),
 }

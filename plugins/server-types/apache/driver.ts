@@ -11,7 +11,7 @@ import { type fields as fieldSchema, manifest } from './manifest.ts'
 type Fields = Static<typeof fieldSchema>
 
 export const driver = pemServerDriver<Fields, Instance, Configuration>({
-  id: manifest.id,
+  manifest,
   title: 'Apache',
   findProcesses: findMasters,
   mayBeNamed,

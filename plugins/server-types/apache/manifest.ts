@@ -1,5 +1,6 @@
 import { field, fieldsObject } from '@certloop/contract'
 import type { ServerTypeManifest } from '@certloop/plugin-kit'
+import { proofSeconds } from '../shared/pem-files/fields.ts'
 
 export const fields = fieldsObject({
   certificatePath: field.path({ label: 'Certificate file', help: 'The file that SSLCertificateFile names.' }),
@@ -8,7 +9,7 @@ export const fields = fieldsObject({
   serverRoot: field.optional(field.path({ label: 'Server root', help: 'Only where the process was started with -d.' })),
   defines: field.optional(field.text({ label: 'Defines', help: 'Only where the process was started with -D: the names, with blanks between.' })),
   binaryPath: field.optional(field.path({ label: 'Apache program', help: 'Empty: the program of the running process. No other one is run.' })),
-  proofSeconds: field.optional(field.seconds({ label: 'Time for the proof', help: 'How long after the reload the new certificate may take to be served everywhere.', min: 1, max: 120, defaultSeconds: 10 })),
+  proofSeconds: proofSeconds(10),
 })
 
 export const manifest = {

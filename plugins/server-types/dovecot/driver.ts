@@ -11,7 +11,7 @@ type Fields = Static<typeof fieldSchema>
 const plain = path.posix.normalize
 
 export const driver = pemServerDriver<Fields, Instance, PemConfiguration>({
-  id: manifest.id,
+  manifest,
   title: 'Dovecot',
   findProcesses: findMasters,
   mayBeNamed: (master, { configurationPath }) => plain(namedConfiguration(master) ?? configurationPath) === plain(configurationPath),

@@ -1,5 +1,6 @@
 import { field, fieldsObject } from '@certloop/contract'
 import type { ServerTypeManifest } from '@certloop/plugin-kit'
+import { proofSeconds } from '../shared/pem-files/fields.ts'
 
 export const fields = fieldsObject({
   certificatePath: field.path({ label: 'Certificate file', help: 'The file that ssl_cert or ssl_alt_cert names behind "<": leaf first, then intermediates.' }),
@@ -7,7 +8,7 @@ export const fields = fieldsObject({
   configurationPath: field.path({ label: 'Main configuration file', help: 'The dovecot.conf the running master process uses (-c). Found by the scan.' }),
   binaryPath: field.optional(field.path({ label: 'dovecot program', help: 'Empty: the program of the running master process. No other one is run; it is only needed where the bot can not see that program.' })),
   sudo: field.optional(field.switch({ label: 'Call dovecot through sudo', help: 'For a bot that is not root: doveconf and the reload run through "sudo -n". Needs a line in sudoers.', default: false })),
-  proofSeconds: field.optional(field.seconds({ label: 'Time for the proof', help: 'How long after the reload the new certificate may take to be served everywhere.', min: 1, max: 120, defaultSeconds: 20 })),
+  proofSeconds: proofSeconds(20),
 })
 
 export const manifest = {

@@ -1,5 +1,6 @@
 import { field, fieldsObject } from '@certloop/contract'
 import type { ServerTypeManifest } from '@certloop/plugin-kit'
+import { proofSeconds } from '../shared/pem-files/fields.ts'
 
 export const fields = fieldsObject({
   certificatePath: field.path({ label: 'Certificate file', help: 'The file that ssl_certificate names: leaf first, then intermediates.' }),
@@ -8,7 +9,7 @@ export const fields = fieldsObject({
   binaryPath: field.optional(field.path({ label: 'nginx program', help: 'Empty: the program of the running master process. No other one is run; it is only needed where the bot can not see that program.' })),
   prefix: field.optional(field.path({ label: 'Prefix', help: 'Only where the master was started with -p.' })),
   sudo: field.optional(field.switch({ label: 'Call nginx through sudo', help: 'For a bot that is not root: test and reload run as "sudo -n nginx …". Needs a line in sudoers.', default: false })),
-  proofSeconds: field.optional(field.seconds({ label: 'Time for the proof', help: 'How long after the reload the new certificate may take to be served everywhere.', min: 1, max: 120, defaultSeconds: 10 })),
+  proofSeconds: proofSeconds(10),
 })
 
 export const manifest = {

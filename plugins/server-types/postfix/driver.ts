@@ -8,7 +8,7 @@ import { type fields as fieldSchema, manifest } from './manifest.ts'
 type Fields = Static<typeof fieldSchema>
 
 export const driver = pemServerDriver<Fields, Instance, PemConfiguration>({
-  id: manifest.id,
+  manifest,
   title: 'Postfix',
   findProcesses: findMasters,
   mayBeNamed: () => true,

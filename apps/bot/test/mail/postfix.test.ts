@@ -58,7 +58,9 @@ test('several services: STARTTLS and TLS at once, overrides with pairs of their 
 
   const { plan, deploy } = await deployer(t, 'postfix')
   const { fields } = slotOf(server, 'own.pem')
-  assert.deepEqual(stepKinds(await plan(fields, next)), ['write key-and-full-chain', 'run-command', 'reload-service', 'prove'])
+  const planned = await plan(fields, next)
+  assert.deepEqual(stepKinds(planned), ['write key-and-full-chain', 'run-command', 'reload-service', 'prove'])
+  assert.deepEqual(planned.steps.flatMap((step) => (step.kind === 'prove' ? [step.timeoutSeconds] : [])), [20], 'as the manifest says where the target says nothing')
   assertDeployed(await deploy(fields, next))
   assert.equal(await readFile(chain, 'utf8'), next.keyPem + next.certPem)
   assert.equal(await readFile(one.certPath, 'utf8'), main.certPem)

@@ -33,8 +33,8 @@ export interface PemFields { certificatePath: string; keyPath: string; configura
 
 /** What is particular to a server type whose certificates are PEM files named in its configuration. */
 export interface PemServerType<F extends PemFields, I extends PemInstance, C extends PemConfiguration> {
-  /** As in the manifest. */
-  id: string
+  /** Its id, and the fields with their defaults. */
+  manifest: { id: string; fields: { properties: { proofSeconds: { default: number } } } }
   /** For people, within a sentence. */
   title: string
   /** Running servers among all processes; one for each instance. */
@@ -62,7 +62,6 @@ export interface PemServerType<F extends PemFields, I extends PemInstance, C ext
 }
 
 const slotsAtOnce = 4
-const defaultProofSeconds = 10
 
 /** The driver of such a type. */
 export function pemServerDriver<F extends PemFields, I extends PemInstance, C extends PemConfiguration>(type: PemServerType<F, I, C>): ServerTypeDriver<F> {
@@ -85,7 +84,7 @@ export function pemServerDriver<F extends PemFields, I extends PemInstance, C ex
       return planSteps({
         host: context.host, user: { product: instance.product, ...(instance.runAs === undefined ? {} : { runAs: instance.runAs }) },
         activation: type.activation(instance, configuration), texts: configuration.texts,
-        slot, slots, material, served, proofSeconds: fields.proofSeconds ?? defaultProofSeconds, steadyMilliseconds: type.steadyMilliseconds,
+        slot, slots, material, served, proofSeconds: fields.proofSeconds ?? type.manifest.fields.properties.proofSeconds.default, steadyMilliseconds: type.steadyMilliseconds,
       })
     },
   }
@@ -127,7 +126,7 @@ async function detectServer<F extends PemFields, I extends PemInstance, C extend
   const { pid, user, service, container } = process
   const command = process.executable || process.name
   const found: DetectedServer = {
-    serverType: type.id, key: `${command} ${pid}`, title: `${type.title} (process ${pid})`, version: null,
+    serverType: type.manifest.id, key: `${command} ${pid}`, title: `${type.title} (process ${pid})`, version: null,
     process: { pid, user, service, container, command }, slots: [], problem: null,
   }
   try {
