@@ -1,10 +1,9 @@
 import type { Issuer } from '@certloop/api-client'
 import type { Context } from '../context.ts'
 import { paintState } from '../format/paint.ts'
-import { facts, plural, table } from '../format/table.ts'
+import { facts, headed, plural, table } from '../format/table.ts'
 import { dateAndDistance, momentInZone } from '../format/time.ts'
 
-const headed = (title: string, lines: readonly string[]) => (lines.length === 0 ? [] : ['', title, ...lines.map((line) => `  ${line}`)])
 const keySources: Record<Issuer['keySource'], string> = { sealed: 'sealed in the database', pkcs11: 'in the PKCS#11 token', outside: 'not here: only its certificate is' }
 
 /** Quoted for a shell where it has to be. */

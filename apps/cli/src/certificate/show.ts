@@ -3,11 +3,10 @@ import { defineCommand } from '../command.ts'
 import type { Context } from '../context.ts'
 import { findCertificate } from '../find.ts'
 import { paintState } from '../format/paint.ts'
-import { facts, plural, table } from '../format/table.ts'
+import { facts, headed, plural, table } from '../format/table.ts'
 import { dateAndDistance, moment } from '../format/time.ts'
 
 const short = (fingerprint: string | null) => (fingerprint === null ? null : `${fingerprint.slice(0, 16)}…`)
-const headed = (title: string, lines: readonly string[]) => (lines.length === 0 ? [] : ['', title, ...lines.map((line) => `  ${line}`)])
 
 function renewalText({ renewal: { enabled, daysBefore, time, zone }, deployAfterRenewal }: Configuration): string {
   return enabled ? `${plural(daysBefore, 'day')} before the end, at ${time} ${zone}${deployAfterRenewal ? '' : ', without deploying'}` : 'off'

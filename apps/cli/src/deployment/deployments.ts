@@ -8,7 +8,7 @@ import { exitCodes, usage } from '../failure.ts'
 import { findCertificate, findDeployment } from '../find.ts'
 import { follow, readTimeout, waitOptions } from '../follow.ts'
 import { paintState } from '../format/paint.ts'
-import { facts, plural, table } from '../format/table.ts'
+import { facts, headed, plural, table } from '../format/table.ts'
 import { moment, timeOfDay } from '../format/time.ts'
 import { pageOptions, readPages, showPage } from '../page.ts'
 import { timelineLines } from '../timeline.ts'
@@ -33,8 +33,6 @@ export const deploymentList = defineCommand({
     ))
   },
 })
-
-const headed = (title: string, lines: readonly string[]) => (lines.length === 0 ? [] : ['', title, ...lines.map((line) => `  ${line}`)])
 
 function deploymentLines(context: Context, d: DeploymentDetail): string[] {
   const { paint, world } = context

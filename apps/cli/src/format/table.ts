@@ -25,4 +25,7 @@ export function facts(entries: readonly (readonly [name: string, value: Cell])[]
   return shown.map(([name, value]) => `${indent}${`${name}:`.padEnd(width)}${textOf(value)}`)
 }
 
+/** Lines below a title, after an empty line; nothing when there are none. */
+export const headed = (title: string, lines: readonly string[]): string[] => (lines.length === 0 ? [] : ['', title, ...lines.map((line) => `  ${line}`)])
+
 export const plural = (count: number, one: string, many = `${one}s`): string => `${count} ${count === 1 ? one : many}`
