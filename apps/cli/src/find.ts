@@ -35,16 +35,21 @@ export async function findCertificate(context: Context, text: string): Promise<I
 }
 
 /** Only what is really near: the whole list would be no help. */
-const guesses = (text: string, things: readonly Named[]) => {
+const guesses = (text: string, things: readonly Pick<Named, 'name'>[]) => {
   const near = nearest(text, things.map(({ name }) => name))
   return near === undefined ? [] : [near]
+}
+
+/** What to say when there is none of this name; with one that is really near, if there is one. */
+export function noneNamed(what: string, list: string, text: string, things: readonly Pick<Named, 'name'>[]): Failure {
+  return notFound(what, text, guesses(text, things), list)
 }
 
 export async function findNamed<T extends Named>(prefix: string, what: string, list: string, text: string, read: () => Promise<{ items: T[] }>, describe: (one: T) => string): Promise<T['id']> {
   if (isIdOf(prefix, text)) return text
   const { items } = await read()
   const one = theOne(what, text, items.filter(({ name }) => same(name, text)), describe)
-  if (!one) throw notFound(what, text, guesses(text, items), list)
+  if (!one) throw noneNamed(what, list, text, items)
   return one.id
 }
 

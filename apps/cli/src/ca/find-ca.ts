@@ -3,8 +3,7 @@ import { readFile } from 'node:fs/promises'
 import type { IssuanceProfile, IssuedCertificate, Issuer } from '@certloop/api-client'
 import type { Context } from '../context.ts'
 import { exitCodes, Failure, usage } from '../failure.ts'
-import { findNamed, isIdOf } from '../find.ts'
-import { nearest } from '../nearest.ts'
+import { findNamed, isIdOf, noneNamed } from '../find.ts'
 import { readPages } from '../page.ts'
 
 /** Id of the issuer with this id or name. @throws Failure */
@@ -23,8 +22,7 @@ export async function readProfile(context: Context, name: string): Promise<Issua
   const { items } = await (await context.client()).call('listProfiles')
   const found = items.find((profile) => profile.name === name)
   if (found) return found
-  const near = nearest(name, items.map((profile) => profile.name))
-  throw new Failure({ exit: exitCodes.failed, what: `There is no profile "${name}".${near === undefined ? '' : ` Did you mean "${near}"?`}`, remedy: 'See what there is: certloop profile list', code: 'NOT_FOUND' })
+  throw noneNamed('profile', 'certloop profile list', name, items)
 }
 
 const search = async (context: Context, text: string): Promise<IssuedCertificate[]> => {
