@@ -2,7 +2,7 @@ import { revocationReasonsToGive, type IssuedCertificate, type Issuer, type KeyA
 
 /** The built-in CA in plain words; each table is total, so that a new value of the API fails the type check here. */
 
-export const keyNames: Record<KeyAlgorithm, string> = {
+const keyNames: Record<KeyAlgorithm, string> = {
   'rsa-2048': 'RSA 2048', 'rsa-3072': 'RSA 3072', 'rsa-4096': 'RSA 4096', 'ec-256': 'EC P-256', 'ec-384': 'EC P-384', 'ec-521': 'EC P-521', 'ed25519': 'Ed25519',
   'ml-dsa-44': 'ML-DSA 44 (post-quantum)', 'ml-dsa-65': 'ML-DSA 65 (post-quantum)', 'ml-dsa-87': 'ML-DSA 87 (post-quantum)',
 }

@@ -3,8 +3,10 @@ import { getRouteApi } from '@tanstack/react-router'
 import { issuedStatuses, type IssuedCertificate, type Issuer } from '@certloop/api-client'
 import { useMay, usePages, useRead } from '../shared/api.ts'
 import { DataTable, type Column } from '../shared/data-table.tsx'
+import { withFilters } from '../shared/filters.ts'
 import { ButtonLink, TextLink } from '../shared/link.tsx'
 import { Loaded } from '../shared/loaded.tsx'
+import { OtherNames } from '../shared/other-names.tsx'
 import { Empty, Page, Section } from '../shared/page.tsx'
 import { SearchBox } from '../shared/search-box.tsx'
 import { StateBadge, stateLabel } from '../shared/state-badge.tsx'
@@ -35,11 +37,10 @@ export const titleOf = ({ names, subject }: Pick<IssuedCertificate, 'names' | 's
 
 function NameCell({ issued }: { issued: IssuedCertificate }) {
   const { id, names, serialNumber } = issued
-  const others = names.slice(1)
   return (
     <>
       <TextLink to="/built-in-ca/certificates/$id" params={{ id }} fw={600} style={{ overflowWrap: 'anywhere' }}>{titleOf(issued)}</TextLink>
-      {others.length > 0 && <Text size="xs" c="dimmed" title={others.join('\n')}>{others.slice(0, 2).join(', ')}{others.length > 2 ? ` and ${others.length - 2} more` : ''}</Text>}
+      <OtherNames names={names.slice(1)} />
       <Text size="xs" c="dimmed" ff="monospace" title={serialNumber}>{serialNumber.slice(0, 16)}…</Text>
     </>
   )
@@ -55,7 +56,7 @@ export function IssuedPage() {
       <Section title="List" heading={<Filters />}>
         <Loaded result={{ ...list, data: list.items }}>
           {(items) => (items.length > 0
-            ? <DataTable label="Issued certificates" minWidth={920} rows={items} rowId={({ id }) => id} columns={columns} more={{ hasMore: list.hasNextPage, loading: list.isFetchingNextPage, load: () => void list.fetchNextPage() }} />
+            ? <DataTable label="Issued certificates" minWidth={920} rows={items} rowId={({ id }) => id} columns={columns} more={list.more} />
             : filtered ? <Empty title="No certificate fits" action={<ButtonLink to="/built-in-ca/certificates" search={{}} variant="default">Show all</ButtonLink>}>Change the search or the filters. A serial number has to be whole.</Empty>
             : <Empty title="Nothing issued yet" action={issue}>Orders of the certificates under care show here, and what you issue from a CSR.</Empty>)}
         </Loaded>
@@ -70,10 +71,7 @@ function Filters() {
   const search = route.useSearch()
   const navigate = route.useNavigate()
   const issuers = useRead('listIssuers', {}).data?.items ?? []
-  const set = (change: Partial<Record<keyof Search, string | null>>) => void navigate({
-    search: (old) => Object.fromEntries(Object.entries({ ...old, ...change }).filter(([, value]) => value !== null && value !== '')) as Search,
-    replace: true,
-  })
+  const set = (change: Partial<Record<keyof Search, string | null>>) => void navigate({ search: (old) => withFilters<Search>(old, change), replace: true })
   return (
     <Group gap="sm" mb="md">
       <SearchBox label="Name, subject or serial" value={search.search ?? ''} onChange={(text) => set({ search: text })} />

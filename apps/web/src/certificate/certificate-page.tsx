@@ -83,7 +83,7 @@ function CertificateTimeline({ id }: { id: CertificateDetail['id'] }) {
   return (
     <Section title="What happened, newest first">
       <Loaded result={{ ...list, data: list.items }}>
-        {(events) => <EventTimeline events={events} about={id} more={{ hasMore: list.hasNextPage, loading: list.isFetchingNextPage, load: () => void list.fetchNextPage() }} />}
+        {(events) => <EventTimeline events={events} about={id} more={list.more} />}
       </Loaded>
     </Section>
   )

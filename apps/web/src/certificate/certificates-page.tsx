@@ -2,11 +2,14 @@ import { Button, Group, Select, Text } from '@mantine/core'
 import { useDisclosure } from '@mantine/hooks'
 import { getRouteApi } from '@tanstack/react-router'
 import { certificateStatuses, managements, type CertificateSummary } from '@certloop/api-client'
+import { commonNameOf } from '../ca/ca-words.ts'
 import { useMay, usePages } from '../shared/api.ts'
 import { DataTable, type Column } from '../shared/data-table.tsx'
+import { withFilters } from '../shared/filters.ts'
 import { ButtonLink, TextLink } from '../shared/link.tsx'
 import { Empty, Page, Section } from '../shared/page.tsx'
 import { Loaded } from '../shared/loaded.tsx'
+import { OtherNames } from '../shared/other-names.tsx'
 import { SearchBox } from '../shared/search-box.tsx'
 import { StateBadge, stateLabel } from '../shared/state-badge.tsx'
 import { When } from '../shared/when.tsx'
@@ -24,15 +27,11 @@ const columns: Column<CertificateSummary>[] = [
   { id: 'places', header: 'Places', width: 70, cell: ({ installationCount }) => installationCount },
 ]
 
-/** "CN=R11, O=Let's Encrypt" as "R11"; without a common name the whole. */
-const commonNameOf = (distinguishedName: string) => /(?:^|,\s*)CN=([^,]+)/.exec(distinguishedName)?.[1] ?? distinguishedName
-
 function NameCell({ certificate: { id, name, names } }: { certificate: CertificateSummary }) {
-  const others = names.filter((other) => other !== name)
   return (
     <>
       <TextLink to="/certificates/$id" params={{ id }} search={{}} fw={600}>{name}</TextLink>
-      {others.length > 0 && <Text size="xs" c="dimmed" title={others.join('\n')}>{others.slice(0, 2).join(', ')}{others.length > 2 ? ` and ${others.length - 2} more` : ''}</Text>}
+      <OtherNames names={names.filter((other) => other !== name)} />
     </>
   )
 }
@@ -61,7 +60,7 @@ function Rows({ items, sort, list }: { items: CertificateSummary[]; sort: string
     <DataTable
       label="Certificates" rows={items} rowId={({ id }) => id} columns={columns} sort={sort}
       onSort={(next) => void navigate({ search: (old) => ({ ...old, sort: next as NonNullable<Search['sort']> }), replace: true })}
-      more={{ hasMore: list.hasNextPage, loading: list.isFetchingNextPage, load: () => void list.fetchNextPage() }}
+      more={list.more}
     />
   )
 }
@@ -69,10 +68,7 @@ function Rows({ items, sort, list }: { items: CertificateSummary[]; sort: string
 function Filters() {
   const search = route.useSearch()
   const navigate = route.useNavigate()
-  const set = (change: Partial<Record<keyof Search, string | null>>) => void navigate({
-    search: (old) => Object.fromEntries(Object.entries({ ...old, ...change }).filter(([, value]) => value !== null && value !== '')) as Search,
-    replace: true,
-  })
+  const set = (change: Partial<Record<keyof Search, string | null>>) => void navigate({ search: (old) => withFilters<Search>(old, change), replace: true })
   return (
     <Group gap="sm" mb="md">
       <SearchBox label="Search names" value={search.search ?? ''} onChange={(text) => set({ search: text })} />

@@ -20,7 +20,7 @@ export function DeploymentsPage() {
         <Loaded result={{ ...list, data: list.items }}>
           {(items) => (items.length === 0
             ? <Empty title={Object.keys(search).length > 0 ? 'No deployment fits' : 'No deployments yet'} action={<ButtonLink to="/certificates" variant="default">To the certificates</ButtonLink>}>Open a certificate and choose "Deploy" or "Rotate".</Empty>
-            : <DeploymentTable deployments={items} more={{ hasMore: list.hasNextPage, loading: list.isFetchingNextPage, load: () => void list.fetchNextPage() }} />)}
+            : <DeploymentTable deployments={items} more={list.more} />)}
         </Loaded>
       </Section>
     </Page>

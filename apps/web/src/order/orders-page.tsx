@@ -32,7 +32,7 @@ export function OrdersPage() {
         <Loaded result={{ ...list, data: list.items }}>
           {(items) => (items.length === 0
             ? <Empty title={Object.keys(search).length > 0 ? 'No order fits' : 'No orders yet'} action={<ButtonLink to="/certificates" variant="default">To the certificates</ButtonLink>}>Open a certificate, complete its configuration and choose "Order" or "Rotate".</Empty>
-            : <DataTable label="Orders" rows={items} rowId={({ id }) => id} columns={columns} more={{ hasMore: list.hasNextPage, loading: list.isFetchingNextPage, load: () => void list.fetchNextPage() }} />)}
+            : <DataTable label="Orders" rows={items} rowId={({ id }) => id} columns={columns} more={list.more} />)}
         </Loaded>
       </Section>
     </Page>

@@ -1,5 +1,6 @@
 import { NumberInput, Select, SimpleGrid, Stack, Switch, Text, Textarea, TextInput } from '@mantine/core'
 import { keyAlgorithms, type Authority } from '@certloop/api-client'
+import { keyName } from '../ca/ca-words.ts'
 import { problemAt } from '../shared/problem.ts'
 import { When } from '../shared/when.tsx'
 import type { Change, Draft } from './draft.ts'
@@ -20,10 +21,6 @@ export function AuthorityPart({ draft, change, authorities, problems }: PartProp
   )
 }
 
-const algorithmNames: Record<Draft['keyAlgorithm'], string> = {
-  'rsa-2048': 'RSA 2048', 'rsa-3072': 'RSA 3072', 'rsa-4096': 'RSA 4096', 'ec-256': 'EC P-256', 'ec-384': 'EC P-384', 'ec-521': 'EC P-521', 'ed25519': 'Ed25519', 'ml-dsa-44': 'ML-DSA 44 (post-quantum)', 'ml-dsa-65': 'ML-DSA 65 (post-quantum)', 'ml-dsa-87': 'ML-DSA 87 (post-quantum)',
-}
-
 /** What is asked for: names, key, validity. */
 export function RequestPart({ draft, change, authorities, problems }: PartProps) {
   const offered = authorities.find(({ id }) => id === draft.authorityId)?.keyAlgorithms ?? keyAlgorithms
@@ -31,7 +28,7 @@ export function RequestPart({ draft, change, authorities, problems }: PartProps)
     <SimpleGrid cols={{ base: 1, md: 2 }} spacing="md">
       <Textarea label="Names" description="One to a line: host names, wildcards, IP addresses. Empty: those of the present version." autosize minRows={4} maxRows={14} spellCheck={false} value={draft.names} onChange={(e) => change({ names: e.currentTarget.value })} error={problemAt(problems, 'csr.names')} />
       <Stack gap="sm">
-        <Select label="Key" description="Made anew on the host; it never leaves it." allowDeselect={false} data={[...new Set([...offered, draft.keyAlgorithm])].map((value) => ({ value, label: algorithmNames[value] }))} value={draft.keyAlgorithm} onChange={(value) => value !== null && change({ keyAlgorithm: value })} error={problemAt(problems, 'csr.keyAlgorithm')} />
+        <Select label="Key" description="Made anew on the host; it never leaves it." allowDeselect={false} data={[...new Set([...offered, draft.keyAlgorithm])].map((value) => ({ value, label: keyName(value) }))} value={draft.keyAlgorithm} onChange={(value) => value !== null && change({ keyAlgorithm: value })} error={problemAt(problems, 'csr.keyAlgorithm')} />
         <Switch label="Keep the key at renewal" description="Only for clients that pin the key." checked={draft.keyReuse} onChange={(e) => change({ keyReuse: e.currentTarget.checked })} />
         <NumberInput label="Validity in days" description="Empty: what the authority gives." min={1} max={3650} allowDecimal={false} value={draft.validityDays} onChange={(value) => change({ validityDays: typeof value === 'number' ? value : '' })} error={problemAt(problems, 'csr.validityDays')} />
         <TextInput label="Common name" description="Empty: none is sent. Only old clients need one." maxLength={255} value={draft.commonName} onChange={(e) => change({ commonName: e.currentTarget.value })} error={problemAt(problems, 'csr.commonName')} />

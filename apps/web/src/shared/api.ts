@@ -46,7 +46,7 @@ export function readOptions<K extends ReadOperation>(operation: K, input: ReadIn
 type PagedOperation = { [K in OperationId]: ResponseOf<K> extends { nextCursor: string | null } ? K : never }[OperationId]
 type ItemOf<K extends PagedOperation> = ResponseOf<K> extends { items: (infer T)[] } ? T : never
 
-/** Reads a list page by page; `items` are those of all pages read so far. */
+/** Reads a list page by page; `items` are those of all pages read so far, `more` is for what shows them. */
 export function usePages<K extends PagedOperation>(operation: K, input: ReadInput<K>, options: Pick<ReadOptions, 'everyMs'> = {}) {
   const result = useInfiniteQuery({
     queryKey: [operation, input] as const,
@@ -59,7 +59,8 @@ export function usePages<K extends PagedOperation>(operation: K, input: ReadInpu
     placeholderData: keepPreviousData,
     refetchInterval: options.everyMs ?? false,
   })
-  return { ...result, items: result.data?.pages.flatMap((page) => page.items) }
+  const more = { hasMore: result.hasNextPage, loading: result.isFetchingNextPage, load: () => void result.fetchNextPage() }
+  return { ...result, items: result.data?.pages.flatMap((page) => page.items), more }
 }
 
 /** A call that changes something. What is shown is read again afterwards, live updates or not. */

@@ -1,7 +1,7 @@
 import { createPublicKey, type KeyObject } from 'node:crypto'
 import { CertloopError } from '@certloop/contract'
 import type { CertificateFacts } from '../certificate/index.ts'
-import { DerCursor, DerError, readElement, readOid, serialHex } from '../der/der-reader.ts'
+import { DerCursor, ifReadable, readElement, readOid, serialHex } from '../der/der-reader.ts'
 import { sha256Hex, spkiOfKey } from '../key/spki.ts'
 import { curveWords, oid } from '../oids.ts'
 import { checkPool } from './build-paths.ts'
@@ -52,14 +52,8 @@ function firstPlaces(keys: readonly KeyObject[]): { places: Map<string, number>;
   return { places, firstOf }
 }
 
-function identityOfCertificate(link: Link): string {
-  try {
-    return keyIdentity(link.parts.spki.raw)
-  } catch (error) {
-    if (!(error instanceof DerError)) throw error
-    return `spki ${link.facts.spkiDigest}` // damaged: no key can be its own
-  }
-}
+/** No key can be that of a damaged one. */
+const identityOfCertificate = ({ parts, facts }: Link): string => ifReadable(() => keyIdentity(parts.spki.raw), `spki ${facts.spkiDigest}`)
 
 export interface KeyMatches {
   /** For each certificate, in order: the place of its key in `keys`; null without. */

@@ -1,5 +1,5 @@
 import { CertloopError } from '@certloop/contract'
-import { DerError, readElement } from '../der/der-reader.ts'
+import { DerError, ifReadable, readElement } from '../der/der-reader.ts'
 import { openPrivateKey } from '../key/open-private-key.ts'
 import { sha256Hex } from '../key/spki.ts'
 import type { ContainerContents } from './container-contents.ts'
@@ -110,8 +110,8 @@ class Reading {
       if (number > this.#limits.maxEntries) throw new CertloopError('LIMIT_EXCEEDED', `The file has more than ${this.#limits.maxEntries} parts.`)
       if (number > 1 && !rest.some((byte) => byte !== 0 && byte !== 0x0a && byte !== 0x0d && byte !== 0x20)) return
       // PKCS#7 may be BER, whose length is not known here; nothing is looked for behind it.
-      const known = rest[1] === 0x80 ? rest : elementOrUndefined(rest)?.raw
-      await this.#guarded(where, () => this.#one(known ?? rest, where, null))
+      const known = rest[1] === 0x80 ? rest : ifReadable(() => readElement(rest).raw, undefined)
+      await this.#guarded(where, () => this.#one(known ?? rest, where, null)) // what is damaged is said to be so there
       at += known?.length ?? rest.length
     }
   }
@@ -230,15 +230,6 @@ class Reading {
 }
 
 const isPasswordWrong = (error: unknown): boolean => error instanceof CertloopError && error.code === 'PASSWORD_WRONG'
-
-function elementOrUndefined(bytes: Buffer): ReturnType<typeof readElement> | undefined {
-  try {
-    return readElement(bytes)
-  } catch (error) {
-    if (error instanceof DerError) return undefined // read as it is, and said to be damaged there
-    throw error
-  }
-}
 
 /** Looking whether the halves of a key belong together takes up to some milliseconds, and a file may have thousands. */
 const turn = (): Promise<void> => new Promise((resolve) => { setImmediate(resolve) })

@@ -1,4 +1,4 @@
-import { DerError, readChildren, readElement, type DerElement } from '../der/der-reader.ts'
+import { ifReadable, readChildren, readElement, type DerElement } from '../der/der-reader.ts'
 import { jceksMagic, jksMagic } from './jks.ts'
 
 /**
@@ -27,12 +27,7 @@ export function recogniseDer(bytes: Buffer): ContainerFormat {
   const inside = afterHeader(bytes, 0)
   if (isPkcs7Oid(bytes, inside)) return 'pkcs7'
   if (bytes.subarray(inside, inside + 3).equals(versionThree) && bytes[inside + 3] === 0x30 && isPkcs7Oid(bytes, afterHeader(bytes, inside + 3))) return 'pkcs12'
-  try {
-    return byMembers(readChildren(readElement(bytes)))
-  } catch (error) {
-    if (error instanceof DerError) return 'unknown'
-    throw error
-  }
+  return ifReadable(() => byMembers(readChildren(readElement(bytes))), 'unknown')
 }
 
 const versionThree = Buffer.of(0x02, 0x01, 0x03)

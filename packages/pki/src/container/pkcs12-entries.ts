@@ -1,6 +1,6 @@
 import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto'
 import { certificateParts, type CertificateParts } from '../certificate/certificate.ts'
-import { DerCursor, DerError, readBits, readElement } from '../der/der-reader.ts'
+import { DerCursor, ifReadable, readBits, readElement } from '../der/der-reader.ts'
 import { signatureFits } from '../key/signature.ts'
 import { spkiOfKey } from '../key/spki.ts'
 import type { KeystoreEntry } from './keystore.ts'
@@ -20,14 +20,7 @@ type Unchained = CertificateItem & { parts: CertificateParts | undefined }
 const bytesKey = (bytes: Uint8Array): string => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')
 
 /** A certificate that can't be read stays in the list; it just has no issuer and no key. */
-function partsOf(certificate: Buffer): CertificateParts | undefined {
-  try {
-    return certificateParts(certificate)
-  } catch (error) {
-    if (error instanceof DerError) return undefined
-    throw error
-  }
-}
+const partsOf = (certificate: Buffer): CertificateParts | undefined => ifReadable(() => certificateParts(certificate), undefined)
 
 function publicKeyOf(privateKey: Buffer): KeyObject | undefined {
   try {
@@ -38,16 +31,11 @@ function publicKeyOf(privateKey: Buffer): KeyObject | undefined {
 }
 
 /** The bits of a public key, which are the same however its algorithm is written; undefined when they can't be read. */
-function keyBitsOf(spki: Buffer): string | undefined {
-  try {
-    const cursor = new DerCursor(readElement(spki))
-    cursor.take(0x30)
-    return bytesKey(readBits(cursor.take(0x03)))
-  } catch (error) {
-    if (error instanceof DerError) return undefined
-    throw error
-  }
-}
+const keyBitsOf = (spki: Buffer): string | undefined => ifReadable(() => {
+  const cursor = new DerCursor(readElement(spki))
+  cursor.take(0x30)
+  return bytesKey(readBits(cursor.take(0x03)))
+}, undefined)
 
 const bothKey = (bits: string | undefined, id: string | null): string | undefined => (bits === undefined || id === null ? undefined : `${id} ${bits}`)
 
@@ -128,12 +116,7 @@ class Matching {
   #signed({ parts: issuer }: Unchained, { parts }: Unchained): boolean {
     if (!issuer || !parts) return false
     if (++this.#checks > maxSignatureChecks) return true
-    try {
-      return signatureFits(parts, issuer.spki.raw) ?? true
-    } catch (error) {
-      if (error instanceof DerError) return false // an algorithm that can't be read proves nothing
-      throw error
-    }
+    return signatureFits(parts, issuer.spki.raw) ?? true
   }
 }
 

@@ -1,7 +1,7 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
 import { CertloopError } from '@certloop/contract'
 import { berToDer } from '../der/ber.ts'
-import { DerCursor, DerError, readElement, readIntegerHex, readOid, type DerElement } from '../der/der-reader.ts'
+import { DerCursor, DerError, ifReadable, readElement, readIntegerHex, readOid, type DerElement } from '../der/der-reader.ts'
 import { integer, objectIdentifier, octetString, sequence } from '../der/der-writer.ts'
 import { decryptPbes, pbesCost, pbesIterations } from '../key/pbes.ts'
 import type { IterationBudget } from './iteration-budget.ts'
@@ -138,10 +138,5 @@ export function count(iterations: number): Buffer {
 /** Whether the bytes are one SEQUENCE from begin to end, DER or BER: what is encrypted in PKCS#12 always is. */
 export function isSequence(plain: Buffer): boolean {
   if (plain[0] !== 0x30) return false
-  try {
-    return plain[1] === 0x80 ? berToDer(plain, plain.length).length > 0 : readElement(plain).raw.length === plain.length
-  } catch (error) {
-    if (error instanceof DerError) return false
-    throw error
-  }
+  return ifReadable(() => (plain[1] === 0x80 ? berToDer(plain, plain.length).length > 0 : readElement(plain).raw.length === plain.length), false)
 }

@@ -1,6 +1,6 @@
 import { CertloopError } from '@certloop/contract'
 import type { CertificateParts } from '../certificate/certificate.ts'
-import { DerCursor, DerError, isSameElement, readElement, readIntegerHex } from '../der/der-reader.ts'
+import { DerCursor, ifReadable, isSameElement, readElement, readIntegerHex } from '../der/der-reader.ts'
 import { explicit } from '../der/der-writer.ts'
 import { isBrokenDigest, signatureDigest, signatureFits } from '../key/signature.ts'
 import { oid } from '../oids.ts'
@@ -146,18 +146,12 @@ function nameAsGeneral({ subject }: CertificateParts): string {
   return explicit(4, subject.raw).toString('hex')
 }
 
-/** What can't be read names no list and is of no kind. */
-function tolerant<T>(value: Buffer | undefined, read: (value: Buffer) => T, otherwise: T): T {
-  if (!value) return otherwise
-  try {
-    return read(value)
-  } catch (error) {
-    if (error instanceof DerError) return otherwise
-    throw error
-  }
+// What can't be read names no list and is of no kind.
+const pointsOf = ({ extensions }: CertificateParts): PointOfCertificate[] => {
+  const points = extensions.get(oid.crlDistributionPoints)
+  return points ? ifReadable(() => readPointsOfCertificate(readElement(points)), []) : []
 }
-const pointsOf = ({ extensions }: CertificateParts): PointOfCertificate[] => tolerant(extensions.get(oid.crlDistributionPoints), (value) => readPointsOfCertificate(readElement(value)), [])
 const kindOf = ({ extensions }: CertificateParts): 'ca' | 'user' | 'unknown' => {
   const basic = extensions.get(oid.basicConstraints)
-  return basic ? tolerant(basic, (value) => ((new DerCursor(readElement(value)).takeIf(0x01)?.content[0] ?? 0) !== 0 ? 'ca' : 'user'), 'unknown') : 'user'
+  return basic ? ifReadable(() => ((new DerCursor(readElement(basic)).takeIf(0x01)?.content[0] ?? 0) !== 0 ? 'ca' : 'user'), 'unknown') : 'user'
 }

@@ -1,7 +1,7 @@
 import { CertloopError } from '@certloop/contract'
 import { certificateParts, type CertificateParts } from '../certificate/certificate.ts'
 import { keyUsageBits } from '../certificate/extensions.ts'
-import { DerError, isSameElement, readElement } from '../der/der-reader.ts'
+import { DerError, ifReadable, isSameElement, readElement } from '../der/der-reader.ts'
 import { signatureProves } from '../key/signature.ts'
 import { oid } from '../oids.ts'
 import { reading, type Crl } from './crl.ts'
@@ -54,13 +54,10 @@ export function partsOf(certificate: string | Uint8Array, whose: string): Certif
 export function maySignLists(extensions: ReadonlyMap<string, Buffer>): boolean {
   const usage = extensions.get(oid.keyUsage)
   if (!usage) return true
-  try {
+  return ifReadable(() => {
     const { tag, content } = readElement(usage)
     return tag === 0x03 && ((content[1] ?? 0) & (0x80 >> keyUsageBits.cRLSign)) !== 0
-  } catch (error) {
-    if (error instanceof DerError) return false
-    throw error
-  }
+  }, false)
 }
 
 /**

@@ -12,6 +12,16 @@ export interface DerElement {
 /** Internal to this package: readers turn it into a typed error that says what was being read. */
 export class DerError extends Error {}
 
+/** What `read` gives; `otherwise` when it meets something damaged. Other errors come through. */
+export function ifReadable<T, U>(read: () => T, otherwise: U): T | U {
+  try {
+    return read()
+  } catch (error) {
+    if (error instanceof DerError) return otherwise
+    throw error
+  }
+}
+
 /** An element as a place in its bytes: a Buffer of its own is made only when one is asked for, which most never are. */
 class PlacedElement implements DerElement {
   readonly tag: number
@@ -70,6 +80,12 @@ function elementAt(bytes: Buffer, at: number, limit: number): PlacedElement {
 
 /** The element at `at`; what follows it is not looked at. */
 export const readElement = (bytes: Buffer, at = 0): DerElement => elementAt(bytes, at, bytes.length)
+
+/** What `read` makes of the one element that `bytes` are; undefined when it is damaged or something follows it. */
+export const readWhole = <T>(bytes: Buffer, read: (element: DerElement) => T): T | undefined => ifReadable(() => {
+  const element = readElement(bytes)
+  return element.raw.length === bytes.length ? read(element) : undefined
+}, undefined)
 
 /** The one element in the content of another (EXPLICIT, OCTET STRING); what follows it is not looked at. */
 export function readInner(parent: DerElement): DerElement {

@@ -1,6 +1,6 @@
 import { constants, createPublicKey, createSign, sign, verify, type KeyObject } from 'node:crypto'
 import { CertloopError } from '@certloop/contract'
-import { DerError, readChildren, readOid, type DerElement } from '../der/der-reader.ts'
+import { ifReadable, readChildren, readOid, type DerElement } from '../der/der-reader.ts'
 import { nullElement, objectIdentifier, sequence } from '../der/der-writer.ts'
 import { oid, signatureKinds } from '../oids.ts'
 import { hashBytes, pssAlgorithm, readPssParameters, type SigningHash } from './pss.ts'
@@ -133,29 +133,18 @@ export function signatureFits(given: Signed, spki: Buffer): boolean | undefined 
   } catch {
     return undefined // a key that node:crypto can't use: the caller says so
   }
-  if (isTooCostly(key)) return undefined
-  try {
-    return fitsKey(given, key)
-  } catch (error) {
-    if (error instanceof DerError) return false
-    throw error
-  }
+  return isTooCostly(key) ? undefined : ifReadable(() => fitsKey(given, key), false)
 }
 
 /** Digests for which anybody can make two messages of one signature. */
 const brokenDigests = new Set(['md2', 'md5'])
 
 /** The digest that is signed, as node:crypto calls it; null where the algorithm has its own or is not known here. */
-export function signatureDigest(algorithm: DerElement): string | null {
-  try {
-    const [id, parameters] = readChildren(algorithm)
-    const dotted = id ? readOid(id) : ''
-    return dotted === oid.rsaPss ? readPssParameters(parameters)?.hash ?? null : signatureKinds[dotted]?.hash ?? null
-  } catch (error) {
-    if (error instanceof DerError) return null // no signature fits it
-    throw error
-  }
-}
+export const signatureDigest = (algorithm: DerElement): string | null => ifReadable(() => {
+  const [id, parameters] = readChildren(algorithm)
+  const dotted = id ? readOid(id) : ''
+  return dotted === oid.rsaPss ? readPssParameters(parameters)?.hash ?? null : signatureKinds[dotted]?.hash ?? null
+}, null) // no signature fits what is damaged
 
 export const isBrokenDigest = (digest: string | null): boolean => digest !== null && brokenDigests.has(digest)
 

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net'
 import { CertloopError } from '@certloop/contract'
-import { DerCursor, DerError, readChildren, readElement, readOid, readText, type DerElement } from '../der/der-reader.ts'
+import { DerCursor, DerError, ifReadable, readChildren, readElement, readOid, readText, readWhole, type DerElement } from '../der/der-reader.ts'
 import { element, explicit, implicit, objectIdentifier, sequence, utf8String } from '../der/der-writer.ts'
 import { oid } from '../oids.ts'
 import { isDottedOid } from './attribute-types.ts'
@@ -62,14 +62,7 @@ const hexBytes = (hex: string): Buffer | undefined => (/^(?:[0-9a-f]{2})+$/i.tes
 /** What `read` makes of hex that holds one whole element; undefined when it does not. */
 function fromHex<T>(hex: string, read: (element: DerElement) => T): T | undefined {
   const bytes = hexBytes(hex)
-  if (!bytes) return undefined
-  try {
-    const element = readElement(bytes)
-    return element.raw.length === bytes.length ? read(element) : undefined
-  } catch (error) {
-    if (error instanceof DerError) return undefined
-    throw error
-  }
+  return bytes && readWhole(bytes, read)
 }
 
 /** Whether a text is the hex of one whole DER element. */
@@ -160,12 +153,7 @@ function known(element: DerElement): GeneralName | undefined {
 
 /** Reads one GeneralName of any kind; one that is damaged within is `other`, so that the names beside it are still seen. */
 export function readGeneralName(element: DerElement): GeneralName {
-  try {
-    return known(element) ?? { type: 'other', oid: null, value: element.raw.toString('hex') }
-  } catch (error) {
-    if (error instanceof DerError) return { type: 'other', oid: null, value: element.raw.toString('hex') }
-    throw error
-  }
+  return ifReadable(() => known(element), undefined) ?? { type: 'other', oid: null, value: element.raw.toString('hex') }
 }
 
 /** Reads GeneralNames, in order, all kinds. @throws DerError */

@@ -1,5 +1,5 @@
 import { CertloopError } from '@certloop/contract'
-import { DerError, readElement, readText } from '../der/der-reader.ts'
+import { readText, readWhole } from '../der/der-reader.ts'
 import { attributeOid } from './attribute-types.ts'
 import { shown } from './problems.ts'
 import { subjectProblems, type SubjectAttribute, type SubjectPart } from './subject.ts'
@@ -111,7 +111,7 @@ class NameScanner {
     const digits = /^#((?:[0-9a-f]{2})+) *(?=[,+]|$)/i.exec(this.#text.slice(this.#at))
     if (!digits) throw invalid('has a value that begins with # but is not hex; put a backslash before the #')
     this.#at += digits[0].length
-    const text = textOfDer(Buffer.from(digits[1] ?? '', 'hex'))
+    const text = readWhole(Buffer.from(digits[1] ?? '', 'hex'), readText)
     if (text === undefined) throw invalid('has a value in hex that is not the DER of a text')
     return text
   }
@@ -120,16 +120,6 @@ class NameScanner {
     while (this.#text[this.#at] === ' ') this.#at++
     const c = this.#text[this.#at]
     if (c !== undefined && c !== ',' && c !== '+') throw invalid('has something after the closing quote of a value')
-  }
-}
-
-function textOfDer(der: Buffer): string | undefined {
-  try {
-    const value = readElement(der)
-    return value.raw.length === der.length ? readText(value) : undefined
-  } catch (error) {
-    if (error instanceof DerError) return undefined
-    throw error
   }
 }
 

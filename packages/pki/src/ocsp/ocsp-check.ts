@@ -2,7 +2,7 @@ import { CertloopError } from '@certloop/contract'
 import { certificateParts, type CertificateParts } from '../certificate/certificate.ts'
 import { keyUsageBits, purposes } from '../certificate/extensions.ts'
 import { hasEnded } from '../certificate/validity.ts'
-import { DerError, isSameElement, readChildren, readElement, readIntegerHex, readOid, readTime } from '../der/der-reader.ts'
+import { DerError, ifReadable, isSameElement, readChildren, readElement, readIntegerHex, readOid, readTime } from '../der/der-reader.ts'
 import { isBrokenDigest, signatureDigest, signatureProves } from '../key/signature.ts'
 import { oid } from '../oids.ts'
 import type { RevocationReason } from '../crl/revocation-reason.ts'
@@ -95,15 +95,10 @@ function isNamed(responder: BasicOcspResponse['responder'], candidate: Certifica
 
 /** The issuer itself, or certificates in the response that it named; those that can't be read are passed over. */
 function candidates(response: BasicOcspResponse, issuer: CertificateParts): CertificateParts[] {
-  const sent = response.certificates.flatMap((der) => {
-    try {
-      const parts = certificateParts(der)
-      return isNamed(response.responder, parts) ? [parts] : []
-    } catch (error) {
-      if (error instanceof DerError) return []
-      throw error
-    }
-  })
+  const sent = response.certificates.flatMap((der) => ifReadable(() => {
+    const parts = certificateParts(der)
+    return isNamed(response.responder, parts) ? [parts] : []
+  }, []))
   return isNamed(response.responder, issuer) ? [issuer, ...sent] : sent
 }
 
