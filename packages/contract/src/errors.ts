@@ -122,6 +122,21 @@ export const errorSpecs = {
   INTERRUPTED: work('internal', 'later', 'The bot stopped in the middle and undid the deployment when it came back.', 'Deploy again.', 'Certificate: actions'),
   ROLLBACK_FAILED: work('reload-or-restart', 'after-change', 'The deployment failed and could not be undone completely.', 'Act now: the log names what was left. The previous files are in the journal folder of the bot.', 'The host'),
 
+  // Reaching a host, and what lies on it
+  HOST_UNREACHABLE: work('network-timeout', 'later', 'The host can not be reached, or does not answer in time.', 'Check the address, the port, firewalls between the bot and the host, and that the service runs there.', 'Configuration: target, how it is reached'),
+  HOST_KEY_UNKNOWN: work('authentication', 'after-change', 'The key of the host was never confirmed, so it could be anybody.', 'Compare the fingerprint in the message with the one on the host (ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub), then put it into the target.', 'Configuration: target, host key'),
+  HOST_KEY_CHANGED: work('authentication', 'after-change', 'The host shows another key than the confirmed one: it was set up again, or somebody stands between.', 'Find out why on the host itself. Only then put the new fingerprint into the target.', 'Configuration: target, host key'),
+  LOGIN_REFUSED: work('authentication', 'after-change', 'The host refused the login.', 'Check user, password or key, and that this way to log in is allowed there.', 'Configuration: target, how it is reached'),
+  PRIVILEGE_REFUSED: work('permission', 'after-change', 'The account may not do this on the host.', 'Give the account the rights that the guide of the server type names, e.g. a line in sudoers.', 'Host: sudoers, file rights'),
+  TARGET_SECRETS_UNREADABLE: work('configuration', 'after-change', 'The bot can not open the secrets of the target.', 'Restart the bot so that it tells its present key, then save the target again.', 'Configuration: target'),
+  TARGET_OCCUPIED: work('conflict', 'after-change', 'Something that was not put there by this platform is in the way, and the target does not allow overwriting.', 'Look at what is there. Allow overwriting in the target, or choose another place.', 'Configuration: target, overwrite'),
+  KEYSTORE_PASSWORD_WRONG: work('keystore-write', 'after-change', 'The password does not open the keystore.', 'Correct the password where the message says: in the target, or in the configuration of the server.', 'Configuration: target, or the server'),
+  KEYSTORE_UNREADABLE: work('keystore-write', 'after-change', 'The keystore on the host can not be read.', 'Look at the file with keytool -list; the message says what is wrong.', 'Host: the keystore'),
+  ALIAS_NOT_FOUND: work('keystore-write', 'after-change', 'The keystore has no entry of this alias.', 'Choose one of the aliases in the message, or let the target make a new one.', 'Configuration: target, alias'),
+  SCRIPT_FAILED: work('reload-or-restart', 'after-change', 'A script before or after the deployment ended with an error.', 'Read its output in the log of the deployment, mend it and deploy again.', 'Deployment: log'),
+  MANAGEMENT_REFUSED: work('reload-or-restart', 'after-change', 'The management interface of the server refused the request, or its answer is not the expected one.', 'The message has its answer. Check user, password and role there.', 'The server'),
+  TRANSFER_FAILED: work('network-timeout', 'later', 'A file could not be transferred.', 'The message has the answer of the server. Check rights, quota and free space there.', 'The server that takes the files'),
+
   // Starting up
   PORT_TAKEN: work('configuration', 'after-change', 'The port is used by another program.', 'Choose another with --port, or stop the other program.', 'Settings'),
   DATA_FOLDER_UNWRITABLE: work('configuration', 'after-change', 'The data folder can not be written.', 'Choose another with --data, or mend its rights.', 'Settings'),

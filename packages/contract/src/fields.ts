@@ -1,4 +1,4 @@
-import { Type, type TString, type TInteger, type TBoolean, type TSchema, type TProperties } from 'typebox'
+import { Type, type TString, type TInteger, type TBoolean, type TSchema, type TProperties, type TUnsafe } from 'typebox'
 
 /** Shown beside a field in forms and in the reference; part of the schema, so nothing is said twice. */
 export interface FieldNotes {
@@ -23,7 +23,14 @@ export const field = {
   /** Encrypted at rest, write-only in the API and redacted everywhere because it is declared so. */
   secret: (o: Options): TString => Type.String({ ...notes('secret', o), maxLength: 10000, writeOnly: true }),
   seconds: (o: Options & { min: number; max: number; defaultSeconds: number }): TInteger & { default: number } => Type.Integer({ ...notes('seconds', o), minimum: o.min, maximum: o.max, default: o.defaultSeconds }) as TInteger & { default: number },
-  switch: (o: Omit<Options, 'default'> & { default: boolean }): TBoolean => Type.Boolean({ ...notes('switch', { label: o.label, help: o.help }), default: o.default }),
+  port: (o: Options): TInteger => Type.Integer({ ...notes('number', o), minimum: 1, maximum: 65535 }),
+  /** One of a few values; each with the words a form shows for it. */
+  choice: <const T extends Record<string, string>>(o: Omit<Options, 'default'> & { values: T; default?: keyof T & string }): TUnsafe<keyof T & string> => Type.Unsafe<keyof T & string>({
+    type: 'string', enum: Object.keys(o.values), ...notes('choice', o), 'x-values': o.values, ...(o.default === undefined ? {} : { default: o.default }),
+  }),
+  /** A program and its arguments, a line each: no shell takes them apart. */
+  lines: (o: Omit<Options, 'default'>) => Type.Array(Type.String({ minLength: 1, maxLength: 4096 }), { ...notes('lines', o), minItems: 1, maxItems: 100 }),
+  switch: (o: Omit<Options, 'default'> & { default: boolean }): TBoolean => Type.Boolean({ ...notes('switch', o), default: o.default }),
   optional: <T extends TSchema>(schema: T) => Type.Optional(schema),
 }
 

@@ -29,8 +29,15 @@ export interface PlanMaterial {
 /** Does a TLS handshake and says what was served; never throws. */
 export type Prober = (endpoint: Endpoint) => Promise<ServedCertificate>
 
-/** Body of a plan, and the texts behind its observations (by the same names) for showing differences. Texts stay on the host. */
-export interface PlanDraft { observed: Observation[]; steps: Step[]; observedTexts: Record<string, string> }
+/** Body of a plan, and what stays on the host beside it. */
+export interface PlanDraft {
+  observed: Observation[]
+  steps: Step[]
+  /** The texts behind the observations, by the same names, for showing differences. */
+  observedTexts: Record<string, string>
+  /** Values of the secrets that steps name, e.g. a keystore password that stands in a configuration file. Never logged, never on disk in the clear. */
+  secrets?: Record<string, string>
+}
 
 export interface DriverContext { host: Host; probe: Prober }
 

@@ -1,7 +1,8 @@
+import type { Duplex } from 'node:stream'
 import type { Account, HostFacts, Ownership } from '@certloop/contract'
 
 /**
- * The machine a target lives on, as a driver sees it. Makers: local (in the bot), later SSH and WinRM.
+ * The machine a target lives on, as a driver sees it. Makers: local (in the bot) and SSH, later WinRM.
  * Nothing here goes through a shell. All paths are absolute. Calls that write take real paths: a link among the folders
  * is refused with FILE_UNWRITABLE, since whoever can change it could lead the write elsewhere.
  */
@@ -41,10 +42,20 @@ export interface Host {
   /** Only when empty; no error when there is none. */
   removeDirectory(path: string): Promise<void>
 
+  /**
+   * A connection as a program on that machine would make it: 127.0.0.1 is the machine's own.
+   * The stream is open when it is given; who asked for it destroys it.
+   * @throws CertloopError HOST_UNREACHABLE when nothing answers within the time, with the reason
+   */
+  connect(to: SocketPlace, timeoutMs?: number): Promise<Duplex>
+
   processes(): Promise<HostProcess[]>
   /** Listening TCP sockets. */
   listeners(): Promise<HostListener[]>
 }
+
+/** A TCP port or a Unix socket. */
+export type SocketPlace = { address: string; port: number } | { path: string }
 
 export interface RunOptions {
   /** Default 60. */

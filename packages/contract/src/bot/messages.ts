@@ -1,6 +1,7 @@
 import { Type, type Static } from 'typebox'
 import { Plan } from '../plan.ts'
 import { idText, instant, keyAlgorithm, literals, nullable, pem, Wire } from '../text.ts'
+import { Reach, TargetOptions } from '../target.ts'
 import { HostFacts, HostScan, TargetInspection } from './detection.ts'
 
 const strict = { additionalProperties: false } as const
@@ -31,7 +32,14 @@ export type HelloRequest = Static<typeof HelloRequest>
 export const HelloResponse = Type.Object({ now: instant, name: Type.String() }, strict)
 export type HelloResponse = Static<typeof HelloResponse>
 
-export const BotTarget = Type.Object({ serverType: Type.String(), reach: literals(['local'] as const), fields: Type.Record(Type.String(), Type.Unknown()) }, strict)
+export const BotTarget = Type.Object({
+  serverType: Type.String(),
+  reach: Reach,
+  fields: Type.Record(Type.String(), Type.Unknown()),
+  /** Secret fields, and what the reach needs: TargetSecrets as compact JWE for the bot's own key. Opened by the bot as it takes the task. */
+  sealed: Type.Optional(nullable(Type.String({ maxLength: 100_000 }))),
+  ...TargetOptions.properties,
+}, strict)
 export type BotTarget = Static<typeof BotTarget>
 
 /** What is to be installed. The key stays on the host and is named by its id. */
