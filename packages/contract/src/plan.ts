@@ -25,7 +25,7 @@ export const MaterialPart = Type.Union([
 ])
 export type MaterialPart = Static<typeof MaterialPart>
 
-export const Ownership = Type.Object({ mode: Type.Integer({ description: 'Permission bits, e.g. 0o600 = 384' }), uid: Type.Integer(), gid: Type.Integer() }, { additionalProperties: false })
+export const Ownership = Type.Object({ mode: Type.Integer({ description: 'Permission bits, e.g. 0o600 = 384' }), uid: Type.Integer(), gid: Type.Integer(), context: Type.Optional(Type.String({ maxLength: 500, pattern: '^[A-Za-z0-9_.:,-]+$', description: 'SELinux context, where SELinux is on; absent: that of the present file, else what the system gives' })) }, { additionalProperties: false })
 export type Ownership = Static<typeof Ownership>
 
 /** How a part is written: PEM, DER (one certificate, or the key as PKCS#8), PKCS#7 (certificates alone) in PEM or DER. */
@@ -39,7 +39,7 @@ export const WriteFileStep = Type.Object({
   part: MaterialPart,
   encoding: Type.Optional(Encoding),
   contentDigest: Type.String({ description: 'certificate parts: SHA-256 of the text; key: SHA-256 of its SPKI; both in one file: SHA-256 of these two. Hex.' }),
-  ownership: Type.Union([Ownership, Type.Null()], { description: 'For a file that is not there yet; null: keep what the file has' }),
+  ownership: Type.Union([Ownership, Type.Null()], { description: 'What the file is to have; null: keep what it has' }),
   replaces: Type.Union([Type.String(), Type.Null()], { description: 'SHA-256 of the present content (of the SPKI for a key file), null when there is no file' }),
 }, { additionalProperties: false })
 export type WriteFileStep = Static<typeof WriteFileStep>
@@ -60,7 +60,7 @@ export const KeystoreEntryStep = Type.Object({
   keyPassword: Type.Optional(SecretName),
   protection: Type.Optional(Type.Union([Type.Literal('modern'), Type.Literal('legacy')], { description: 'PKCS#12: AES-256 with SHA-256, or 3DES with SHA-1 for Windows before 2019 and old Java; absent: as the file has it, modern for a new one' })),
   contentDigest: Type.String({ description: 'SHA-256 of "<alias> <SHA-256 of the PEM of the chain> <SHA-256 of the SPKI>". Hex.' }),
-  ownership: Type.Union([Ownership, Type.Null()], { description: 'For a file that is not there yet; null: keep what the file has' }),
+  ownership: Type.Union([Ownership, Type.Null()], { description: 'What the file is to have; null: keep what it has' }),
   replaces: Type.Union([Type.String(), Type.Null()], { description: 'SHA-256 of the bytes of the present file, null when there is none' }),
 }, { additionalProperties: false })
 export type KeystoreEntryStep = Static<typeof KeystoreEntryStep>
@@ -197,15 +197,21 @@ export function describeEndpoint({ address, port, serverName, keyType, startTls 
 const withVariables = ({ environment = {} }: { environment?: Record<string, string> }) => Object.entries(environment).map(([name, value]) => `${name}=${value} `).join('')
 const asUser = ({ runAs }: { runAs?: Account }) => (runAs === undefined ? '' : ` as user ${runAs.uid}`)
 
+function ownershipOf({ ownership, replaces }: { ownership: Ownership | null; replaces: string | null }): string {
+  if (ownership === null) return ''
+  const facts = [`mode ${octal(ownership.mode)}`, ...(replaces === null ? [] : [`user ${ownership.uid}`, `group ${ownership.gid}`]), ...(ownership.context === undefined ? [] : [ownership.context])]
+  return ` (${replaces === null ? 'new file, ' : ''}${facts.join(', ')})`
+}
+
 /** One line for people; the same text in terminal, page and log. */
 export function describeStep(step: Step): string {
   switch (step.kind) {
     case 'write-file': {
-      const how = step.ownership ? ` (new file, mode ${octal(step.ownership.mode)})` : ''
+      const how = ownershipOf(step)
       return `${step.replaces === null ? 'Write' : 'Replace'} ${partNames[step.part]}${encodingNames[step.encoding ?? 'pem']} in ${step.path}${how}`
     }
     case 'keystore-entry': {
-      const how = step.ownership ? ` (new file, mode ${octal(step.ownership.mode)})` : ''
+      const how = ownershipOf(step)
       return `Put the certificate, its chain and the private key as "${step.alias}" into the ${formatNames[step.format]} keystore ${step.path}${how}`
     }
     case 'http-request': return `${step.title}: ${step.method} ${step.url}`

@@ -27,8 +27,9 @@ export interface Host {
   list(path: string): Promise<string[]>
 
   /**
-   * First half of replacing a file: writes the new content beside it under `stagePath`, on disk (fsync), with the
-   * owner, mode and security context of the present file, or `ownership` when there is none.
+   * First half of replacing a file: writes the new content beside it under `stagePath`, on disk (fsync), with the owner
+   * and mode of `ownership`, or where that is null those of the present file. The security context is the one that
+   * `ownership` names, else that of the present file.
    * @throws CertloopError DISK_FULL, FILE_UNWRITABLE, PATH_NOT_ALLOWED. Leaves no partial file.
    */
   stageFile(path: string, stagePath: string, content: Uint8Array, ownership: Ownership | null): Promise<void>

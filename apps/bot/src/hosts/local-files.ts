@@ -8,7 +8,7 @@ import { fileError, hasCode } from './file-errors.ts'
 import { type HeldFolder, inFolder } from './held-folder.ts'
 import type { Limits } from './limits.ts'
 import { realPathOf } from './real-path.ts'
-import { keepSecurityContext } from './security-context.ts'
+import { keepSecurityContext, setSecurityContext } from './security-context.ts'
 
 export type HostFiles = Pick<Host, 'readFile' | 'stat' | 'realPath' | 'list' | 'stageFile' | 'linkFile' | 'renameFile' | 'removeFile' | 'makeDirectory' | 'removeDirectory'>
 
@@ -123,7 +123,7 @@ async function factsOf(file: string, folder: HeldFolder, ownership: Ownership | 
   const present = await stat(here)
   if (present?.type === 'file') {
     await refuseImmutable(here, file)
-    return { ownership: present, model: here }
+    return { ownership: ownership ?? present, model: here }
   }
   if (ownership === null) throw new CertloopError('FILE_UNWRITABLE', `${file} is gone, and no owner and mode were given for a new file.`, { path: file })
   return { ownership, model: undefined }
@@ -136,7 +136,8 @@ async function stageIn(held: HeldFolder, name: string, content: Uint8Array, { ow
   const handle = await open(staged, 'wx', 0o600)
   try {
     await fill(handle, content, ownership)
-    if (model !== undefined) await keepSecurityContext(model, staged)
+    if (ownership.context !== undefined) await setSecurityContext(ownership.context, staged)
+    else if (model !== undefined) await keepSecurityContext(model, staged)
     await handle.sync()
   } catch (error) {
     await unlink(staged)
