@@ -6,8 +6,8 @@ export interface FieldNotes {
   help: string
   /** Form control; also tells the redactor what is secret. */
   kind: 'text' | 'path' | 'secret' | 'seconds' | 'number' | 'switch' | 'choice' | 'lines'
-  /** Shown only when another field has this value. */
-  shownWhen?: { field: string; is: string | boolean }
+  /** Shown only when another field has this value, or one of these. */
+  shownWhen?: { field: string; is: string | boolean | readonly string[] }
 }
 type Options = Omit<FieldNotes, 'kind'> & { default?: string }
 

@@ -1,5 +1,5 @@
 import { Type, type Static } from 'typebox'
-import { literals, nullable } from './text.ts'
+import { Fingerprint, literals, nullable } from './text.ts'
 
 const strict = { additionalProperties: false } as const
 const hostName = Type.String({ minLength: 1, maxLength: 255, pattern: '^[^\\s/@]+$', description: 'Name or IP address' })
@@ -33,11 +33,35 @@ export const SshReach = Type.Object({
 }, strict)
 export type SshReach = Static<typeof SshReach>
 
-/** How the bot gets at a target: on its own machine, or over SSH. */
-export const Reach = Type.Union([Type.Literal('local'), SshReach])
-export type Reach = Static<typeof Reach>
+/** Files alone, over SFTP: the other side needs no shell. */
+export const SftpReach = Type.Object({ kind: Type.Literal('sftp'), ...login, jumps: Type.Array(JumpHost, { maxItems: 5 }) }, strict)
+export type SftpReach = Static<typeof SftpReach>
 
-const LoginSecrets = Type.Object({ password: Type.Optional(Type.String()), privateKey: Type.Optional(Type.String()), passphrase: Type.Optional(Type.String()) }, strict)
+/** Files alone, over FTP with TLS (RFC 4217); the password comes with the secrets. */
+export const FtpReach = Type.Object({
+  kind: Type.Literal('ftp'),
+  host: hostName,
+  port,
+  user: Type.String({ minLength: 1, maxLength: 200 }),
+  /** none: everything, keys too, goes over the network in the clear. */
+  security: literals(['explicit-tls', 'implicit-tls', 'none'] as const),
+  /** SHA-256 of the certificate that the server is to show; null: the roots of the bot's system decide. */
+  pin: nullable(Fingerprint),
+}, strict)
+export type FtpReach = Static<typeof FtpReach>
+
+/** How the bot gets at a target: on its own machine, over SSH, or by the transfer of files alone. */
+export const Reach = Type.Union([Type.Literal('local'), SshReach, SftpReach, FtpReach])
+export type Reach = Static<typeof Reach>
+export type ReachKind = 'local' | Exclude<Reach, string>['kind']
+export const reachKind = (reach: Reach): ReachKind => (reach === 'local' ? 'local' : reach.kind)
+
+const LoginSecrets = Type.Object({
+  password: Type.Optional(Type.String({ maxLength: 1000 })),
+  /** OpenSSH or PEM form, as ssh-keygen writes it. */
+  privateKey: Type.Optional(Type.String({ maxLength: 10_000 })),
+  passphrase: Type.Optional(Type.String({ maxLength: 1000 })),
+}, strict)
 export type LoginSecrets = Static<typeof LoginSecrets>
 
 /** What is secret about a target: by the names of its secret fields, and of its ways in. */
@@ -67,4 +91,4 @@ export const TargetOptions = Type.Object({
 export type TargetOptions = Static<typeof TargetOptions>
 
 /** Names the machine a target lives on: work on one machine is done in turn, on several side by side. */
-export const machineOf = ({ reach }: { reach: Reach }): string => (reach === 'local' ? 'local' : `ssh ${reach.host.toLowerCase()}:${reach.port}`)
+export const machineOf = ({ reach }: { reach: Reach }): string => (reach === 'local' ? 'local' : `${reach.kind === 'ftp' ? 'ftp' : 'ssh'} ${reach.host.toLowerCase()}:${reach.port}`)

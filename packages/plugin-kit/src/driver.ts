@@ -1,4 +1,4 @@
-import type { DetectedServer, DetectedSlot, Endpoint, Observation, ServedCertificate, Step } from '@certloop/contract'
+import type { DetectedServer, DetectedSlot, Endpoint, Observation, ReachKind, ServedCertificate, Step } from '@certloop/contract'
 import type { Static, TObject } from 'typebox'
 import type { Host } from './host.ts'
 
@@ -12,7 +12,11 @@ export interface ServerTypeManifest<F extends TObject = TObject> {
   fields: F
   /** The fields that together name the place on its host; two targets with equal ones are the same place. */
   identity: readonly string[]
+  /** What the schema can't say: problems of fields that have to fit together, each with the field's name. */
+  check?: (fields: Static<F>) => { field: string; problem: string }[]
   capabilities: readonly Capability[]
+  /** Ways to a target of this type. Absent: on the bot's own machine and over SSH. */
+  reaches?: readonly ReachKind[]
 }
 export type Capability = 'detect' | 'bind' | 'chain' | 'overwrite' | 'client-certificates' | 'reload' | 'restart'
 

@@ -36,7 +36,9 @@ function fieldLines(manifest: ServerTypeManifest, { keyword, instancePath, messa
 
 /** Every problem of a target's fields as "name: problem"; empty when they fit. */
 export function fieldProblems(manifest: ServerTypeManifest, fields: Record<string, unknown>, prefix: string): string[] {
-  return [...Errors(manifest.fields, fields)].flatMap((e) => fieldLines(manifest, e, prefix))
+  const lines = [...Errors(manifest.fields, fields)].flatMap((e) => fieldLines(manifest, e, prefix))
+  if (lines.length > 0) return lines
+  return (manifest.check?.(fields) ?? []).map(({ field, problem }) => `${prefix}/${field}: ${problem}`)
 }
 
 /** Secret fields are write-only. */

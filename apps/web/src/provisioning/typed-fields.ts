@@ -26,5 +26,6 @@ export function typedFields(schema: unknown): TypedField[] {
 export function isShown({ shownWhen }: TypedField, values: Record<string, unknown>, fields: readonly TypedField[]): boolean {
   if (shownWhen === undefined) return true
   const other = fields.find(({ name }) => name === shownWhen.field)
-  return (values[shownWhen.field] ?? other?.preset) === shownWhen.is
+  const value = values[shownWhen.field] ?? other?.preset
+  return Array.isArray(shownWhen.is) ? shownWhen.is.includes(value) : value === shownWhen.is
 }

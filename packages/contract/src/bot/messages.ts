@@ -1,7 +1,7 @@
 import { Type, type Static } from 'typebox'
 import { Plan } from '../plan.ts'
 import { idText, instant, keyAlgorithm, literals, nullable, pem, Wire } from '../text.ts'
-import { Reach, TargetOptions } from '../target.ts'
+import { Reach, SshReach, TargetOptions } from '../target.ts'
 import { HostFacts, HostScan, TargetInspection } from './detection.ts'
 
 const strict = { additionalProperties: false } as const
@@ -27,7 +27,11 @@ export const JoinResponse = Type.Object({ botId: idText('bot'), name: Type.Strin
 export type JoinResponse = Static<typeof JoinResponse>
 
 /** Sent at each start. The tasks of an earlier boot of this bot become ready again. */
-export const HelloRequest = Type.Object({ bootId: Type.String({ minLength: 8, maxLength: 64 }), version: Type.String({ maxLength: 50 }), protocol: Type.Integer(), host: HostFacts }, strict)
+export const HelloRequest = Type.Object({
+  bootId: Type.String({ minLength: 8, maxLength: 64 }), version: Type.String({ maxLength: 50 }), protocol: Type.Integer(), host: HostFacts,
+  /** X25519, SPKI: what the secrets of targets are sealed for. Older bots tell none and get no secrets. */
+  encryptionKeyPem: Type.Optional(Type.String({ maxLength: 1000 })),
+}, strict)
 export type HelloRequest = Static<typeof HelloRequest>
 export const HelloResponse = Type.Object({ now: instant, name: Type.String() }, strict)
 export type HelloResponse = Static<typeof HelloResponse>
@@ -46,7 +50,12 @@ export type BotTarget = Static<typeof BotTarget>
 export const Material = Type.Object({ keyId: idText('key'), chainPem: Type.Array(pem, { minItems: 1, description: 'Leaf first, no root' }), fingerprint: Type.String() }, strict)
 export type Material = Static<typeof Material>
 
-export const ScanHostPayload = Type.Object({}, strict)
+/** Empty: the bot's own host. Else the host at the end of this way in. */
+export const ScanHostPayload = Type.Object({
+  reach: Type.Optional(SshReach),
+  /** As in BotTarget: the secrets of the way in. */
+  sealed: Type.Optional(nullable(Type.String({ maxLength: 100_000 }))),
+}, strict)
 export const MakeCsrPayload = Type.Object({
   orderId: idText('ord'),
   commonName: nullable(Type.String()),
