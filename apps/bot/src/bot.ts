@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto'
+import { randomUUID, type KeyObject } from 'node:crypto'
 import { join } from 'node:path'
 import { botProtocolVersion, CertloopError, toCertloopError, type HostScan } from '@certloop/contract'
 import type { Host } from '@certloop/plugin-kit'
@@ -16,7 +16,7 @@ import { createProber } from './engine/probe.ts'
 import type { Engine } from './engine/types.ts'
 import { createLimits } from './hosts/limits.ts'
 import { createLocalHost } from './hosts/local-host.ts'
-import { loadIdentity, type Identity } from './identity.ts'
+import { encryptionKeyPem, loadEncryptionKey, loadIdentity, type Identity } from './identity.ts'
 import { createKeyStore, type KeyStore } from './keys/key-store.ts'
 import { errorFacts, type Logger } from './log.ts'
 import { scanHost } from './scan.ts'
@@ -61,7 +61,8 @@ export async function startBot(options: BotOptions): Promise<RunningBot> {
   try {
     const identity = await loadIdentity(dataFolder)
     if (!identity) throw new CertloopError('BOT_NOT_JOINED', `${dataFolder} belongs to no bot yet. Make a join token on the Bots page, then: certloop-bot join TOKEN --data ${dataFolder}`, { folder: dataFolder })
-    return run(identity, await loadConfiguration(configurationPlaces(dataFolder)), lock, options)
+    const encryptionKey = await loadEncryptionKey(dataFolder)
+    return run({ ...identity, encryptionKey }, await loadConfiguration(configurationPlaces(dataFolder)), lock, options)
   } catch (error) {
     lock.release()
     throw error
@@ -71,7 +72,7 @@ export async function startBot(options: BotOptions): Promise<RunningBot> {
 /** Reason of the signals when stop() was called, as against a dismissal. */
 const stopReason = new Error('The bot was asked to stop.')
 
-function run(identity: Identity, configuration: BotConfiguration, lock: FolderLock, options: BotOptions): RunningBot {
+function run(identity: Identity & { encryptionKey: KeyObject }, configuration: BotConfiguration, lock: FolderLock, options: BotOptions): RunningBot {
   const { dataFolder, logger, environment, now, random, backoff = defaultBackoff, limit = 4, deliveryGraceMs = 10_000 } = options
   const taking = new AbortController()
   const delivery = new AbortController()
@@ -90,7 +91,7 @@ function run(identity: Identity, configuration: BotConfiguration, lock: FolderLo
   async function work(): Promise<never> {
     logger.info('The bot starts.', { version, botId, controlPlane: url.origin, proxy: proxyForLog(proxy), configuration: configuration.file ?? 'defaults' })
     await recover(parts.engine, logger)
-    const hello = { bootId: randomUUID(), version, protocol: botProtocolVersion, host: await host.facts() }
+    const hello = { bootId: randomUUID(), version, protocol: botProtocolVersion, host: await host.facts(), encryptionKeyPem: encryptionKeyPem(identity.encryptionKey) }
     const onConnection = connectionNotes(dataFolder, now, logger)
     return workLoop({ controlPlane, runner, hello, logger, random, backoff, signal: taking.signal, onConnection })
   }

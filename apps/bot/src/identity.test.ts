@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { newId } from '@certloop/contract'
 import { tempFolder } from '@certloop/test-kit'
-import { keyForJoining, loadIdentity, storeIdentity } from './identity.ts'
+import { encryptionKeyPem, keyForJoining, loadEncryptionKey, loadIdentity, storeIdentity } from './identity.ts'
 
 const answer = () => ({ botId: newId('bot', new Date()), name: 'web-1', purpose: 'both' as const, identityPem: 'pem' })
 const place = { url: 'https://certloop.example', anchorPem: null }
@@ -54,4 +54,19 @@ test('a lost key or a spoilt file is said, not taken for "never joined"', async 
     await writeFile(join(folder, 'identity.json'), text)
     await assert.rejects(loadIdentity(folder), { code: 'BOT_NOT_JOINED', message: /identity\.json can not be used/ }, text)
   }
+})
+
+test('the key for secrets is made once, for the owner alone; another bot gets another, and a damaged one is replaced', async (t) => {
+  const folder = await tempFolder(t)
+  await storeIdentity(folder, await keyForJoining(folder), place, answer())
+  const path = join(folder, 'encryption.key')
+  const key = await loadEncryptionKey(folder)
+  assert.ok(key.equals(await loadEncryptionKey(folder)))
+  assert.equal((await stat(path)).mode & 0o777, 0o600)
+  assert.match(encryptionKeyPem(key), /^-----BEGIN PUBLIC KEY-----/)
+  await storeIdentity(folder, await keyForJoining(folder), place, answer())
+  const second = await loadEncryptionKey(folder)
+  assert.ok(!second.equals(key))
+  await writeFile(path, 'damaged')
+  assert.ok(!(await loadEncryptionKey(folder)).equals(second))
 })

@@ -1,7 +1,7 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { CertloopError, checkShape, JoinResponse, sha256Hex } from '@certloop/contract'
+import { CertloopError, checkShape, JoinResponse, readDecryptionKey, sha256Hex } from '@certloop/contract'
 import { readIfThere, renameDurably, writeDurably } from './durable-file.ts'
 
 /** identity.json: who this bot is, and to whom. Holds no secret; the key lies beside it in identity.key. */
@@ -18,7 +18,7 @@ interface IdentityFile {
 
 export interface Identity extends IdentityFile { key: KeyObject }
 
-const files = (folder: string) => ({ json: join(folder, 'identity.json'), key: join(folder, 'identity.key'), nextKey: join(folder, 'identity-next.key') })
+const files = (folder: string) => ({ json: join(folder, 'identity.json'), key: join(folder, 'identity.key'), nextKey: join(folder, 'identity-next.key'), encryptionKey: join(folder, 'encryption.key') })
 
 export const spkiDigest = (key: KeyObject): string => sha256Hex(createPublicKey(key).export({ type: 'spki', format: 'der' }))
 
@@ -45,6 +45,7 @@ export async function storeIdentity(folder: string, key: KeyObject, { url, ancho
   const identity = { format: 1 as const, url, anchorPem, keyDigest: spkiDigest(key), joined: answer }
   await writeDurably(files(folder).json, `${JSON.stringify(identity, null, 2)}\n`)
   await renameDurably(files(folder).nextKey, files(folder).key)
+  await rm(files(folder).encryptionKey, { force: true }) // another bot now: what was sealed for the earlier one is not for it
   return { ...identity, key }
 }
 
@@ -78,3 +79,19 @@ function parseIdentity(text: string, path: string): IdentityFile {
 
 /** Gives up a key that no control plane took. */
 export const forgetKeyForJoining = (folder: string): Promise<void> => rm(files(folder).nextKey, { force: true })
+
+/**
+ * The X25519 key that secrets of targets are sealed for: made at the first start, mode 0600. A damaged one is replaced:
+ * its public half is told at each start, and what waits is then sealed again.
+ */
+export async function loadEncryptionKey(folder: string): Promise<KeyObject> {
+  const path = files(folder).encryptionKey
+  const present = readDecryptionKey(await readIfThere(path) ?? '')
+  if (present) return present
+  const { privateKey } = generateKeyPairSync('x25519')
+  await writeDurably(path, privateKey.export({ type: 'pkcs8', format: 'pem' }))
+  return privateKey
+}
+
+/** What the control plane is told of it. */
+export const encryptionKeyPem = (key: KeyObject): string => createPublicKey(key).export({ type: 'spki', format: 'pem' })
