@@ -1,11 +1,14 @@
-import type { Endpoint } from '@certloop/contract'
+import { CertloopError, type Endpoint } from '@certloop/contract'
+import type { Host } from '@certloop/plugin-kit'
 import { eventually, selfSignedPair } from '@certloop/test-kit'
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { type AddressInfo, createServer as createTcpServer, type Server } from 'node:net'
 import { test, type TestContext } from 'node:test'
 import { createSecureContext, createServer, type TlsOptions } from 'node:tls'
-import { createProber } from './probe.ts'
+import { duplexPair } from 'node:stream'
+import { connectLocally } from '../hosts/local-connect.ts'
+import { createProber, probersFor } from './probe.ts'
 
 const now = () => new Date('2026-01-01T00:00:00Z')
 const probe = createProber({ now, timeLimitMs: 5000 })
@@ -104,4 +107,33 @@ test('no session is taken up again: each look is a handshake of its own', async 
   await probe(at)
   await eventually(() => reused.length === 2, { what: 'both handshakes seen by the server' })
   assert.deepEqual(reused, [false, false])
+})
+
+/** A host whose 127.0.0.1:443 is elsewhere, reached by a stream that is no socket. */
+function farHost(port: number): Host {
+  const connectFar: Host['connect'] = async (to, timeoutMs) => {
+    assert.deepEqual(to, { address: '127.0.0.1', port: 443 })
+    const socket = await connectLocally({ address: '127.0.0.1', port }, timeoutMs)
+    const [near, far] = duplexPair()
+    far.pipe(socket).pipe(far)
+    return near
+  }
+  return { kind: 'ssh', connect: connectFar } as Partial<Host> as Host
+}
+
+test('an endpoint of a far host is reached as that host reaches it, with TLS over the given stream', async (t) => {
+  const pair = await selfSignedPair(['shop.test'], 'rsa')
+  const far = probersFor({ now })(farHost(await tlsServer(t, asOptions(pair))))
+  for (const more of [{}, { serverName: 'shop.test' }, { keyType: 'rsa' as const }]) assert.equal((await far(endpoint(443, more))).fingerprint, pair.fingerprint)
+  const wrong = createTcpServer((socket) => { socket.on('error', () => undefined).end('220 hello\r\n') })
+  const plain = probersFor({ now })(farHost(await listening(t, wrong)))
+  assert.match((await plain(endpoint(443))).error ?? '', /does not speak TLS|closed during/)
+  assert.match((await plain(endpoint(443, { startTls: 'smtp' }))).error ?? '', /hung up|closed/)
+})
+
+test('what a far host says about a failed connection is the error', async () => {
+  const refusing = { kind: 'ssh', connect: async () => { throw new CertloopError('HOST_UNREACHABLE', 'No way there.') } } as Partial<Host> as Host
+  assert.equal((await probersFor({ now })(refusing)(endpoint(443))).error, 'No way there.')
+  const never = { kind: 'ssh', connect: () => new Promise(() => undefined) } as Partial<Host> as Host
+  assert.match((await probersFor({ now, timeLimitMs: 50 })(never)(endpoint(443))).error ?? '', /within 50 ms/)
 })

@@ -1,6 +1,7 @@
 import type { Endpoint, ServedCertificate } from '@certloop/contract'
-import type { Prober } from '@certloop/plugin-kit'
-import { connect as connectPlain, isIP, type Socket } from 'node:net'
+import type { Host, Prober } from '@certloop/plugin-kit'
+import { connect as connectPlain, isIP } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls'
 import { conversation } from './start-tls/conversation.ts'
 import { type Protocol, protocols } from './start-tls/dialogues.ts'
@@ -23,15 +24,25 @@ interface Patience {
   startTlsLimitMs?: number
 }
 
-/** A prober over the network of this machine: one new handshake per call, no session re-used, trust not judged. */
-export function createProber({ now, timeLimitMs = 5000, startTlsLimitMs = 15_000 }: { now: () => Date } & Patience): Prober {
+interface ProberOptions extends Patience {
+  now: () => Date
+  /** How the endpoints are reached; absent: over the network of this machine. */
+  connect?: Host['connect']
+}
+
+/** Probers as seen from a host: 127.0.0.1 is that host's own. */
+export const probersFor = (options: Omit<ProberOptions, 'connect'>) => (host: Host): Prober =>
+  createProber(host.kind === 'local' ? options : { ...options, connect: (to, timeoutMs) => host.connect(to, timeoutMs) })
+
+/** One new handshake per call, no session re-used, trust not judged. */
+export function createProber({ now, connect: reach, timeLimitMs = 5000, startTlsLimitMs = 15_000 }: ProberOptions): Prober {
   return async (endpoint): Promise<ServedCertificate> => {
     const [first, second] = attempts(endpoint)
     const protocol = endpoint.startTls ? protocols[endpoint.startTls] : undefined
     const limitMs = protocol ? startTlsLimitMs : timeLimitMs
-    let sight = await handshake(first, limitMs, protocol)
+    let sight = await handshake(first, limitMs, protocol, reach)
     if (sight.fingerprint === null && second) {
-      const again = await handshake(second, limitMs, protocol)
+      const again = await handshake(second, limitMs, protocol, reach)
       if (again.fingerprint !== null) sight = again
     }
     return { endpoint, ...sight, at: now().toISOString() }
@@ -55,12 +66,14 @@ function attempts({ address, port, serverName, keyType }: Endpoint): [Connection
   ]
 }
 
-function handshake(options: ConnectionOptions, timeLimitMs: number, protocol: Protocol | undefined): Promise<Sight> {
+function handshake(options: ConnectionOptions, timeLimitMs: number, protocol: Protocol | undefined, reach: Host['connect'] | undefined): Promise<Sight> {
   return new Promise((resolve) => {
-    let plain: Socket | undefined
+    let plain: Duplex | undefined
+    let ended = false
     let socket: TLSSocket | undefined
     let seen: string | null = null
     const finish = (error: string | null) => {
+      ended = true
       clearTimeout(timer)
       if (error === null) leavePolitely(socket, protocol)
       else (socket ?? plain)?.destroy()
@@ -77,11 +90,17 @@ function handshake(options: ConnectionOptions, timeLimitMs: number, protocol: Pr
       socket.on('error', fail)
       socket.on('close', () => { finish('The connection was closed during the handshake.') })
     }
+    const beginOver = (stream: Duplex) => {
+      plain = stream
+      if (ended) return stream.destroy()
+      stream.on('error', fail)
+      if (protocol === undefined) return begin({ socket: stream })
+      startTls(stream, protocol).then(begin).catch(fail)
+    }
     try {
-      if (protocol === undefined) return begin({})
-      plain = connectPlain({ host: options.host ?? '', port: options.port ?? 0 })
-      plain.on('error', fail)
-      startTls(plain, protocol).then(begin).catch(fail)
+      if (reach !== undefined) reach({ address: options.host ?? '', port: options.port ?? 0 }, timeLimitMs).then(beginOver).catch(fail)
+      else if (protocol === undefined) begin({})
+      else beginOver(connectPlain({ host: options.host ?? '', port: options.port ?? 0 }))
     } catch (thrown) {
       fail(thrown) // options that can't be used
     }
@@ -89,7 +108,7 @@ function handshake(options: ConnectionOptions, timeLimitMs: number, protocol: Pr
 }
 
 /** Speaks in the clear until the server is ready for TLS on the same connection. */
-async function startTls(socket: Socket, { ask }: Protocol): Promise<ConnectionOptions> {
+async function startTls(socket: Duplex, { ask }: Protocol): Promise<ConnectionOptions> {
   const talk = conversation(socket)
   await ask(talk)
   talk.end()

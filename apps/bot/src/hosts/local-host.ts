@@ -3,6 +3,7 @@ import os from 'node:os'
 import { CertloopError, type HostFacts } from '@certloop/contract'
 import type { Host } from '@certloop/plugin-kit'
 import type { Limits } from './limits.ts'
+import { connectLocally } from './local-connect.ts'
 import { linuxListeners } from './linux-listeners.ts'
 import { linuxProcesses } from './linux-processes.ts'
 import { localFiles } from './local-files.ts'
@@ -22,6 +23,7 @@ export function createLocalHost({ limits }: { limits: Limits }): Host {
       if (program === undefined) throw new CertloopError('COMMAND_FAILED', 'A command without a program was asked for.')
       return runProgram(await limits.allowCommand(program, options?.script ?? false), argv, options)
     },
+    connect: connectLocally,
     async processes() {
       linuxOnly('list of processes')
       return linuxProcesses()

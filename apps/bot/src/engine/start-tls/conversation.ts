@@ -1,4 +1,4 @@
-import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 
 /** What is said in the clear before TLS begins. All calls reject when the peer hangs up or says too much. */
 export interface Conversation {
@@ -18,8 +18,8 @@ export interface Conversation {
 /** Real greetings and lists of capabilities stay below 2 KiB. */
 const limitBytes = 16 * 1024
 
-/** Speaks over a socket that may still be connecting. Nothing is listened to any more after `end`; the caller destroys the socket. */
-export function conversation(socket: Socket): Conversation {
+/** Speaks over a stream that may still be connecting. Nothing is listened to any more after `end`; the caller destroys the socket. */
+export function conversation(socket: Duplex & { localAddress?: string }): Conversation {
   let heard = Buffer.alloc(0)
   let failure: Error | undefined
   let wake: () => void = () => undefined
