@@ -1,5 +1,5 @@
 import { CertloopError, type Material, type Plan, sha256Hex, type Step, type WriteFileStep } from '@certloop/contract'
-import { materialContent, materialDigest, type PlanMaterial } from '@certloop/plugin-kit'
+import { encodingProblem, materialContent, materialDigest, type PlanMaterial } from '@certloop/plugin-kit'
 import { createPrivateKey, createPublicKey, type KeyObject, X509Certificate } from 'node:crypto'
 import { posix, win32 } from 'node:path'
 import type { KeySource } from './types.ts'
@@ -36,7 +36,7 @@ export async function openMaterial(material: Material, { spkiDigest: expected }:
   if (publicDigest(keyPem, material.keyId) !== expected) {
     throw new CertloopError('KEY_MISMATCH', `The private key ${material.keyId} does not belong to the certificate ${material.fingerprint.slice(0, 16)}….`, { keyId: material.keyId, fingerprint: material.fingerprint })
   }
-  return ({ part }) => Buffer.from(materialContent(part, material.chainPem, keyPem))
+  return ({ part, encoding }) => materialContent(part, material.chainPem, keyPem, encoding)
 }
 
 function publicDigest(keyPem: string, keyId: string): string {
@@ -67,6 +67,11 @@ function problemOf(step: Step, material: PlanMaterial, paths: Set<string>): stri
   if (!rules.isAbsolute(step.path) || rules.normalize(step.path) !== step.path) return `names ${step.path}, which is not a plain absolute path`
   if (paths.has(step.path)) return `names ${step.path} a second time`
   paths.add(step.path)
-  if (step.kind === 'write-file' && step.contentDigest !== materialDigest(step.part, material)) return `would write something else than the material into ${step.path}`
-  return undefined
+  return step.kind === 'write-file' ? writeProblem(step, material) : undefined
+}
+
+function writeProblem({ path, part, encoding, contentDigest }: WriteFileStep, material: PlanMaterial): string | undefined {
+  const problem = encodingProblem(part, encoding)
+  if (problem !== undefined) return `makes no sense: ${path} ${problem}`
+  return contentDigest === materialDigest(part, material, encoding) ? undefined : `would write something else than the material into ${path}`
 }

@@ -20,7 +20,7 @@ function namesOf(step: WriteFileStep, { short, index }: StepContext): { staged: 
 
 async function digestAt(host: Host, step: WriteFileStep, file: string): Promise<string | null> {
   const content = await host.readFile(file)
-  return content === undefined ? null : fileDigest(step.part, content)
+  return content === undefined ? null : fileDigest(step.part, content, step.encoding)
 }
 
 async function check({ host }: StepContext, step: WriteFileStep): Promise<Sides> {
@@ -39,7 +39,7 @@ export const writeFile: StepExecutor<WriteFileStep> = {
     const facts = await host.stat(step.path)
     if (facts !== undefined && facts.type !== 'file') throw new CertloopError('PLAN_CHANGED', `${step.path} is not a regular file any more.`, { path: step.path })
     const content = await host.readFile(step.path)
-    const digest = content === undefined ? null : fileDigest(step.part, content)
+    const digest = content === undefined ? null : fileDigest(step.part, content, step.encoding)
     if (digest !== step.replaces) throw changedMeanwhile(step)
     return content === undefined || facts === undefined ? [] : [{ path: step.path, ownership: { mode: facts.mode, uid: facts.uid, gid: facts.gid }, content }]
   },
