@@ -1,8 +1,8 @@
 import { execFile } from 'node:child_process'
-import { lstat, mkdtemp, rename, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { madeOnce } from './made-once.ts'
 
 const run = promisify(execFile)
 
@@ -24,18 +24,6 @@ const installMs = 420_000
 const lintMs = 300_000
 const bytes = 64 << 20
 
-/** Only a folder that is ours is trusted: others can write below the temporary folder too. */
-async function isOurs(folder: string): Promise<boolean> {
-  try {
-    const { uid, mode } = await lstat(folder)
-    if (uid === process.getuid?.() && (mode & 0o40_077) === 0o40_000) return true
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false
-    throw error
-  }
-  throw new Error(`${folder} is somebody else's or open to others`)
-}
-
 const lastLines = (error: unknown): string => {
   const { stderr, message } = error as { stderr?: string; message: string }
   return (stderr?.trim() ? stderr : message).trim().split('\n').slice(-2).join(' ').slice(0, 300)
@@ -44,17 +32,8 @@ const lastLines = (error: unknown): string => {
 /** The folder with the linter, installed if need be; or why there is none. */
 async function installed(name: LinterName, install: (folder: string, version: string) => Promise<void>): Promise<{ folder: string } | LeftOut> {
   const version = lintVersions[name]
-  const folder = join(tmpdir(), `certloop-${name}-${version}-${process.getuid?.() ?? 0}`)
   try {
-    if (await isOurs(folder)) return { folder }
-    const making = await mkdtemp(`${folder}-`)
-    try {
-      await install(making, version)
-      await rename(making, folder).catch(async (error: unknown) => { if (!await isOurs(folder)) throw error }) // another run was first
-    } finally {
-      await rm(making, { recursive: true, force: true })
-    }
-    return { folder }
+    return { folder: await madeOnce(`${name}-${version}`, (making) => install(making, version)) }
   } catch (error) {
     return { leftOut: `${name} ${version} can not be had from its package registry here; this is left out, also in CI, rather than fail because a registry is away: ${lastLines(error)}` }
   }

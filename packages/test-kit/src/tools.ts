@@ -18,6 +18,9 @@ export const tools = {
   chattr: { package: 'e2fsprogs', elsewhere: [], without: 'tests with immutable files' },
   openssl: { package: 'openssl', elsewhere: [], without: 'tests that compare with OpenSSL' },
   certtool: { package: 'gnutls-bin', elsewhere: [], without: 'tests that compare with GnuTLS' },
+  mvn: { package: 'maven', elsewhere: [], without: 'tests against servers that are published on Maven Central' },
+  catalina: { package: 'tomcat10', elsewhere: ['/usr/share/tomcat10/bin/catalina.sh'], without: 'tests against a real Tomcat 10' },
+  'tomcat-manager': { package: 'tomcat10-admin', elsewhere: ['/usr/share/tomcat10-admin/manager/index.jsp'], without: 'tests with the manager of Tomcat 10' },
   keytool: { package: 'default-jdk-headless', elsewhere: ['/usr/lib/jvm/*/bin/keytool'], without: 'tests that compare with Java keystores' },
   certutil: { package: 'libnss3-tools', elsewhere: [], without: 'tests that compare with NSS' },
   'softhsm2-util': { package: 'softhsm2', elsewhere: [], without: 'tests with keys in a PKCS#11 token' },
@@ -31,7 +34,7 @@ export type Tool = keyof typeof tools
 
 function isUsable(path: string): boolean {
   try {
-    accessSync(path, path.endsWith('.so') ? constants.R_OK : constants.X_OK)
+    accessSync(path, /\.(so|jsp)$/.test(path) ? constants.R_OK : constants.X_OK)
     return true
   } catch {
     return false // not there or not ours to run: the next place is tried
