@@ -110,6 +110,7 @@ export const errorSpecs = {
   SLOT_NOT_FOUND: work('configuration', 'after-change', 'The server configuration no longer names this certificate file.', 'Scan the host again and choose the place anew. Nothing was touched.', 'Certificate: deployment details'),
   PLACE_UNSUPPORTED: work('configuration', 'after-change', 'Certloop can not replace a certificate in this place.', 'The message says why. Name plain files in the server configuration, or leave this place to what manages it now. Nothing was touched.', 'The host'),
   KEY_MISMATCH: work('configuration', 'never', 'Private key and certificate do not belong together.', 'Give the key that belongs to the certificate, or order the certificate again.', 'The uploaded files, or the order'),
+  FOLDER_MISSING: work('configuration', 'after-change', 'The folder where a file has to go is not there.', 'Make the folder with the rights that the reading program needs, or correct the path in the target.', 'The host, or configuration: target'),
   FILE_UNWRITABLE: work('keystore-write', 'after-change', 'A file can not be written.', 'Check owner, mode, read-only mounts and immutable flags of the named file.', 'The host'),
   DISK_FULL: work('keystore-write', 'after-change', 'There is no space left where the file has to go.', 'Make room on the named file system.', 'The host'),
   BACKUP_FAILED: work('keystore-write', 'after-change', 'The backup could not be made, so nothing was touched.', 'Check space and rights of the data folder of the bot.', 'The host of the bot'),
