@@ -4,7 +4,7 @@ import { createReadStream } from 'node:fs'
 import { mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
-import { promisify } from 'node:util'
+import { promisify, stripVTControlCharacters } from 'node:util'
 import { lastingFolder, madeOnce } from './made-once.ts'
 import { findTool, requireTool } from './tools.ts'
 
@@ -90,8 +90,8 @@ async function fetchArchive(coordinates: string, folder: string): Promise<string
 /** Its first complaint; without addresses, as they are those of the machine's own settings. */
 function whatMavenSaid(error: unknown): string {
   const { stdout = '', message } = error as { stdout?: string; message: string }
-  const line = stdout.split('\n').find((text) => text.startsWith('[ERROR]')) ?? message
-  return line.replace('[ERROR] ', '').replaceAll(/https?:\/\/[^\s)]+/g, '(address)').slice(0, 300)
+  const line = /\[ERROR\] (.*\S.*)/.exec(stripVTControlCharacters(stdout))?.[1] ?? message
+  return line.replaceAll(/https?:\/\/[^\s)]+/g, '(address)').slice(0, 300)
 }
 
 async function sha512Of(file: string): Promise<string> {
