@@ -3,6 +3,7 @@ import { manifest as apache } from './apache/manifest.ts'
 import { manifest as dovecot } from './dovecot/manifest.ts'
 import { manifest as nginx } from './nginx/manifest.ts'
 import { manifest as postfix } from './postfix/manifest.ts'
+import { manifest as postgresql } from './postgresql/manifest.ts'
 
 /** Every kind of target. One line each; the order is the order in forms. */
 export const serverTypes = registry([
@@ -10,4 +11,5 @@ export const serverTypes = registry([
   serverType(postfix, () => import('./postfix/driver.ts').then((m) => m.driver)),
   serverType(dovecot, () => import('./dovecot/driver.ts').then((m) => m.driver)),
   serverType(apache, () => import('./apache/driver.ts').then((m) => m.driver)),
+  serverType(postgresql, () => import('./postgresql/driver.ts').then((m) => m.driver)),
 ])

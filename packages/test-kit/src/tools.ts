@@ -14,6 +14,7 @@ export const tools = {
   mariadbd: { package: 'mariadb-server', elsewhere: [], without: 'tests against a real MariaDB' },
   vsftpd: { package: 'vsftpd', elsewhere: [], without: 'tests against a real vsftpd' },
   postgres: { package: 'postgresql', elsewhere: ['/usr/lib/postgresql/*/bin/postgres'], without: 'database tests on PostgreSQL' },
+  pg_createcluster: { package: 'postgresql-common', elsewhere: [], without: "tests of Debian's layout of PostgreSQL" },
   chromium: { package: 'chromium', elsewhere: ['/usr/bin/google-chrome'], without: 'tests of the pages in a browser' },
   chattr: { package: 'e2fsprogs', elsewhere: [], without: 'tests with immutable files' },
   openssl: { package: 'openssl', elsewhere: [], without: 'tests that compare with OpenSSL' },

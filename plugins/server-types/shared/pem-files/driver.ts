@@ -15,6 +15,8 @@ export interface PemInstance {
   configurationPath: string
   /** The account of a server that is not root's. Its program and modules are its own, so nothing of it runs as root. */
   runAs?: Account
+  /** Further groups of that account, where files may be readable through them. */
+  groups?: readonly number[]
   /** Its commands go through `sudo -n`. */
   sudo: boolean
 }
@@ -29,7 +31,7 @@ export interface PemConfiguration {
 }
 
 /** Fields that every type with PEM files has. */
-export interface PemFields { certificatePath: string; keyPath: string; configurationPath: string; binaryPath?: string; sudo?: boolean; proofSeconds?: number }
+export interface PemFields { certificatePath: string; keyPath: string; configurationPath?: string; binaryPath?: string; sudo?: boolean; proofSeconds?: number }
 
 /** What is particular to a server type whose certificates are PEM files named in its configuration. */
 export interface PemServerType<F extends PemFields, I extends PemInstance, C extends PemConfiguration> {
@@ -43,22 +45,25 @@ export interface PemServerType<F extends PemFields, I extends PemInstance, C ext
   mayBeNamed(process: HostProcess, fields: F): boolean
   /**
    * How a process is to be spoken to.
-   * @param given what the fields of a target say
+   * @param given what the fields of a target say; `fields`: all of them, absent while servers are looked for
    * @throws CertloopError PROGRAM_NOT_TRUSTED, SERVER_CONFIGURATION_UNREADABLE, COMMAND_NOT_ALLOWED, COMMAND_FAILED
    */
-  readInstance(host: Host, process: HostProcess, given: { program?: string | undefined; sudo?: boolean | undefined }): Promise<I>
+  readInstance(host: Host, process: HostProcess, given: { program?: string | undefined; sudo?: boolean | undefined; fields?: F | undefined }): Promise<I>
   isNamed(instance: I, fields: F): boolean
   /** The same for the same server at each scan, and different for each server of a host. */
   keyOf(instance: I): string
   /** @throws CertloopError SERVER_CONFIGURATION_UNREADABLE in the server's own words */
   readConfiguration(host: Host, instance: I): Promise<C>
-  activation(instance: I, configuration: C): Activation
+  /** @throws CertloopError when there is no way: PLAN_FAILED, PROGRAM_NOT_TRUSTED */
+  activation(instance: I, configuration: C, target: { host: Host; fields: F }): Activation | Promise<Activation>
   /** Further fields that name this instance. */
   moreFields(instance: I): Partial<F>
   /** How long old and new workers may answer side by side after a reload. */
   steadyMilliseconds?: number
   /** Why a pair with an encrypted key is left alone; absent: it is replaced by one that is not. */
   encryptedKey?: string
+  /** The field that names the instance, and what it names within a sentence; absent: configurationPath, "the configuration". */
+  named?: { field: Extract<keyof F, string>; words: string }
 }
 
 const slotsAtOnce = 4
@@ -82,8 +87,8 @@ export function pemServerDriver<F extends PemFields, I extends PemInstance, C ex
       if (!isReadable(slot)) throw new CertloopError('PLAN_FAILED', `${slot.pair.certificatePath} could not be read.`)
       const served = await probeAll(context.probe, slot.endpoints)
       return planSteps({
-        host: context.host, user: { product: instance.product, ...(instance.runAs === undefined ? {} : { runAs: instance.runAs }) },
-        activation: type.activation(instance, configuration), texts: configuration.texts,
+        host: context.host, user: { product: instance.product, groups: instance.groups ?? [], ...(instance.runAs === undefined ? {} : { runAs: instance.runAs }) },
+        activation: await type.activation(instance, configuration, { host: context.host, fields }), texts: configuration.texts,
         slot, slots, material, served, proofSeconds: fields.proofSeconds ?? type.manifest.fields.properties.proofSeconds.default, steadyMilliseconds: type.steadyMilliseconds,
       })
     },
@@ -101,7 +106,7 @@ async function openSlot<F extends PemFields, I extends PemInstance, C extends Pe
   const slots = await readSlots(host, configuration.pairs, type)
   const slot = findSlot(slots, fields.certificatePath, fields.keyPath)
   if (slot === undefined) {
-    throw new CertloopError('SLOT_NOT_FOUND', `${fields.configurationPath} has no TLS server with the certificate ${fields.certificatePath} and the key ${fields.keyPath}.`, { path: fields.certificatePath })
+    throw new CertloopError('SLOT_NOT_FOUND', `${placeOf(type, fields)} has no TLS server with the certificate ${fields.certificatePath} and the key ${fields.keyPath}.`, { path: fields.certificatePath })
   }
   return { instance, configuration, slots, slot }
 }
@@ -111,7 +116,7 @@ async function findInstance<F extends PemFields, I extends PemInstance, C extend
   for (const process of type.findProcesses(await host.processes())) {
     if (process.container !== null || !type.mayBeNamed(process, fields)) continue
     try {
-      const instance = await type.readInstance(host, process, { program: fields.binaryPath, sudo: fields.sudo })
+      const instance = await type.readInstance(host, process, { program: fields.binaryPath, sudo: fields.sudo, fields })
       if (type.isNamed(instance, fields)) return instance
     } catch (error) {
       problems.push(error)
@@ -119,7 +124,12 @@ async function findInstance<F extends PemFields, I extends PemInstance, C extend
   }
   // One that could not be looked at may be the one that is meant.
   if (problems.length > 0) throw toCertloopError(problems[0])
-  throw new CertloopError('SERVER_NOT_RUNNING', `No ${type.title} runs with the configuration ${fields.configurationPath} as the target names it.`, { path: fields.configurationPath })
+  throw new CertloopError('SERVER_NOT_RUNNING', `No ${type.title} runs with ${type.named?.words ?? 'the configuration'} ${placeOf(type, fields)} as the target names it.`, { path: placeOf(type, fields) })
+}
+
+/** What names the instance. */
+function placeOf<F extends PemFields, I extends PemInstance, C extends PemConfiguration>({ named }: PemServerType<F, I, C>, fields: F): string {
+  return String(fields[named?.field ?? 'configurationPath'])
 }
 
 async function detectServer<F extends PemFields, I extends PemInstance, C extends PemConfiguration>(type: PemServerType<F, I, C>, context: DriverContext, process: HostProcess): Promise<DetectedServer> {
@@ -170,7 +180,7 @@ async function describeSlot<F extends PemFields, I extends PemInstance, C extend
   const [first, ...more] = pair.names
   const name = first === undefined ? path.posix.basename(pair.certificatePath) : more.length === 0 ? first : `${first} and ${more.length} more`
   const fields = {
-    certificatePath: pair.certificatePath, keyPath: pair.keyPath, configurationPath: instance.configurationPath, ...type.moreFields(instance),
+    certificatePath: pair.certificatePath, keyPath: pair.keyPath, [type.named?.field ?? 'configurationPath']: instance.configurationPath, ...type.moreFields(instance),
     ...(instance.process.executable === '' ? { binaryPath: instance.program } : {}),
     ...(instance.sudo ? { sudo: true } : {}),
   }
