@@ -1,4 +1,4 @@
-import { CertloopError, type Observation, type ServedCertificate, sha256Hex, type Step, type WriteFileStep } from '@certloop/contract'
+import { type Account, CertloopError, type Observation, type ServedCertificate, sha256Hex, type Step, type WriteFileStep } from '@certloop/contract'
 import { fileDigest, holdsKey, type Host, materialDigest, type PlanDraft, type PlanMaterial } from '@certloop/plugin-kit'
 import path from 'node:path'
 import { type PartFile, partsOf } from './chain-parts.ts'
@@ -14,9 +14,14 @@ export interface Activation {
   service: string
   /** Tests the configuration and changes nothing; null where the server has no such command. */
   test: readonly string[] | null
-  reload: readonly string[]
+  /** null where each new connection reads the files by itself. */
+  reload: readonly string[] | null
   /** Starts it; harmless while it runs. */
   start?: readonly string[] | undefined
+  /** `reload` came with the target: limits.scripts of bot.toml has to allow it. */
+  script?: true | undefined
+  /** Whose rights `test` and `reload` have, where not those of the server's account; null: as the bot. */
+  runAs?: Account | null | undefined
   /** Variables that these programs need. No secrets: plans are read by people. */
   environment?: Record<string, string>
 }
@@ -70,11 +75,12 @@ async function writeStep(host: Host, part: PartFile['part'], { realPath, content
   return { kind: 'write-file', path: realPath, part, contentDigest, ownership: folder === undefined ? null : { mode, uid: folder.uid, gid: folder.gid }, replaces }
 }
 
-function activationSteps({ activation: { service, test, reload, start, environment = {} }, user: { runAs } }: PlanInput): Step[] {
+function activationSteps({ activation: { service, test, reload, start, script, environment = {}, ...own }, user }: PlanInput): Step[] {
+  const runAs = own.runAs === undefined ? user.runAs : own.runAs ?? undefined
   const common = { timeoutSeconds: commandSeconds, ...(Object.keys(environment).length === 0 ? {} : { environment }), ...(runAs === undefined ? {} : { runAs }) }
   return [
     ...(test === null ? [] : [{ kind: 'run-command' as const, purpose: 'test' as const, argv: [...test], ...common }]),
-    { kind: 'reload-service', service, argv: [...reload], ...common, ...(start === undefined ? {} : { start: [...start] }) },
+    ...(reload === null ? [] : [{ kind: 'reload-service' as const, service, argv: [...reload], ...common, ...(script === undefined ? {} : { script }), ...(start === undefined ? {} : { start: [...start] }) }]),
   ]
 }
 
