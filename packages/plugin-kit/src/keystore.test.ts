@@ -102,7 +102,7 @@ test('a key of JKS may have a password of its own; one of PKCS#12 may not', asyn
 })
 
 test('a PKCS#12 key without a name is called as Java calls it', { skip: leftOut('keytool') }, async (t) => {
-  const { at, first, second } = await materials(t)
+  const { at, second } = await materials(t)
   openssl('pkcs12', '-export', '-inkey', at('first.key'), '-in', at('first.crt'), '-certfile', at('ca.crt'), '-passout', `pass:${password}`, '-out', at('p12'))
   const named = keytool(['-list', '-keystore', at('p12')])
   assert.match(named, /^1, /m)
