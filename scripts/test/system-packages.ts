@@ -1,7 +1,8 @@
 import { spawnSync } from 'node:child_process'
-import { existsSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { findTool, tools, type Tool } from '../../packages/test-kit/src/tools.ts'
+import { findTool, tools, type Tool, unpackedPackages } from '../../packages/test-kit/src/tools.ts'
 import { withLock } from '../run/lock.mjs'
 import { say } from './words.ts'
 
@@ -34,11 +35,27 @@ function withoutStartingServices(work: () => void): void {
   }
 }
 
-function apt(...args: string[]): boolean {
+const apt = (...args: string[]) => ran(['apt-get', '-q', '-y', '-o', 'DPkg::Lock::Timeout=300', ...args], `apt-get ${args[0]}`)
+
+function ran([program = '', ...args]: readonly string[], what: string, cwd?: string): boolean {
   const environment = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
-  const { status, stdout, stderr } = spawnSync('apt-get', ['-q', '-y', '-o', 'DPkg::Lock::Timeout=300', ...args], { encoding: 'utf8', env: environment, stdio: ['ignore', 'pipe', 'pipe'], maxBuffer: 64 << 20 })
-  if (status !== 0) say(`apt-get ${args[0]} failed:\n${(stdout + stderr).trim().split('\n').slice(-15).join('\n')}`)
+  const { status, stdout, stderr } = spawnSync(program, args, { ...(cwd === undefined ? {} : { cwd }), encoding: 'utf8', env: environment, stdio: ['ignore', 'pipe', 'pipe'], maxBuffer: 64 << 20 })
+  if (status !== 0) say(`${what} failed:\n${(stdout + stderr).trim().split('\n').slice(-15).join('\n')}`)
   return status === 0
+}
+
+/** Lays the files of a package down without installing it. */
+function unpack(name: string): void {
+  const folder = mkdtempSync(join(tmpdir(), 'certloop-package-'))
+  chmodSync(folder, 0o777) // apt fetches with an account of its own
+  try {
+    if (!ran(['apt-get', '-q', 'download', name], `apt-get download ${name}`, folder)) return
+    const target = join(unpackedPackages, name)
+    mkdirSync(target, { recursive: true, mode: 0o755 })
+    for (const file of readdirSync(folder)) ran(['dpkg-deb', '-x', join(folder, file), target], `dpkg-deb -x ${file}`)
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
 }
 
 const mayInstall = () => process.getuid?.() === 0 && spawnSync('apt-get', ['--version'], { stdio: 'ignore' }).status === 0
@@ -55,12 +72,15 @@ export async function installSystemPackages(): Promise<Tool[]> {
 }
 
 function install(wanted: readonly Tool[]): void {
-  const packages = [...new Set(wanted.map((tool) => tools[tool].package))]
+  const packages = [...new Map(wanted.map((tool) => [tools[tool].package, 'unpacked' in tools[tool]]))]
   if (packages.length === 0) return // another run did it while we waited
-  say(`installing the Debian packages ${packages.join(', ')} …`)
+  say(`installing the Debian packages ${packages.map(([name]) => name).join(', ')} …`)
   withoutStartingServices(() => {
     apt('update')
-    for (const name of packages) apt('install', '--no-install-recommends', name)
+    for (const [name, unpacked] of packages) {
+      if (unpacked) unpack(name)
+      else apt('install', '--no-install-recommends', name)
+    }
   })
 }
 

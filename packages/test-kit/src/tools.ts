@@ -1,7 +1,13 @@
 import { accessSync, constants, globSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 
-/** Programs and modules of the system that tests use: where else to look, the Debian package, and what is left out without it. */
+/** Debian packages that can't be installed beside others of these are unpacked here, a folder each. */
+export const unpackedPackages = '/usr/local/lib/certloop-test'
+
+/**
+ * Programs and modules of the system that tests use: where else to look, the Debian package, and what is left out
+ * without it. unpacked: it conflicts with another one of the table, so its files are laid down and nothing is installed.
+ */
 export const tools = {
   nginx: { package: 'nginx-light', elsewhere: [], without: 'tests against a real nginx' },
   apache2: { package: 'apache2', elsewhere: [], without: 'tests against a real Apache httpd' },
@@ -12,9 +18,17 @@ export const tools = {
   'imap-login': { package: 'dovecot-imapd', elsewhere: ['/usr/lib/dovecot/imap-login'], without: 'tests of IMAP in Dovecot' },
   'pop3-login': { package: 'dovecot-pop3d', elsewhere: ['/usr/lib/dovecot/pop3-login'], without: 'tests of POP3 in Dovecot' },
   mariadbd: { package: 'mariadb-server', elsewhere: [], without: 'tests against a real MariaDB' },
-  vsftpd: { package: 'vsftpd', elsewhere: [], without: 'tests against a real vsftpd' },
+  vsftpd: { package: 'vsftpd', unpacked: true, elsewhere: [`${unpackedPackages}/vsftpd/usr/sbin/vsftpd`], without: 'tests against a real vsftpd' },
+  'libwrap.so.0': { package: 'libwrap0', elsewhere: ['/usr/lib/*/libwrap.so.0', '/lib/*/libwrap.so.0'], without: 'tests against a real vsftpd' },
+  proftpd: { package: 'proftpd-core', elsewhere: [], without: 'tests against a real ProFTPD' },
+  'mod_tls.so': { package: 'proftpd-mod-crypto', elsewhere: ['/usr/lib/proftpd/mod_tls.so'], without: 'tests of TLS in ProFTPD' },
   postgres: { package: 'postgresql', elsewhere: ['/usr/lib/postgresql/*/bin/postgres'], without: 'database tests on PostgreSQL' },
   pg_createcluster: { package: 'postgresql-common', elsewhere: [], without: "tests of Debian's layout of PostgreSQL" },
+  sshd: { package: 'openssh-server', elsewhere: [], without: 'tests over SSH' },
+  'ssh-keygen': { package: 'openssh-client', elsewhere: [], without: 'tests over SSH' },
+  sudo: { package: 'sudo', elsewhere: [], without: 'tests with accounts that have sudo rules' },
+  busybox: { package: 'busybox', elsewhere: [], without: 'tests of hosts with the small commands of BusyBox' },
+  tcsh: { package: 'tcsh', elsewhere: [], without: 'tests with a login shell that is not of the Bourne family' },
   chromium: { package: 'chromium', elsewhere: ['/usr/bin/google-chrome'], without: 'tests of the pages in a browser' },
   chattr: { package: 'e2fsprogs', elsewhere: [], without: 'tests with immutable files' },
   openssl: { package: 'openssl', elsewhere: [], without: 'tests that compare with OpenSSL' },
@@ -30,12 +44,12 @@ export const tools = {
   taskset: { package: 'util-linux', elsewhere: [], without: 'benchmarks with a core of their own' },
   wrk: { package: 'wrk', elsewhere: [], without: 'benchmarks of OCSP under the load of a known tool (a slower one of our own makes it then)' },
   setpriv: { package: 'util-linux', elsewhere: [], without: 'tests that drop privileges' },
-} as const satisfies Record<string, { package: string; elsewhere: readonly string[]; without: string }>
+} as const satisfies Record<string, { package: string; unpacked?: true; elsewhere: readonly string[]; without: string }>
 export type Tool = keyof typeof tools
 
 function isUsable(path: string): boolean {
   try {
-    accessSync(path, /\.(so|jsp)$/.test(path) ? constants.R_OK : constants.X_OK)
+    accessSync(path, /\.(so(\.\d+)*|jsp)$/.test(path) ? constants.R_OK : constants.X_OK)
     return true
   } catch {
     return false // not there or not ours to run: the next place is tried
