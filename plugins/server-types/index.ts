@@ -1,9 +1,12 @@
 import { registry, serverType } from '@certloop/plugin-kit'
 import { manifest as apache } from './apache/manifest.ts'
 import { manifest as dovecot } from './dovecot/manifest.ts'
+import { manifest as files } from './files/manifest.ts'
+import { manifest as ftp } from './ftp/manifest.ts'
 import { manifest as nginx } from './nginx/manifest.ts'
 import { manifest as postfix } from './postfix/manifest.ts'
 import { manifest as postgresql } from './postgresql/manifest.ts'
+import { manifest as sftp } from './sftp/manifest.ts'
 
 /** Every kind of target. One line each; the order is the order in forms. */
 export const serverTypes = registry([
@@ -12,4 +15,7 @@ export const serverTypes = registry([
   serverType(dovecot, () => import('./dovecot/driver.ts').then((m) => m.driver)),
   serverType(apache, () => import('./apache/driver.ts').then((m) => m.driver)),
   serverType(postgresql, () => import('./postgresql/driver.ts').then((m) => m.driver)),
+  serverType(files, () => import('./files/driver.ts').then((m) => m.driver)),
+  serverType(sftp, () => import('./sftp/driver.ts').then((m) => m.driver)),
+  serverType(ftp, () => import('./ftp/driver.ts').then((m) => m.driver)),
 ])

@@ -7,7 +7,7 @@ import type { Account, HostFacts, Ownership } from '@certloop/contract'
  * is refused with FILE_UNWRITABLE, since whoever can change it could lead the write elsewhere.
  */
 export interface Host {
-  readonly kind: 'local' | 'ssh' | 'winrm'
+  readonly kind: 'local' | 'ssh' | 'sftp' | 'ftp' | 'winrm'
   facts(): Promise<HostFacts>
 
   /**
@@ -42,6 +42,16 @@ export interface Host {
   makeDirectory(path: string, ownership: Ownership): Promise<void>
   /** Only when empty; no error when there is none. */
   removeDirectory(path: string): Promise<void>
+
+  /**
+   * Puts a program of the engine's own into a folder of its own, both of mode 0700 and of the account that runs commands.
+   * `name` (letters, digits, hyphens) names the folder: one that a crash left is used again, one that somebody else made
+   * is refused with FILE_UNWRITABLE. limits.scripts decides here, limits.write_paths does not.
+   * @returns the path of the file
+   */
+  placeScript(name: string, content: Uint8Array): Promise<string>
+  /** Removes it with its folder. No error when there is none. */
+  removeScript(name: string): Promise<void>
 
   /**
    * A connection as a program on that machine would make it: 127.0.0.1 is the machine's own.

@@ -1,0 +1,109 @@
+import { CertloopError, type FtpReach, toCertloopError } from '@certloop/contract'
+import { Client, FTPError } from 'basic-ftp'
+import type { TLSSocket } from 'node:tls'
+
+export interface FtpSession {
+  /** Runs one piece of work on the connection, after those asked for before. The connection is made when there is none. */
+  use<T>(path: string, doing: string, work: (client: Client) => Promise<T>): Promise<T>
+  close(): void
+}
+
+/** Of the control connection while it says nothing, and of a data connection while nothing arrives. */
+const silenceMs = 30_000
+/** A connection nobody uses is given up after this time: servers end it anyway. */
+const idleMs = 20_000
+
+/** Codes with which a server says that there is no space: RFC 959, 4.2.1. */
+const fullCodes = [452, 552]
+/** The connection is gone or was never there. */
+const lostCodes = /^(?:ECONNRESET|ECONNREFUSED|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN)$/
+
+export const isLost = (error: unknown): boolean => error instanceof Error && !(error instanceof FTPError) && !(error instanceof CertloopError)
+
+/** One login, used by one piece of work after the other. */
+export function createFtpSession(reach: FtpReach, password: string): FtpSession {
+  let client: Client | undefined
+  let last: Promise<unknown> = Promise.resolve()
+  let idle: NodeJS.Timeout | undefined
+
+  const close = () => {
+    clearTimeout(idle)
+    client?.close()
+    client = undefined
+  }
+  async function open(): Promise<Client> {
+    if (client !== undefined && !client.closed) return client
+    const fresh = new Client(silenceMs)
+    try {
+      await logIn(fresh, reach, password)
+    } catch (error) {
+      fresh.close()
+      throw error
+    }
+    client = fresh
+    return fresh
+  }
+  async function once<T>(path: string, doing: string, work: (client: Client) => Promise<T>): Promise<T> {
+    clearTimeout(idle)
+    const opened = await open()
+    try {
+      return await work(opened)
+    } catch (error) {
+      if (isLost(error)) close()
+      throw ftpError(error, reach, path, doing)
+    } finally {
+      idle = setTimeout(close, idleMs).unref()
+    }
+  }
+  return {
+    use(path, doing, work) {
+      const mine = last.then(() => once(path, doing, work))
+      last = mine.catch(() => undefined) // its caller gets the error; the next goes on
+      return mine
+    },
+    close,
+  }
+}
+
+/** The certificate is looked at before the password is sent. */
+async function logIn(client: Client, reach: FtpReach, password: string): Promise<void> {
+  const { host, port, user, security, pin } = reach
+  const tls = { host, servername: /^[\d.:]+$/.test(host) ? '' : host, rejectUnauthorized: pin === null }
+  try {
+    await (security === 'implicit-tls' ? client.connectImplicitTLS(host, port, tls) : client.connect(host, port))
+    if (security === 'explicit-tls') await client.useTLS(tls)
+    if (security !== 'none' && pin !== null) checkPin(client, reach, pin)
+  } catch (error) {
+    throw connectError(error, reach)
+  }
+  try {
+    await client.login(user, password)
+    await client.useDefaultSettings()
+  } catch (error) {
+    if (error instanceof FTPError && error.code >= 500) throw new CertloopError('LOGIN_REFUSED', `${host}:${port} refuses the login of "${user}": ${error.message}`, { host, port, user }, error)
+    throw connectError(error, reach)
+  }
+}
+
+function checkPin(client: Client, { host, port }: FtpReach, pin: string): void {
+  const seen = (client.ftp.socket as TLSSocket).getPeerX509Certificate()?.fingerprint256.replaceAll(':', '').toLowerCase() ?? ''
+  if (seen !== pin) throw new CertloopError('HOST_KEY_CHANGED', `${host}:${port} shows the certificate ${seen}, not the confirmed one ${pin}. Nothing was sent to it.`, { host, port, fingerprint: seen })
+}
+
+function connectError(error: unknown, { host, port, security }: FtpReach): CertloopError {
+  if (error instanceof CertloopError) return error
+  const { message } = toCertloopError(error)
+  if (error instanceof FTPError) return new CertloopError('TRANSFER_FAILED', `${host}:${port} answers: ${message}${security === 'explicit-tls' && error.code >= 500 ? ' It does not seem to offer TLS (AUTH TLS).' : ''}`, { host, port }, error)
+  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+  if (lostCodes.test(code) || /timeout/i.test(message)) return new CertloopError('HOST_UNREACHABLE', `${host}:${port} can not be reached: ${message}`, { host, port }, error)
+  const untrusted = /CERT|SELF_SIGNED|ISSUER|ALTNAME/.test(code)
+  return new CertloopError(untrusted ? 'HOST_KEY_UNKNOWN' : 'HOST_UNREACHABLE', untrusted ? `The certificate that ${host}:${port} shows is not trusted on the bot's machine: ${message}. Put its SHA-256 into the target, once compared.` : `No connection to ${host}:${port}: ${message}`, { host, port }, error)
+}
+
+function ftpError(error: unknown, { host }: FtpReach, path: string, doing: string): CertloopError {
+  if (error instanceof CertloopError) return error
+  const { message } = toCertloopError(error)
+  if (!(error instanceof FTPError)) return new CertloopError('TRANSFER_FAILED', `${path}: could not ${doing}: the connection to ${host} was lost: ${message}`, { path, host }, error)
+  if (fullCodes.includes(error.code) || /no space|quota|disk full/i.test(message)) return new CertloopError('DISK_FULL', `${path}: could not ${doing}: ${host} answers: ${message}`, { path, host }, error)
+  return new CertloopError(error.code >= 500 ? 'FILE_UNWRITABLE' : 'TRANSFER_FAILED', `${path}: could not ${doing}: ${host} answers: ${message}`, { path, host }, error)
+}

@@ -1,0 +1,17 @@
+import { fieldsObject } from '@certloop/contract'
+import type { ServerTypeManifest } from '@certloop/plugin-kit'
+import { checkFileFields, fileFields } from '../shared/files/fields.ts'
+
+export const fields = fieldsObject(fileFields)
+
+export const manifest = {
+  id: 'sftp',
+  title: 'SFTP upload',
+  category: 'file',
+  summary: 'Uploads certificate, chain and key over SFTP as PEM, DER, PKCS#7, PKCS#12 or JKS, each replaced by a rename, and proves what is served where a port is named.',
+  fields,
+  identity: ['certificatePath', 'alias'],
+  check: checkFileFields,
+  capabilities: ['chain', 'overwrite', 'client-certificates'],
+  reaches: ['sftp'],
+} as const satisfies ServerTypeManifest<typeof fields>
