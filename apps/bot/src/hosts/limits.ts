@@ -20,6 +20,8 @@ export interface Limits {
   allowWrite(target: string): Promise<void>
   /** @returns the absolute path of the program. @throws CertloopError COMMAND_NOT_ALLOWED, COMMAND_FAILED when there is no such program */
   allowCommand(program: string, script: boolean): Promise<string>
+  /** @throws CertloopError COMMAND_NOT_ALLOWED when scripts may not run at all */
+  allowScripts(): void
 }
 
 /** Where a program without a path is looked for; the bot's own PATH plays no part. */
@@ -40,6 +42,10 @@ export function createLimits({ writePaths, commands, scripts }: LimitSettings): 
       }
       const where = real === undefined || real === target ? target : `${target} (really ${real})`
       throw new CertloopError('PATH_NOT_ALLOWED', `The bot may not write ${where}: limits.write_paths allows ${listed(writePaths)}.`, { path: target })
+    },
+
+    allowScripts() {
+      if (!scripts) throw new CertloopError('COMMAND_NOT_ALLOWED', 'The bot may not run scripts that are sent to it: limits.scripts is off.')
     },
 
     async allowCommand(program, script) {

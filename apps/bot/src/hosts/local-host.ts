@@ -7,6 +7,7 @@ import { connectLocally } from './local-connect.ts'
 import { linuxListeners } from './linux-listeners.ts'
 import { linuxProcesses } from './linux-processes.ts'
 import { localFiles } from './local-files.ts'
+import { localScripts } from './local-scripts.ts'
 import { runProgram } from './local-run.ts'
 
 /**
@@ -18,6 +19,7 @@ export function createLocalHost({ limits }: { limits: Limits }): Host {
     kind: 'local',
     facts: hostFacts,
     ...localFiles(limits),
+    ...localScripts(limits),
     async run(argv, options) {
       const [program] = argv
       if (program === undefined) throw new CertloopError('COMMAND_FAILED', 'A command without a program was asked for.')
