@@ -52,7 +52,7 @@ function hostWith(files: Record<string, string>): Host {
   const unused = async () => { throw new Error('not for reading') }
   const folders = Object.keys(files).flatMap((file) => file.split('/').map((_, i, parts) => parts.slice(0, i).join('/') || '/'))
   return {
-    kind: 'local', facts: unused, run: unused, stageFile: unused, linkFile: unused, renameFile: unused, removeFile: unused, makeDirectory: unused, removeDirectory: unused, connect: unused, processes: unused, listeners: unused,
+    kind: 'local', facts: unused, run: unused, stageFile: unused, linkFile: unused, renameFile: unused, removeFile: unused, makeDirectory: unused, removeDirectory: unused, placeScript: unused, removeScript: unused, connect: unused, processes: unused, listeners: unused,
     readFile: async (file) => (files[file] === undefined ? undefined : Buffer.from(files[file])),
     stat: async (file) => (files[file] !== undefined || folders.includes(file) ? { type: files[file] === undefined ? 'directory' as const : 'file' as const, size: 0, linkTarget: null, mode: 0o644, uid: 0, gid: 0 } : undefined),
     realPath: async (file) => (files[file] !== undefined || folders.includes(file) ? file : undefined),
