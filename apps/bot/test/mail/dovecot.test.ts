@@ -1,35 +1,27 @@
-import { serverTypeConformance } from '@certloop/plugin-kit/conformance'
-import { serverTypes } from '@certloop/server-types'
 import { leftOut, selfSignedPair, startDovecot, tempFolder, writePair } from '@certloop/test-kit'
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { readFile, rm, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { test } from 'node:test'
-import { assertDeployed, context, deployer, detect, planMaterial, servedBy, slotOf, stepKinds, uniqueName } from './mail-kit.ts'
+import { conformance, watching } from '../kit/conformance.ts'
+import { assertDeployed, deployer, detect, servedBy, slotOf, stepKinds, uniqueName } from './mail-kit.ts'
 
 const skip = process.getuid?.() === 0 ? leftOut('dovecot') || leftOut('imap-login') || leftOut('pop3-login') : 'Dovecot is started as root here'
-const entry = serverTypes.find('dovecot')
-assert.ok(entry)
 
 const pair = ({ certPath, keyPath }: { certPath: string; keyPath: string }, alt = '') => `ssl_${alt}cert = <${certPath}\nssl_${alt}key = <${keyPath}\n`
 const everywhere = (fingerprint: string, more = '') => Object.fromEntries(['0 imap', '1 tls', '2 pop3', '3 tls'].map((at) => [`${at}${more}`, fingerprint]))
 
-serverTypeConformance(entry, {
-  folder: new URL('../../../../plugins/server-types/dovecot/', import.meta.url),
+conformance('dovecot', {
   skip,
   async makeSubject(t) {
     const name = uniqueName()
     const one = await writePair(await tempFolder(t, 'pairs'), 'one', await selfSignedPair([name]))
-    const next = await selfSignedPair([name])
     const dovecot = await startDovecot(t, { settings: () => pair(one) })
-    const { deploy } = await deployer(t, 'dovecot')
     return {
-      context,
       isSubject: ({ key }) => key === dovecot.configPath,
-      material: planMaterial(next),
-      apply: async (fields) => { assertDeployed(await deploy(fields, next)) },
-      snapshot: () => Promise.all([one.certPath, one.keyPath, dovecot.configPath].map(async (file) => [await readFile(file, 'utf8'), (await stat(file)).ino])),
+      pairs: [one, await selfSignedPair([name])],
+      ...await watching({ own: [one.certPath, one.keyPath], foreign: [dovecot.configPath] }),
     }
   },
 })

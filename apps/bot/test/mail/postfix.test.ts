@@ -1,36 +1,28 @@
-import { serverTypeConformance } from '@certloop/plugin-kit/conformance'
-import { serverTypes } from '@certloop/server-types'
 import { leftOut, selfSignedPair, startPostfix, tempFolder, type TestPair, writePair } from '@certloop/test-kit'
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { readFile, rm, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { assertDeployed, context, deployer, detect, driverOf, planMaterial, servedBy, slotOf, stepKinds, uniqueName } from './mail-kit.ts'
+import { conformance, watching } from '../kit/conformance.ts'
+import { assertDeployed, context, deployer, detect, driverOf, servedBy, slotOf, stepKinds, uniqueName } from './mail-kit.ts'
 
 const skip = process.getuid?.() === 0 ? leftOut('postfix') : 'Postfix starts only as root'
-const entry = serverTypes.find('postfix')
-assert.ok(entry)
 
 const legacy = ({ certPath, keyPath }: { certPath: string; keyPath: string }) => ({ smtpd_tls_security_level: 'may', smtpd_tls_cert_file: certPath, smtpd_tls_key_file: keyPath })
 const wrapped = { smtpd_tls_wrappermode: 'yes' }
 
-serverTypeConformance(entry, {
-  folder: new URL('../../../../plugins/server-types/postfix/', import.meta.url),
+conformance('postfix', {
   skip,
   async makeSubject(t) {
     const name = uniqueName()
     const one = await writePair(await tempFolder(t, 'pairs'), 'one', await selfSignedPair([name]))
-    const next = await selfSignedPair([name])
     const postfix = await startPostfix(t, { services: [{ listener: 0 }, { listener: 1, options: wrapped }], settings: () => legacy(one) })
-    const { deploy } = await deployer(t, 'postfix')
     return {
-      context,
       isSubject: ({ key }) => key === postfix.mainPath,
-      material: planMaterial(next),
-      apply: async (fields) => { assertDeployed(await deploy(fields, next)) },
-      snapshot: () => Promise.all([one.certPath, one.keyPath, postfix.mainPath, join(postfix.configFolder, 'master.cf')].map(async (file) => [await readFile(file, 'utf8'), (await stat(file)).ino])),
+      pairs: [one, await selfSignedPair([name])],
+      ...await watching({ own: [one.certPath, one.keyPath], foreign: [postfix.mainPath, join(postfix.configFolder, 'master.cf')] }),
     }
   },
 })

@@ -1,0 +1,44 @@
+import assert from 'node:assert/strict'
+import type { TestContext } from 'node:test'
+import { assertAsBefore, assertOutcome, before, deployed, planOf, type Scene, standing } from './conformance-scene.ts'
+
+/** Until the engine looks at it. */
+const overwriteSkip = 'the engine does not refuse to overwrite yet'
+
+/** From one pair to the other, with and without leave to overwrite. */
+export async function deployTests(t: TestContext, scene: Scene): Promise<void> {
+  const { subject, fields } = scene
+
+  await t.test('overwrite off: what somebody else put there is TARGET_OCCUPIED and stays', { skip: overwriteSkip }, async () => {
+    const stood = await before(scene)
+    const engine = await scene.engine()
+    await assert.rejects(engine.plan(fields, stood.other, { overwrite: false }), { code: 'TARGET_OCCUPIED' })
+    await assertAsBefore(scene, stood)
+  })
+
+  await t.test('deployed, it is served everywhere; nothing beside it changes; deploying it again changes nothing', async () => {
+    const stood = await before(scene)
+    const engine = await scene.engine()
+    const plan = await engine.plan(fields, stood.other)
+    const result = await engine.deploy(fields, stood.other, { plan })
+    assertOutcome(result, 'deployed')
+    assert.equal((await standing(scene)).now, stood.other)
+    assert.deepEqual(await subject.foreign(), stood.foreign)
+    // Each way to TLS that is spoken there was proven with a handshake that began the same way.
+    const proven = plan.steps.flatMap((step) => (step.kind === 'prove' ? step.endpoints.map(({ endpoint }) => endpoint) : []))
+    assert.deepEqual(result.inspection?.served.map(({ endpoint, fingerprint }) => [endpoint, fingerprint]), proven.map((endpoint) => [endpoint, stood.other.fingerprint]))
+    const { steps } = await planOf(scene, stood.other)
+    assert.deepEqual(steps.filter(({ kind }) => kind !== 'prove'), [], 'there is something left to do')
+    const now = await before(scene)
+    assertOutcome(await engine.deploy(fields, stood.other), 'deployed')
+    await assertAsBefore(scene, now)
+  })
+
+  await t.test('overwrite off: what was put there by this platform is replaced', { skip: overwriteSkip }, async () => {
+    const engine = await scene.engine()
+    await deployed(engine, fields, (await standing(scene)).other)
+    const { other } = await standing(scene)
+    await deployed(engine, fields, other, { overwrite: false })
+    assert.equal((await standing(scene)).now, other)
+  })
+}
