@@ -18,6 +18,10 @@ export function filesOnlyHost(kind: 'ftp' | 'sftp', how: string, host: string, f
     ...files,
     facts: () => Promise.resolve(facts),
     realPath: async (path) => (await files.stat(parentOf(path)) === undefined ? undefined : path),
+    async placeScript() {
+      throw new CertloopError('COMMAND_NOT_ALLOWED', `A script can not be run on ${host}: it is reached ${how}, which takes files alone.`, { host })
+    },
+    removeScript: () => Promise.resolve(),
     async run(argv) {
       throw new CertloopError('COMMAND_NOT_ALLOWED', `${argv.join(' ')} can not be run on ${host}: it is reached ${how}, which takes files alone. Reach it over SSH, or let a program there watch the files.`, { host })
     },
