@@ -9,6 +9,8 @@ export interface XmlElement {
   children: XmlElement[]
   /** All text directly in it, CDATA included. */
   text: string
+  /** Elements and text in their order, for formats whose meaning is in it. */
+  content: (XmlElement | string)[]
   /** Of its tag, from 1, in the file it stands in. */
   line: number
 }
@@ -32,7 +34,7 @@ function entitiesOf(text: string): Entities {
 
 /** Reads a whole document and gives its root. @throws XmlProblem with the line */
 export function parseXml(text: string, external: ExternalText = () => undefined): XmlElement {
-  const top: XmlElement = { name: '', attributes: new Map(), children: [], text: '', line: 1 }
+  const top: XmlElement = { name: '', attributes: new Map(), children: [], text: '', content: [], line: 1 }
   new Reader(entitiesOf(text), external).read(text, top, 0)
   const [root, second] = top.children
   if (root === undefined) throw new XmlProblem('it holds no element', 1)
@@ -72,8 +74,9 @@ class Reader {
   #begin(tag: string, line: number, open: XmlElement[], parent: XmlElement): void {
     const [, name, attributes = '', closed] = openTag.exec(tag) ?? []
     if (name === undefined) throw new XmlProblem(`the tag ${tag.slice(0, 60)} is not well-formed`, line)
-    const element: XmlElement = { name, attributes: this.#attributes(attributes, name, line), children: [], text: '', line }
+    const element: XmlElement = { name, attributes: this.#attributes(attributes, name, line), children: [], text: '', content: [], line }
     parent.children.push(element)
+    parent.content.push(element)
     if (closed !== '/') open.push(element)
   }
 
@@ -91,19 +94,19 @@ class Reader {
   }
 
   #content(text: string, { kind, start, end: stop }: XmlToken, { parent, lines, depth }: { parent: XmlElement; lines: (offset: number) => number; depth: number }): void {
-    if (kind === 'cdata') parent.text += text.slice(start + '<![CDATA['.length, stop - ']]>'.length)
+    if (kind === 'cdata') addText(parent, text.slice(start + '<![CDATA['.length, stop - ']]>'.length))
     if (kind !== 'text') return
     const raw = text.slice(start, stop)
     let from = 0
     for (const match of raw.matchAll(reference)) {
-      parent.text += raw.slice(from, match.index)
+      addText(parent, raw.slice(from, match.index))
       from = match.index + match[0].length
       const name = match[1] ?? ''
       const character = characterOf(name)
       if (character === undefined) this.read(this.#entity(match[0], name, lines(start + match.index), depth), parent, depth + 1)
-      else parent.text += character
+      else addText(parent, character)
     }
-    parent.text += raw.slice(from)
+    addText(parent, raw.slice(from))
   }
 
   #entity(written: string, name: string, line: number, depth: number): string {
@@ -115,6 +118,11 @@ class Reader {
     if (depth > depthLimit || this.#expanded > textLimit) throw new XmlProblem(`${written} grows without end`, line)
     return text.replace(/^\uFEFF?<\?xml[^>]*\?>/, '')
   }
+}
+
+function addText(element: XmlElement, text: string): void {
+  element.text += text
+  if (text !== '') element.content.push(text)
 }
 
 function end(tag: string, line: number, open: XmlElement[]): void {
