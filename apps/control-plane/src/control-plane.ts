@@ -17,6 +17,7 @@ import { registerCertificateRoutes } from './certificate/certificate-routes.ts'
 import { openDatabase, type CrashPoint, type Database } from './database/database.ts'
 import { deployHandler, planHandler } from './deployment/deployment-worker.ts'
 import { registerDeploymentRoutes } from './deployment/deployment-routes.ts'
+import { registerRemoteScanRoutes } from './discovery/remote-scan-routes.ts'
 import { scanHandler } from './discovery/scan-handler.ts'
 import { buildHttp, type App } from './http/index.ts'
 import { listen, type Listener } from './listener/index.ts'
@@ -38,7 +39,7 @@ import { registerOrderRoutes } from './order/order-routes.ts'
 import { advanceActionKind, inspectHandler } from './provisioning/action-worker.ts'
 import { refreshKind, renewKind } from './renewal/renewal-worker.ts'
 import { loadMasterKey } from './secret/master-key.ts'
-import { createSecrets } from './secret/secrets.ts'
+import { createSecrets, type Secrets } from './secret/secrets.ts'
 import type { Settings } from './settings.ts'
 import type { BotTaskHandler, PlaneTaskKind } from './task/task-kinds.ts'
 import { startWatchdog } from './task/watchdog.ts'
@@ -75,7 +76,7 @@ const tlsCheckMs = 3_600_000
 const isEverywhere = (host: string) => host === '0.0.0.0' || host === '::'
 
 /** Everything that works on the database, put together. */
-export function makeParts(now: () => Date, database: Database, localCa: LocalCa) {
+export function makeParts(now: () => Date, { database, localCa, secrets }: Pick<Opened, 'database' | 'localCa' | 'secrets'>) {
   const authorityOf: AuthorityOf = async (db, id) => {
     const { kind } = await getAuthority(db, id)
     if (kind !== 'local-ca') throw new CertloopError('CONFIGURATION_INCOMPLETE', `There is no connector of kind "${kind}".`)
@@ -85,7 +86,7 @@ export function makeParts(now: () => Date, database: Database, localCa: LocalCa)
     const issuers = await localCa.issuers()
     return chainAbove(issuerInSlot(issuers, 'intermediate'), issuers)
   }
-  const deps = { database, now, authorityOf }
+  const deps = { database, secrets, now, authorityOf }
   const planeKinds: Record<string, PlaneTaskKind> = {
     'submit-order': submitOrderKind(deps), 'advance-action': advanceActionKind(deps), 'renew': renewKind(deps), 'refresh-certificate': refreshKind(deps), [publishCrlKind]: localCa.crls.taskKind, [maintenanceKind]: localCa.maintenanceTask,
   }
@@ -103,7 +104,7 @@ const identityIssuer = (localCa: LocalCa): JoinDeps['issueIdentity'] => async ({
 
 const logTo = (logger: Logger) => (level: 'info' | 'warn' | 'error', message: string, facts: Record<string, unknown>): void => { logger[level](facts, message) }
 
-interface Opened { database: Database; localCa: LocalCa }
+interface Opened { database: Database; localCa: LocalCa; secrets: Secrets }
 
 /** @returns also what lets go of the ledger and the token, in this order before the database */
 async function open({ settings, dataFolder, now, crashPoint, logger }: ControlPlaneOptions, addresses: () => CaAddresses | undefined): Promise<Opened & { release: () => Promise<void> }> {
@@ -127,7 +128,7 @@ async function open({ settings, dataFolder, now, crashPoint, logger }: ControlPl
       await ledger.close()
       await tokenKeys?.close()
     }
-    return { database, localCa, release }
+    return { database, localCa, secrets, release }
   } catch (error) {
     await database.close()
     throw error
@@ -141,9 +142,9 @@ const hostOfUrl = (host: string) => {
 }
 
 /** The whole HTTP side with every domain's routes, not yet ready. */
-export async function composeApp(options: Omit<ControlPlaneOptions, 'settings' | 'dataFolder'> & { settings?: Pick<Settings, 'trustedProxy'> }, { database, localCa }: Opened, publicUrl: () => string, closing: AbortSignal) {
+export async function composeApp(options: Omit<ControlPlaneOptions, 'settings' | 'dataFolder'> & { settings?: Pick<Settings, 'trustedProxy'> }, { database, localCa, secrets }: Opened, publicUrl: () => string, closing: AbortSignal) {
   const { now, logger, version, webFolder } = options
-  const parts = makeParts(now, database, localCa)
+  const parts = makeParts(now, { database, localCa, secrets })
   const joinDeps: JoinDeps = { database, now, publicUrl, trustPin: () => localCa.trustAnchorPin(), issueIdentity: identityIssuer(localCa) }
   const users = createUsers({ database, now })
   const app = await buildHttp({ database, users, audit: createAudit({ database, now }), botAuth: createBotAuth({ database, now }), publicUrl, version, webFolder, now, logger, trustedProxies: options.settings?.trustedProxy ?? [] })
@@ -156,7 +157,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   const { settings, now, random, logger } = options
   let port = settings.port
   const publicUrl = () => settings.publicUrl ?? `https://${hostOfUrl(settings.host)}:${port}`
-  const { database, localCa, release } = await open(options, () => caAddresses(settings.pkiUrl, publicUrl()))
+  const { database, localCa, secrets, release } = await open(options, () => caAddresses(settings.pkiUrl, publicUrl()))
   const closing = new AbortController()
   const stops: (() => Promise<void> | void)[] = [() => database.close(), release]
   const stop = async () => {
@@ -164,7 +165,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     for (const step of stops.toReversed()) await step()
   }
   try {
-    const { app, parts, users, joinDeps } = await composeApp(options, { database, localCa }, publicUrl, closing.signal)
+    const { app, parts, users, joinDeps } = await composeApp(options, { database, localCa, secrets }, publicUrl, closing.signal)
     await app.ready()
     const listener = await listenWithOwnTls(app, options, { database, localCa }, stops)
     port = listener.port
@@ -187,15 +188,16 @@ function registerDomains(app: App, { deps, chainOf }: ReturnType<typeof makePart
   registerCertificateRoutes(app, deps)
   registerOrderRoutes(app, deps)
   registerDeploymentRoutes(app, deps)
-  registerBotRoutes(app, bot)
-  registerBotProtocol(app, bot)
+  registerBotRoutes(app, { ...deps, ...bot })
+  registerBotProtocol(app, { ...deps, ...bot })
+  registerRemoteScanRoutes(app, deps)
   registerAuthorityRoutes(app, { ...deps, chainOf })
   registerIssuerRoutes(app, { db: deps.database.db, localCa })
   registerIssuedRoutes(app, { ...deps, localCa })
   registerProfileRoutes(app, deps)
 }
 
-async function listenWithOwnTls(app: App, { settings, now, logger }: ControlPlaneOptions, { database, localCa }: Opened, stops: (() => Promise<void> | void)[]): Promise<Listener> {
+async function listenWithOwnTls(app: App, { settings, now, logger }: ControlPlaneOptions, { database, localCa }: Pick<Opened, 'database' | 'localCa'>, stops: (() => Promise<void> | void)[]): Promise<Listener> {
   const ownTls = createOwnTls({ localCa, names: ownNames(settings.host, settings.publicUrl), now })
   const publicHandler = createPublicHttp({ database, ocsp: localCa.ocsp, now, log: (message, error) => { logger.error({ err: error }, message) } })
   const listener = await listen({ app, host: settings.host, port: settings.port, tlsIdentity: ownTls.identity, publicHandler })

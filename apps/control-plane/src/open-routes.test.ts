@@ -20,8 +20,9 @@ test('no route of the composed control plane is open by accident, and none of th
   const clock = testClock()
   const { now } = clock
   const masterKey = await loadMasterKey({ environmentKey: undefined, dataFolder: await tempFolder(t, 'keys'), database })
-  const localCa = createLocalCa({ database, secrets: await createSecrets({ database, masterKey, now }), now })
-  const { app, users } = await composeApp({ webFolder: '/nonexistent', version: '0', logger: pino({ level: 'silent' }), now, random: () => 0 }, { database, localCa }, () => 'https://certloop.test', new AbortController().signal)
+  const secrets = await createSecrets({ database, masterKey, now })
+  const localCa = createLocalCa({ database, secrets, now })
+  const { app, users } = await composeApp({ webFolder: '/nonexistent', version: '0', logger: pino({ level: 'silent' }), now, random: () => 0 }, { database, localCa, secrets }, () => 'https://certloop.test', new AbortController().signal)
   t.after(() => app.close())
   await app.ready()
   const signIn = async (name: string, role: 'administrator' | 'nothing') => {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { generateKeyPairSync, type KeyObject } from 'node:crypto'
 import type { TestContext } from 'node:test'
 import { newId, sealPlan, type ActionKind, type BotId, type BotTask, type BotTaskKind, type CertificateDetail, type CertificateId, type ConfigurationInput, type DeployResult, type DetectedSlot, type HostScan, type KeyId, type ServedCertificate, type TargetInspection, type WireError } from '@certloop/contract'
 import { createCsr, generateKey } from '@certloop/pki'
@@ -36,6 +37,8 @@ export interface TestBot {
   /** Kinds it never answers. */
   readonly silent: Set<BotTaskKind>
   readonly done: BotTask[]
+  /** What secrets are sealed for. */
+  readonly encryptionKey: KeyObject
 }
 
 /** Does the work of the control plane and of the bots, by hand. */
@@ -77,10 +80,11 @@ export async function makeWorld(t: TestContext, database: Database) {
   const clock = testClock()
   const { now } = clock
   const masterKey = await loadMasterKey({ environmentKey: undefined, dataFolder: await tempFolder(t, 'keys'), database })
-  const localCa = createLocalCa({ database, secrets: await createSecrets({ database, masterKey, now }), now })
+  const secrets = await createSecrets({ database, masterKey, now })
+  const localCa = createLocalCa({ database, secrets, now })
   await localCa.ensureHierarchy()
   await database.transaction((tx) => ensureBuiltInAuthority(tx, now()))
-  const parts = makeParts(now, database, localCa)
+  const parts = makeParts(now, { database, localCa, secrets })
   const logged: { level: string; message: string; facts: Record<string, unknown> }[] = []
   const log = (level: 'info' | 'warn' | 'error', message: string, facts: Record<string, unknown>) => { logged.push({ level, message, facts }) }
   const workerDeps = { database, kinds: parts.planeKinds, now, random: () => 0.5, log }
@@ -89,12 +93,14 @@ export async function makeWorld(t: TestContext, database: Database) {
 
   const runner = makeRunner(workerDeps, leaseDeps, bots)
   async function addBot(name: string, purpose: 'both' | 'discovery' = 'both'): Promise<TestBot> {
+    const { privateKey: encryptionKey, publicKey } = generateKeyPairSync('x25519')
+    const encryptionKeyPem = publicKey.export({ type: 'spki', format: 'pem' })
     const id = await database.transaction(async (tx) => {
       const made = await insertBot(tx, { name, purpose }, now())
-      await updateBot(tx, made, { joinedAt: now().toISOString(), lastContactAt: now().toISOString() })
+      await updateBot(tx, made, { encryptionKeyPem, joinedAt: now().toISOString(), lastContactAt: now().toISOString() })
       return made
     })
-    const bot: TestBot = { id, installed: new Map(), fails: new Map(), silent: new Set(), done: [] }
+    const bot: TestBot = { id, installed: new Map(), fails: new Map(), silent: new Set(), done: [], encryptionKey }
     bots.push(bot)
     return bot
   }
@@ -120,9 +126,9 @@ export async function makeWorld(t: TestContext, database: Database) {
     await save(id, await configurationWith(on.map((bot) => target(bot, name)), changes))
     return id
   }
-  const detail = (id: CertificateId): Promise<CertificateDetail> => readCertificateDetail(database.db, id, now())
+  const detail = (id: CertificateId): Promise<CertificateDetail> => readCertificateDetail(database.db, secrets, id, now())
   async function start(id: CertificateId, kind: ActionKind, more: { csrPem?: string; versionId?: `ver_${string}` } = {}) {
-    return database.transaction((tx, wake) => startAction(tx, wake, { certificateId: id, kind, requester: 'user:test', ...more }, now()))
+    return database.transaction((tx, wake) => startAction(tx, wake, { certificateId: id, kind, requester: 'user:test', ...more }, secrets, now()))
   }
   /** Starts an action and does everything that follows. */
   async function act(id: CertificateId, kind: ActionKind, more: { csrPem?: string; versionId?: `ver_${string}` } = {}) {
@@ -132,7 +138,7 @@ export async function makeWorld(t: TestContext, database: Database) {
     assert.ok(ended)
     return ended
   }
-  return { clock, now, database, localCa, ...parts, workerDeps, leaseDeps, logged, bots, ...runner, addBot, addCertificate, configurationWith, target, save, configured, detail, start, act }
+  return { clock, now, database, localCa, secrets, ...parts, workerDeps, leaseDeps, logged, bots, ...runner, addBot, addCertificate, configurationWith, target, save, configured, detail, start, act }
 }
 export type World = Awaited<ReturnType<typeof makeWorld>>
 

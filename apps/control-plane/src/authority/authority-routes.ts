@@ -3,6 +3,7 @@ import { readCertificate } from '@certloop/pki'
 import { serverTypes } from '@certloop/server-types'
 import type { Database } from '../database/database.ts'
 import { implement, type App } from '../http/index.ts'
+import { reachesOf } from '../provisioning/reach-problems.ts'
 import type { AuthorityOf } from './authority.ts'
 import { listAuthorities, type AuthorityRow } from './authority-store.ts'
 
@@ -23,6 +24,6 @@ export function registerAuthorityRoutes(app: App, { database, authorityOf, chain
   }
   implement(app, 'listAuthorities', async () => ({ items: await Promise.all((await listAuthorities(database.db)).map(show)) }))
   implement(app, 'listServerTypes', async () => ({
-    items: serverTypes.all.map(({ manifest: { id, title, category, summary, capabilities, fields } }) => ({ id, title, category, summary, capabilities: [...capabilities], fields })),
+    items: serverTypes.all.map(({ manifest }) => ({ id: manifest.id, title: manifest.title, category: manifest.category, summary: manifest.summary, capabilities: [...manifest.capabilities], reaches: [...reachesOf(manifest)], fields: manifest.fields })),
   }))
 }

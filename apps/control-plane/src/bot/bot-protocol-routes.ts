@@ -1,4 +1,4 @@
-import { HelloRequest, HelloResponse, idText, JoinRequest, JoinResponse, LeaseRequest, LeaseResponse, ProgressRequest, ProgressResponse, ResultRequest, TrustAnchor } from '@certloop/contract'
+import { CertloopError, HelloRequest, HelloResponse, idText, JoinRequest, JoinResponse, LeaseRequest, LeaseResponse, ProgressRequest, ProgressResponse, readEncryptionKey, ResultRequest, TrustAnchor } from '@certloop/contract'
 import { Type } from 'typebox'
 import { iso, toJson } from '../database/columns.ts'
 import { announce } from '../event/event-store.ts'
@@ -6,6 +6,7 @@ import { implementBotRoute, type App } from '../http/index.ts'
 import { releaseLeases } from '../task/task-store.ts'
 import { updateBot } from './bot-store.ts'
 import { join, type JoinDeps } from './join.ts'
+import { resealTasks } from './reseal.ts'
 import { leaseWork, reportProgress, reportResult, type LeaseDeps } from './leases.ts'
 
 /** A scan carries every installed chain: room for some thousands. */
@@ -25,8 +26,11 @@ export function registerBotProtocol(app: App, deps: JoinDeps & LeaseDeps & { tru
 
   implementBotRoute(app, { operationId: 'botHello', method: 'POST', path: '/hello', access: 'bot', summary: 'A bot started; the work its earlier process held is free again', body: HelloRequest, response: HelloResponse, status: 200 },
     async ({ bot, body }) => {
+      const encryptionKeyPem = body.encryptionKeyPem ?? null
+      if (encryptionKeyPem !== null && !readEncryptionKey(encryptionKeyPem)) throw new CertloopError('INPUT_INVALID', 'The encryption key of the bot is no X25519 public key in PEM.', { fields: ['body.encryptionKeyPem: not an X25519 public key'] })
       await database.transaction(async (tx, wake) => {
-        await updateBot(tx, bot.botId, { bootId: body.bootId, version: body.version, host: toJson(body.host), lastContactAt: iso(now()) })
+        await updateBot(tx, bot.botId, { bootId: body.bootId, version: body.version, host: toJson(body.host), encryptionKeyPem, lastContactAt: iso(now()) })
+        await resealTasks(tx, wake, deps, { id: bot.botId, name: bot.name }, encryptionKeyPem)
         await releaseLeases(tx, bot.botId, body.bootId, now())
         announce(wake, 'bot', bot.botId)
       })

@@ -9,6 +9,8 @@ export interface BotTable {
   name: string
   purpose: BotPurpose
   publicKeyPem: string | null
+  /** X25519, SPKI; null until a start of a bot that has one. */
+  encryptionKeyPem: string | null
   identityPem: string | null
   version: string | null
   host: string | null
@@ -39,7 +41,7 @@ export function botStatus(bot: BotRow, now: Date): BotStatus {
 
 export async function insertBot(tx: Tx, bot: { name: string; purpose: BotPurpose }, now: Date): Promise<BotId> {
   const id = newId('bot', now)
-  await tx.insertInto('bot').values({ id, ...bot, publicKeyPem: null, identityPem: null, version: null, host: null, bootId: null, lastContactAt: null, joinedAt: null, revokedAt: null, createdAt: iso(now) }).execute()
+  await tx.insertInto('bot').values({ id, ...bot, publicKeyPem: null, encryptionKeyPem: null, identityPem: null, version: null, host: null, bootId: null, lastContactAt: null, joinedAt: null, revokedAt: null, createdAt: iso(now) }).execute()
   return id
 }
 export async function findBot(db: Db | Tx, id: BotId): Promise<BotRow | undefined> {

@@ -130,7 +130,7 @@ testOnDatabases('results: the same twice is taken twice; a late one is refused; 
 test('revoking a bot ends what it had to do, through the API', async (t) => {
   const database = await emptyDatabase(t)
   const w = await makeWorld(t, database)
-  const { app, users } = await composeApp({ webFolder: '/nonexistent', version: '0', logger: pino({ level: 'silent' }), now: w.now, random: () => 0 }, { database, localCa: w.localCa }, () => 'https://certloop.test', new AbortController().signal)
+  const { app, users } = await composeApp({ webFolder: '/nonexistent', version: '0', logger: pino({ level: 'silent' }), now: w.now, random: () => 0 }, { database, localCa: w.localCa, secrets: w.secrets }, () => 'https://certloop.test', new AbortController().signal)
   t.after(() => app.close())
   await app.ready()
   await addUser(database, w.clock, 'root', 'administrator')

@@ -1,7 +1,7 @@
 import { CertloopError, type BotId, type BotTask, type BotTaskKind, type LeaseRequest, type ProgressRequest, type ResultRequest, type TaskId, botTaskKinds, checkShape, fromWire } from '@certloop/contract'
 import { fromJson, iso } from '../database/columns.ts'
 import type { Database } from '../database/database.ts'
-import { failTask, findTask, finishTask, leaseTasks, nextDue, renewLease, returnTask, taskTopic, type Held, type Task } from '../task/task-store.ts'
+import { failTask, findTask, finishTask, forgetSealed, leaseTasks, nextDue, renewLease, returnTask, taskTopic, type Held, type Task } from '../task/task-store.ts'
 import type { BotTaskHandler } from '../task/task-kinds.ts'
 import { cutLog, cutResultLog } from './log-limits.ts'
 
@@ -72,6 +72,7 @@ export async function reportResult(deps: LeaseDeps, botId: BotId, id: TaskId, { 
     const data = checkShape(botTaskKinds[kind].result, kind === 'deploy' ? cutResultLog(result.data) : result.data, { what: `The result of "${kind}"` })
     await database.transaction(async (tx, wake) => {
       await finishTask(tx, held, now())
+      await forgetSealed(tx, task)
       await handlers[kind].completed(tx, wake, task, data)
     })
     return
@@ -83,6 +84,7 @@ export async function reportResult(deps: LeaseDeps, botId: BotId, id: TaskId, { 
       return
     }
     await failTask(tx, held, error.toWire(), now())
+    await forgetSealed(tx, task)
     await handlers[kind].failed(tx, wake, task, error)
   })
 }

@@ -7,6 +7,7 @@ import { openOrderOf, ordersOfAction } from '../order/order-store.ts'
 import { latestActions, type ActionRow } from '../provisioning/action-store.ts'
 import { syncState, wantedVersion } from '../proof/inspection.ts'
 import { findConfiguration, renewalOf, targetsOf, type ConfigurationRow, type TargetRow } from '../provisioning/configuration-store.ts'
+import { hostKeyProblem } from '../provisioning/host-keys.ts'
 import { nextCheck, renewalTime } from '../renewal/renewal-time.ts'
 import { addTask, removeTask } from '../task/task-store.ts'
 import type { Wakes } from '../task/task-kinds.ts'
@@ -61,6 +62,7 @@ async function read(tx: Tx, certificate: CertificateRow): Promise<Known> {
     openOrder: await openOrderOf(tx, id) ?? null,
     openDeployments: await openDeploymentsOf(tx, id),
     failure: await latestFailure(tx, actions),
+    unknownHostKey: targets.map(hostKeyProblem).find((problem) => problem !== undefined) ?? null,
     installations: installations.filter((i) => i.state !== 'unexpected').map((i) => ({ title: i.title, state: i.state, notAfter: endOfInstalled(i, installed), trouble: isTrouble(i, installed, current) })),
   }
   return { renewal, renewing: renewingVersion(versions, targets), deploysItself: configuration !== undefined && fromBit(configuration.deployAfterRenewal), actions, evidence, currentVersionId: current?.id ?? null }

@@ -8,6 +8,7 @@ import { actionFacts, startAction } from '../provisioning/actions.ts'
 import { whyNot } from '../provisioning/action-rules.ts'
 import { configure, type ConfigurationDeps } from '../provisioning/configuration.ts'
 import { findConfiguration } from '../provisioning/configuration-store.ts'
+import { confirmHostKey } from '../provisioning/host-keys.ts'
 import { removeTask } from '../task/task-store.ts'
 import { refreshCertificate } from './certificate-refresh.ts'
 import { deleteCertificate, getCertificate, insertCertificate, listCertificates, lockCertificate, updateCertificate } from './certificate-store.ts'
@@ -18,14 +19,14 @@ export interface CertificateRouteDeps extends ConfigurationDeps { database: Data
 const pageOf = <T extends { id: string }>(rows: T[], limit: number) => ({ items: rows.slice(0, limit), nextCursor: rows.length > limit ? rows[limit - 1]?.id ?? null : null })
 
 export function registerCertificateRoutes(app: App, deps: CertificateRouteDeps): void {
-  const { database, now } = deps
+  const { database, secrets, now } = deps
   const { db } = database
 
   implement(app, 'listCertificates', async ({ query }) => {
     const { rows, nextCursor } = await listCertificates(db, { ...query, limit: query.limit ?? 50 })
     return { items: await toSummaries(db, rows), nextCursor }
   })
-  implement(app, 'getCertificate', async ({ params }) => readCertificateDetail(db, params.id, now()))
+  implement(app, 'getCertificate', async ({ params }) => readCertificateDetail(db, secrets, params.id, now()))
   implement(app, 'createCertificate', async ({ body, who }) => {
     const names = checkNames(body.names)
     const id = await database.transaction(async (tx, wake) => {
@@ -34,7 +35,7 @@ export function registerCertificateRoutes(app: App, deps: CertificateRouteDeps):
       await refreshCertificate(tx, wake, made, now())
       return made
     })
-    return readCertificateDetail(db, id, now())
+    return readCertificateDetail(db, secrets, id, now())
   })
   implement(app, 'setManagement', async ({ params, body, who }) => {
     await database.transaction(async (tx, wake) => {
@@ -44,7 +45,7 @@ export function registerCertificateRoutes(app: App, deps: CertificateRouteDeps):
       await addEvent(tx, { kind: 'certificate.management', message: `It is ${body.management} now; it was ${before.management}.`, requester: who.text, certificateId: params.id }, now())
       await refreshCertificate(tx, wake, params.id, now())
     })
-    return readCertificateDetail(db, params.id, now())
+    return readCertificateDetail(db, secrets, params.id, now())
   })
   implement(app, 'setConfiguration', async ({ params, body, who }) => {
     await database.transaction(async (tx, wake) => {
@@ -53,7 +54,7 @@ export function registerCertificateRoutes(app: App, deps: CertificateRouteDeps):
       if (before?.approval === 'manual' && body.approval === 'automatic') requirePermission(who, 'deployment:approve')
       await configure(tx, wake, deps, params.id, body, who.text)
     })
-    return readCertificateDetail(db, params.id, now())
+    return readCertificateDetail(db, secrets, params.id, now())
   })
   implement(app, 'deleteCertificate', async ({ params, who }) => {
     await database.transaction(async (tx, wake) => {
@@ -73,9 +74,13 @@ export function registerCertificateRoutes(app: App, deps: CertificateRouteDeps):
     const limit = query.limit ?? 50
     return pageOf<TimelineEvent>(await listEvents(db, { certificateId: params.id }, limit + 1, query.cursor), limit)
   })
+  implement(app, 'confirmHostKey', async ({ params, body, who }) => {
+    await database.transaction((tx, wake) => confirmHostKey(tx, wake, { certificateId: params.id, targetId: params.targetId, fingerprint: body.fingerprint, requester: who.text }, now()))
+    return readCertificateDetail(db, secrets, params.id, now())
+  })
   implement(app, 'startAction', async ({ params, body, who }) => {
     for (const permission of actionPermissions[params.action]) requirePermission(who, permission)
-    const action = await database.transaction((tx, wake) => startAction(tx, wake, { certificateId: params.id, kind: params.action, requester: who.text, ...body }, now()))
+    const action = await database.transaction((tx, wake) => startAction(tx, wake, { certificateId: params.id, kind: params.action, requester: who.text, ...body }, secrets, now()))
     return toAction(db, action)
   })
   implement(app, 'getAction', async ({ params }) => {

@@ -15,6 +15,8 @@ export interface Evidence {
   openDeployments: readonly { state: DeploymentState; reason: string; nextAction: string | null }[]
   /** The newest ended order or deployment of the newest action, when it did not succeed. */
   failure: { kind: 'order' | 'deployment'; state: 'failed' | 'rolled-back' | 'cancelled'; error: WireError } | null
+  /** A host on the way to a target showed a key that waits to be confirmed. */
+  unknownHostKey: WireError | null
   /** trouble: gone, serving something other than its file holds, or holding what somebody else put there. An older version of ours is none. */
   installations: readonly { title: string; state: InstallationState; notAfter: Date | null; trouble: boolean }[]
 }
@@ -106,6 +108,7 @@ function settledIssued(e: Evidence, left: number, say: Say): DerivedStatus {
 function problemOf(e: Evidence): WireError | null {
   const { failure, installations } = e
   if (failure && failure.state !== 'cancelled' && !(failure.kind === 'deployment' && allInSync(e))) return failure.error
+  if (e.unknownHostKey) return e.unknownHostKey
   const wrong = installations.filter((i) => i.trouble)
   const code: ErrorCode = 'PROOF_MISMATCH'
   return wrong.length > 0 ? { code, message: `${wrong.map((i) => `${i.title} is ${i.state}`).join('; ')}.`, facts: {} } : null

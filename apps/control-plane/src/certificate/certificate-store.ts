@@ -54,6 +54,8 @@ export interface InstallationTable {
   botId: BotId
   serverType: string
   placeKey: string
+  /** As machineOf has it: "local" for the bot's own. */
+  machine: string
   title: string
   fields: string
   names: string
@@ -236,6 +238,8 @@ export interface Sighting {
   botId: BotId
   serverType: string
   placeKey: string
+  /** As machineOf has it. */
+  machine: string
   title: string
   fields: Record<string, unknown>
   names: readonly string[] | null
@@ -250,7 +254,7 @@ export async function recordSighting(tx: Tx, s: Sighting, now: Date): Promise<vo
   const at = iso(now)
   const seen = { certificateId: s.certificateId, versionId: s.versionId, fingerprint: s.fingerprint, state: s.state, served: toJson(s.served), lastSeenAt: at }
   await tx.insertInto('installation')
-    .values({ ...seen, id: newId('ins', now), botId: s.botId, serverType: s.serverType, placeKey: s.placeKey, title: s.title, fields: toJson(s.fields), names: toJson(s.names ?? []), firstSeenAt: at })
+    .values({ ...seen, id: newId('ins', now), botId: s.botId, serverType: s.serverType, placeKey: s.placeKey, machine: s.machine, title: s.title, fields: toJson(s.fields), names: toJson(s.names ?? []), firstSeenAt: at })
     .onConflict((c) => c.columns(['botId', 'serverType', 'placeKey']).doUpdateSet({ ...seen, title: s.title, fields: toJson(s.fields), ...(s.names ? { names: toJson(s.names) } : {}) }))
     .execute()
 }

@@ -8,6 +8,7 @@ import { latestActions, toAction, type ActionRow } from '../provisioning/action-
 import { actionFacts } from '../provisioning/actions.ts'
 import { findConfiguration, targetsOf, toConfiguration, toTarget } from '../provisioning/configuration-store.ts'
 import { manifestOf, placeKeyOf, placeTitle, withoutSecrets } from '../provisioning/place.ts'
+import type { Secrets } from '../secret/secrets.ts'
 import { nextRenewals } from '../renewal/renewal-time.ts'
 import { automaticRenewal, lastFailedRenewal, renewingVersion } from './certificate-refresh.ts'
 import { getCertificate, installationsOf, installationCounts, newestVersions, toVersion, versionFacts, versionsOf, type CertificateRow, type InstallationRow, type VersionFacts, type VersionRow } from './certificate-store.ts'
@@ -53,24 +54,23 @@ function comingRenewals(settings: RenewalSettings | null, version: VersionFacts 
 }
 
 /** @throws CertloopError NOT_FOUND */
-export async function readCertificateDetail(db: Db, id: CertificateId, now: Date): Promise<CertificateDetail> {
+export async function readCertificateDetail(db: Db, secrets: Secrets, id: CertificateId, now: Date): Promise<CertificateDetail> {
   const row = await getCertificate(db, id)
   const names = await botNames(db)
   const versions = await versionsOf(db, id)
   const current = versions.find((v) => v.id === row.currentVersionId)
-  const installations = (await installationsOf(db, id)).map((i) => toInstallation(i, names))
+  const installationRows = await installationsOf(db, id)
+  const installations = installationRows.map((i) => toInstallation(i, names))
+  const here = installationRows.filter((i) => i.machine === 'local').map((i) => toInstallation(i, names))
   const summary = summaryOf(row, current, installations.length)
   const configuration = await findConfiguration(db, id)
   const targetRows = await targetsOf(db, id)
-  const targets = targetRows.map((t) => {
-    const target = toTarget(t, names.get(t.botId) ?? t.botId)
-    return { ...target, fields: withoutSecrets(manifestOf(t.serverType), target.fields) }
-  })
+  const targets = targetRows.map((t) => toTarget(t, names.get(t.botId) ?? t.botId, secrets))
   const actions = await latestActions(db, id, 20)
   const [last] = actions
   return {
     ...summary, currentVersionId: row.currentVersionId, versions: versions.map(toVersion), installations, configuration: configuration ? toConfiguration(configuration, targets) : null,
-    suggestions: await suggestions(db, summary.names, installations), actions: availability(await actionFacts(db, id)), lastAction: last ? await toAction(db, last) : null,
+    suggestions: await suggestions(db, summary.names, here), actions: availability(await actionFacts(db, id)), lastAction: last ? await toAction(db, last) : null,
     nextRenewals: comingRenewals(automaticRenewal(row, configuration, targetRows), renewingVersion(await newestVersions(db, id), targetRows), actions, now),
   }
 }

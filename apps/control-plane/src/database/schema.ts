@@ -2,6 +2,7 @@ import type { AuthorityTables } from '../authority/authority-store.ts'
 import type { BotTables } from '../bot/bot-store.ts'
 import type { CertificateTables } from '../certificate/certificate-store.ts'
 import type { DeploymentTables } from '../deployment/deployment-store.ts'
+import type { RemoteScanTables } from '../discovery/remote-scan-store.ts'
 import type { EventTables } from '../event/event-store.ts'
 import type { OrderTables } from '../order/order-store.ts'
 import type { ProofTables } from '../proof/proof-store.ts'
@@ -24,4 +25,4 @@ import type { UserTables } from '../user/user-store.ts'
  * All tables. Each domain declares its own in its store and is named here once.
  * Both databases: ids, times (UTC ISO 8601 text) and JSON are text, booleans are integers 0 and 1.
  */
-export interface Schema extends AuthorityTables, BotTables, CertificateTables, DeploymentTables, EventTables, OrderTables, ProofTables, ActionTables, ConfigurationTables, TaskTables, SecretTables, IssuerTables, IssuedTables, ProfileTables, CrlTables, ResponderTables, LedgerTables, UserTables, ApiTokenTables, AuditTables, IdempotencyTables {}
+export interface Schema extends AuthorityTables, BotTables, CertificateTables, DeploymentTables, EventTables, OrderTables, ProofTables, ActionTables, ConfigurationTables, RemoteScanTables, TaskTables, SecretTables, IssuerTables, IssuedTables, ProfileTables, CrlTables, ResponderTables, LedgerTables, UserTables, ApiTokenTables, AuditTables, IdempotencyTables {}

@@ -1,10 +1,14 @@
-import { asSentence, CertloopError, fromWire, type BotTaskPayload, type BotTaskResult, type DeployLogEntry, type DeployResult, type DeploymentId, type Plan } from '@certloop/contract'
+import { asSentence, CertloopError, fromWire, type BotTaskPayload, type BotTaskResult, type DeployLogEntry, type DeployResult, type DeploymentId, type ErrorCode, type Plan } from '@certloop/contract'
 import { refreshCertificate } from '../certificate/certificate-refresh.ts'
 import { findVersion } from '../certificate/certificate-store.ts'
 import { fromBit, fromJson } from '../database/columns.ts'
 import type { Tx } from '../database/database.ts'
 import { recordInspection } from '../proof/inspection.ts'
 import { findTarget } from '../provisioning/configuration-store.ts'
+import { noteHostKey } from '../provisioning/host-keys.ts'
+import { openSecrets } from '../provisioning/kept-secrets.ts'
+import { briefTarget } from '../provisioning/target-briefing.ts'
+import type { Secrets } from '../secret/secrets.ts'
 import { addTask, cancelReadyTasks } from '../task/task-store.ts'
 import type { BotTaskHandler, Wakes } from '../task/task-kinds.ts'
 import { isOpenDeployment } from './deployment-state.ts'
@@ -14,23 +18,38 @@ const planMinutes = 60
 const deployMinutes = 60
 const after = (now: Date, minutes: number) => new Date(now.getTime() + minutes * 60_000)
 
-/** What the bot needs to know of target and version. @throws CertloopError KEY_NOT_FOUND when the key is not on that host */
-async function briefing(tx: Tx, d: Pick<DeploymentRow, 'targetId' | 'versionId' | 'botId'>): Promise<Pick<BotTaskPayload<'plan-deployment'>, 'target' | 'material'>> {
+/** What the bot needs to know of target and version. @throws CertloopError KEY_NOT_FOUND when the key is not on that host, TARGET_SECRETS_UNREADABLE, SECRET_UNREADABLE */
+async function briefing(tx: Tx, secrets: Secrets, d: Pick<DeploymentRow, 'targetId' | 'versionId' | 'botId'>): Promise<Pick<BotTaskPayload<'plan-deployment'>, 'target' | 'material'>> {
   const target = await findTarget(tx, d.targetId)
   const version = await findVersion(tx, d.versionId)
   if (!target || !version) throw new CertloopError('NOT_FOUND', 'The target or the version of this deployment is gone.')
   if (version.keyBotId !== d.botId || !version.keyId) throw new CertloopError('KEY_NOT_FOUND', 'The private key of this version was made on another host.', { versionId: version.id })
   return {
-    target: { serverType: target.serverType, reach: target.reach, fields: fromJson(target.fields) },
+    target: await briefTarget(tx, secrets, target),
     material: { keyId: version.keyId, chainPem: fromJson(version.chainPem), fingerprint: version.fingerprint },
   }
 }
 
+const unreadable: ReadonlySet<ErrorCode> = new Set(['TARGET_SECRETS_UNREADABLE', 'SECRET_UNREADABLE'])
+
+/** Secrets that can't be had for one target fail its deployment before anything is sent, and no other. */
+async function briefOrFail(tx: Tx, wake: Wakes, secrets: Secrets, d: DeploymentRow, now: Date): Promise<Awaited<ReturnType<typeof briefing>> | undefined> {
+  try {
+    return await briefing(tx, secrets, d)
+  } catch (error) {
+    if (!(error instanceof CertloopError && unreadable.has(error.code))) throw error
+    await failDeployment(tx, wake, d, error, now)
+    return undefined
+  }
+}
+
 /** Starts a deployment by asking the bot for its plan. */
-export async function startDeployment(tx: Tx, wake: Wakes, deployment: Omit<NewDeployment, 'deadline' | 'nextAction'>, now: Date): Promise<DeploymentRow> {
+export async function startDeployment(tx: Tx, wake: Wakes, deployment: Omit<NewDeployment, 'deadline' | 'nextAction'>, secrets: Secrets, now: Date): Promise<DeploymentRow> {
   const deadline = after(now, planMinutes)
   const row = await insertDeployment(tx, wake, { ...deployment, deadline, nextAction: 'The bot makes the plan.' }, now)
-  const payload: BotTaskPayload<'plan-deployment'> = { deploymentId: row.id, ...await briefing(tx, row) }
+  const briefed = await briefOrFail(tx, wake, secrets, row, now)
+  if (!briefed) return row
+  const payload: BotTaskPayload<'plan-deployment'> = { deploymentId: row.id, ...briefed }
   await addTask(tx, wake, { executor: row.botId, kind: 'plan-deployment', subject: row.id, payload, deadline }, now)
   return row
 }
@@ -41,21 +60,23 @@ async function settle(tx: Tx, wake: Wakes, d: DeploymentRow, now: Date): Promise
 }
 
 /** Gives the approved plan to the bot. */
-async function hand(tx: Tx, wake: Wakes, d: DeploymentRow, plan: Plan, approval: { message: string; requester?: string }, now: Date): Promise<void> {
+async function hand(tx: Tx, wake: Wakes, secrets: Secrets, d: DeploymentRow, plan: Plan, approval: { message: string; requester?: string }, now: Date): Promise<void> {
   const deadline = after(now, deployMinutes)
+  const briefed = await briefOrFail(tx, wake, secrets, d, now)
+  if (!briefed) return
   const row = await changeDeployment(tx, wake, d, { event: 'approved', ...approval, plan, nextAction: 'The bot carries out the plan.', deadline }, now)
-  const payload: BotTaskPayload<'deploy'> = { deploymentId: d.id, ...await briefing(tx, d), plan, rollback: fromBit(row.rollback) }
+  const payload: BotTaskPayload<'deploy'> = { deploymentId: d.id, ...briefed, plan, rollback: fromBit(row.rollback) }
   await addTask(tx, wake, { executor: d.botId, kind: 'deploy', subject: d.id, payload, deadline, maxAttempts: 100 }, now)
   await refreshCertificate(tx, wake, d.certificateId, now)
 }
 
 /** @throws CertloopError CONFLICT when the digest is not that of the plan at hand, or nothing waits for approval */
-export async function approveDeployment(tx: Tx, wake: Wakes, id: DeploymentId, digest: string, requester: string, now: Date): Promise<void> {
+export async function approveDeployment(tx: Tx, wake: Wakes, id: DeploymentId, digest: string, requester: string, secrets: Secrets, now: Date): Promise<void> {
   const d = await getDeployment(tx, id)
   if (d.state !== 'planned' || !d.plan) throw new CertloopError('ACTION_NOT_POSSIBLE', `The deployment is ${d.state}; only a planned one can be approved.`)
   const plan = fromJson<Plan>(d.plan)
   if (plan.digest !== digest) throw new CertloopError('CONFLICT', 'The plan is another one than the one you saw. Read it again.')
-  await hand(tx, wake, d, plan, { message: 'The plan was approved.', requester }, now)
+  await hand(tx, wake, secrets, d, plan, { message: 'The plan was approved.', requester }, now)
 }
 
 /** Only what the bot has not begun can be cancelled. */
@@ -75,29 +96,39 @@ async function failDeployment(tx: Tx, wake: Wakes, d: DeploymentRow, error: Cert
 }
 const failedHandler = (now: () => Date): BotTaskHandler['failed'] => async (tx, wake, task, error) => {
   const d = await findDeployment(tx, task.subject as DeploymentId)
-  if (d) await failDeployment(tx, wake, d, error, now())
+  if (!d) return
+  await noteHostKey(tx, d.targetId, error, now())
+  await failDeployment(tx, wake, d, error, now())
+}
+const secretsOf = (secrets: Secrets): NonNullable<BotTaskHandler['secretsOf']> => async (tx, task) => {
+  const d = await findDeployment(tx, task.subject as DeploymentId)
+  const target = d ? await findTarget(tx, d.targetId) : undefined
+  return target && openSecrets(secrets, target)
 }
 
+export interface DeploymentDeps { secrets: Secrets; now: () => Date }
+
 /** Results of the bot's plan-deployment. */
-export function planHandler({ now }: { now: () => Date }): BotTaskHandler {
+export function planHandler({ secrets, now }: DeploymentDeps): BotTaskHandler {
   return {
     async completed(tx, wake, task, data) {
       const plan = data as BotTaskResult<'plan-deployment'>
       const d = await getDeployment(tx, task.subject as DeploymentId)
       if (d.state !== 'planning') return // cancelled meanwhile
       if (d.approval === 'automatic') {
-        await hand(tx, wake, d, plan, { message: `Planned in ${plan.steps.length} steps and approved by the configuration.` }, now())
+        await hand(tx, wake, secrets, d, plan, { message: `Planned in ${plan.steps.length} steps and approved by the configuration.` }, now())
         return
       }
       await changeDeployment(tx, wake, d, { event: 'planReady', message: `Planned in ${plan.steps.length} steps.`, nextAction: 'A person has to approve the plan.', plan }, now())
       await refreshCertificate(tx, wake, d.certificateId, now())
     },
     failed: failedHandler(now),
+    secretsOf: secretsOf(secrets),
   }
 }
 
 /** Progress and result of the bot's deploy. */
-export function deployHandler({ now }: { now: () => Date }): BotTaskHandler {
+export function deployHandler({ secrets, now }: DeploymentDeps): BotTaskHandler {
   return {
     async progress(tx, wake, task, log) {
       const d = await getDeployment(tx, task.subject as DeploymentId)
@@ -110,11 +141,13 @@ export function deployHandler({ now }: { now: () => Date }): BotTaskHandler {
     async completed(tx, wake, task, data) {
       const result = data as DeployResult
       const d = await getDeployment(tx, task.subject as DeploymentId)
+      await noteHostKey(tx, d.targetId, result.error, now())
       if (result.inspection) await recordInspection(tx, { certificateId: d.certificateId, targetId: d.targetId, deploymentId: d.id, inspection: result.inspection }, now())
       const ended = await changeDeployment(tx, wake, d, { ...endingOf(result), log: wholeLog(fromJson<DeployLogEntry[]>(d.log), result.log), differences: result.differences, served: result.inspection?.served ?? [] }, now())
       await settle(tx, wake, ended, now())
     },
     failed: failedHandler(now),
+    secretsOf: secretsOf(secrets),
     async waitsWhenOverdue(tx, wake, task) {
       const d = await findDeployment(tx, task.subject as DeploymentId)
       if (!d || !isOpenDeployment(d.state)) return false

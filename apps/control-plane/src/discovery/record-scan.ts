@@ -19,7 +19,8 @@ interface Place { botId: BotId; serverType: string; placeKey: string; slot: Dete
  * that is known stays the same identity; one that is known by its fingerprint is recognised anywhere.
  */
 export async function recordScan(tx: Tx, wake: Wakes, botId: BotId, scan: HostScan, now: Date): Promise<void> {
-  const before = await installationsOn(tx, botId)
+  // Places on other machines are not what a scan of this host looks at.
+  const before = (await installationsOn(tx, botId)).filter((i) => i.machine === 'local')
   const touched = new Set<CertificateId>()
   const seen = new Set<string>()
   for (const { serverType, slots } of scan.servers) {
@@ -85,7 +86,7 @@ async function recordSlot(tx: Tx, place: Place, known: InstallationRow | undefin
   const { certificateId, versionId } = await identify(tx, place, known, leaf, chain, now)
   const wanted = wantedVersion(await newestVersions(tx, certificateId), { botId })
   const state = syncState(wanted?.fingerprint ?? null, leaf.fingerprint, slot.served)
-  await recordSighting(tx, { certificateId, botId, serverType, placeKey, title: slot.title, fields: slot.fields, names: slot.names, versionId, fingerprint: leaf.fingerprint, state, served: slot.served }, now)
+  await recordSighting(tx, { certificateId, botId, serverType, placeKey, machine: 'local', title: slot.title, fields: slot.fields, names: slot.names, versionId, fingerprint: leaf.fingerprint, state, served: slot.served }, now)
   return certificateId
 }
 

@@ -19,9 +19,10 @@ interface Reply<R> { status: number; body: R & { code?: string; detail?: string;
 /** The whole API over a real CA, with the time of this machine, as openssl has it. */
 async function world(t: TestContext, database: Database) {
   const now = () => new Date()
-  const localCa = createLocalCa({ database, secrets: await createSecrets({ database, masterKey: caMasterKey, now }), now, addresses: () => addressesAt('http://pki.example.com') })
+  const secrets = await createSecrets({ database, masterKey: caMasterKey, now })
+  const localCa = createLocalCa({ database, secrets, now, addresses: () => addressesAt('http://pki.example.com') })
   await localCa.ensureHierarchy()
-  const { app, users } = await composeApp({ webFolder: '/nonexistent', version: '0', logger: pino({ level: 'silent' }), now, random: () => 0, settings: { trustedProxy: [] } }, { database, localCa }, () => 'https://certloop.test', new AbortController().signal)
+  const { app, users } = await composeApp({ webFolder: '/nonexistent', version: '0', logger: pino({ level: 'silent' }), now, random: () => 0, settings: { trustedProxy: [] } }, { database, localCa, secrets }, () => 'https://certloop.test', new AbortController().signal)
   t.after(() => app.close())
   await app.ready()
   await addUser(database, { now, pass: () => {} }, 'root', 'administrator')

@@ -1,9 +1,9 @@
-import { CertloopError, type CertificateId, type DeploymentId, type InstallationState, type ServedCertificate, type TargetId, type TargetInspection } from '@certloop/contract'
+import { CertloopError, machineOf, type CertificateId, type DeploymentId, type InstallationState, type ServedCertificate, type TargetId, type TargetInspection } from '@certloop/contract'
 import { orderChain, readCertificates, type CertificateFacts } from '@certloop/pki'
 import { installationsOf, newestVersions, recordSighting, updateInstallation, versionByFingerprint, type VersionFacts } from '../certificate/certificate-store.ts'
 import { fromJson, toJson } from '../database/columns.ts'
 import type { Tx } from '../database/database.ts'
-import { findTarget, type TargetRow } from '../provisioning/configuration-store.ts'
+import { findTarget, reachOf, type TargetRow } from '../provisioning/configuration-store.ts'
 import { insertProofs } from './proof-store.ts'
 
 /** The version that belongs onto a target: the newest one whose key that host has; otherwise the newest of all. */
@@ -44,7 +44,7 @@ export async function recordInspection(tx: Tx, { certificateId, targetId, deploy
   const installed = leaf ? await versionByFingerprint(tx, leaf.fingerprint) : undefined
   const [expected, fingerprint] = [wanted?.fingerprint ?? null, leaf?.fingerprint ?? null]
   const state = syncState(expected, fingerprint, inspection.served)
-  await recordSighting(tx, { certificateId, botId, serverType, placeKey, title, fields: fromJson(target.fields), names: null, versionId: installed?.id ?? null, fingerprint, state, served: inspection.served }, now)
+  await recordSighting(tx, { certificateId, botId, serverType, placeKey, machine: machineOf({ reach: reachOf(target) }), title, fields: fromJson(target.fields), names: null, versionId: installed?.id ?? null, fingerprint, state, served: inspection.served }, now)
   await insertProofs(tx, { certificateId, deploymentId, botId, expected }, inspection.served, now)
   return state
 }

@@ -1,4 +1,4 @@
-import { CertloopError, type ActionId, type BotTaskResult, type ErrorCode, type TargetId, type WireError } from '@certloop/contract'
+import { CertloopError, type ActionId, type BotTaskResult, type ErrorCode, type WireError } from '@certloop/contract'
 import { refreshCertificate } from '../certificate/certificate-refresh.ts'
 import { installationsOf } from '../certificate/certificate-store.ts'
 import { fromBit, fromJson } from '../database/columns.ts'
@@ -8,13 +8,16 @@ import { deploymentsOfAction } from '../deployment/deployment-store.ts'
 import { isOpenOrder } from '../order/order-state.ts'
 import { ordersOfAction } from '../order/order-store.ts'
 import { recordAbsence, recordInspection } from '../proof/inspection.ts'
+import type { Secrets } from '../secret/secrets.ts'
 import { addTask, openTaskCount, type Task } from '../task/task-store.ts'
 import type { BotTaskHandler, PlaneTaskKind, Wakes } from '../task/task-kinds.ts'
 import { changeAction, findAction, type ActionRow } from './action-store.ts'
-import { deployAll } from './actions.ts'
-import { findConfiguration } from './configuration-store.ts'
+import { deployAll, inspectedTarget } from './actions.ts'
+import { findConfiguration, findTarget } from './configuration-store.ts'
+import { noteHostKey } from './host-keys.ts'
+import { openSecrets } from './kept-secrets.ts'
 
-export interface ActionDeps { database: Database; now: () => Date }
+export interface ActionDeps { database: Database; secrets: Secrets; now: () => Date }
 
 const firstError = (rows: readonly { error: string | null }[]): WireError | null => {
   const row = rows.find((r) => r.error !== null)
@@ -22,12 +25,12 @@ const firstError = (rows: readonly { error: string | null }[]): WireError | null
 }
 
 /** Moves an action on once its orders, deployments or checks have ended. Runs as often as it is asked to. */
-export function advanceActionKind({ now }: ActionDeps): PlaneTaskKind {
+export function advanceActionKind({ secrets, now }: ActionDeps): PlaneTaskKind {
   return {
     run: async (task: Task) => async (tx, wake) => {
       const action = await findAction(tx, task.subject as ActionId)
       if (!action || action.endedAt) return
-      if (action.state === 'ordering') await afterOrders(tx, wake, action, now())
+      if (action.state === 'ordering') await afterOrders(tx, wake, action, secrets, now())
       else if (action.state === 'deploying') await afterDeployments(tx, wake, action, now())
       else await afterChecks(tx, wake, action, now())
       await refreshCertificate(tx, wake, action.certificateId, now())
@@ -41,7 +44,7 @@ export function advanceActionKind({ now }: ActionDeps): PlaneTaskKind {
   }
 }
 
-async function afterOrders(tx: Tx, wake: Wakes, action: ActionRow, now: Date): Promise<void> {
+async function afterOrders(tx: Tx, wake: Wakes, action: ActionRow, secrets: Secrets, now: Date): Promise<void> {
   const orders = await ordersOfAction(tx, action.id)
   if (orders.some((o) => isOpenOrder(o.state))) return
   const done = orders.filter((o) => o.state === 'complete')
@@ -57,7 +60,7 @@ async function afterOrders(tx: Tx, wake: Wakes, action: ActionRow, now: Date): P
     return
   }
   await changeAction(tx, wake, action, 'deploying', null, now)
-  if (await deployAll(tx, wake, action, now) > 0) return
+  if (await deployAll(tx, wake, action, secrets, now) > 0) return
   const error = new CertloopError('CONFIGURATION_INCOMPLETE', 'It was issued, but there is no target left to deploy to.').toWire()
   await changeAction(tx, wake, { ...action, state: 'deploying' }, 'failed', { reason: error.message, error }, now)
 }
@@ -100,21 +103,27 @@ async function afterChecks(tx: Tx, wake: Wakes, action: ActionRow, now: Date): P
 const notThere: ReadonlySet<ErrorCode> = new Set(['SERVER_NOT_RUNNING', 'SLOT_NOT_FOUND'])
 
 /** Results of the bot's inspect-target. */
-export function inspectHandler({ now }: ActionDeps): BotTaskHandler {
+export function inspectHandler({ secrets, now }: ActionDeps): BotTaskHandler {
   const advance = (tx: Tx, wake: Wakes, task: Task) => addTask(tx, wake, { executor: 'control-plane', kind: 'advance-action', subject: task.subject }, now())
   return {
     async completed(tx, wake, task, data) {
       const action = await findAction(tx, task.subject as ActionId)
-      const targetId = task.dedupe?.split(':')[2] as TargetId | undefined
+      const targetId = inspectedTarget(task)
       if (action && targetId) await recordInspection(tx, { certificateId: action.certificateId, targetId, deploymentId: null, inspection: data as BotTaskResult<'inspect-target'> }, now())
       await advance(tx, wake, task)
     },
     async failed(tx, wake, task, error) {
       const action = await findAction(tx, task.subject as ActionId)
-      const targetId = task.dedupe?.split(':')[2] as TargetId | undefined
+      const targetId = inspectedTarget(task)
       // What was seen before no longer holds; what is there now is not known better than this.
+      if (targetId) await noteHostKey(tx, targetId, error, now())
       if (action && targetId && notThere.has(error.code)) await recordAbsence(tx, { certificateId: action.certificateId, targetId }, error.message, now())
       await advance(tx, wake, task)
+    },
+    async secretsOf(tx, task) {
+      const targetId = inspectedTarget(task)
+      const target = targetId ? await findTarget(tx, targetId) : undefined
+      return target ? openSecrets(secrets, target) : undefined
     },
   }
 }

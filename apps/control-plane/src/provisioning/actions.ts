@@ -1,9 +1,9 @@
-import { CertloopError, type ActionKind, type BotId, type BotTaskPayload, type CertificateId, type KeyAlgorithm, type KeyId, type VersionId } from '@certloop/contract'
+import { CertloopError, type ActionKind, type BotId, type BotTaskPayload, type CertificateId, type KeyAlgorithm, type KeyId, type TargetId, type VersionId } from '@certloop/contract'
 import { checkNames, readCsr } from '@certloop/pki'
 import { findBot } from '../bot/bot-store.ts'
 import { refreshCertificate } from '../certificate/certificate-refresh.ts'
 import { findVersion, getCertificate, lockCertificate, newestVersions, ownNames, updateCertificate, type VersionFacts } from '../certificate/certificate-store.ts'
-import { fromBit, fromJson } from '../database/columns.ts'
+import { fromBit } from '../database/columns.ts'
 import type { Db, Tx } from '../database/database.ts'
 import { openDeploymentsOf } from '../deployment/deployment-store.ts'
 import { startDeployment } from '../deployment/deployment-worker.ts'
@@ -11,11 +11,13 @@ import { addEvent } from '../event/event-store.ts'
 import { ordersOfAction, type NewOrder } from '../order/order-store.ts'
 import { startOrder } from '../order/order-worker.ts'
 import { renewalTime } from '../renewal/renewal-time.ts'
+import type { Secrets } from '../secret/secrets.ts'
 import { addTask } from '../task/task-store.ts'
 import type { Wakes } from '../task/task-kinds.ts'
 import { whyNot, type ActionFacts } from './action-rules.ts'
 import { insertAction, openAction, type ActionRow } from './action-store.ts'
 import { csrOf, findConfiguration, renewalOf, targetsOf, type ConfigurationRow, type TargetRow } from './configuration-store.ts'
+import { briefTarget } from './target-briefing.ts'
 
 const orderHours = 24
 const checkMinutes = 15
@@ -42,7 +44,7 @@ export interface StartAction { certificateId: CertificateId; kind: ActionKind; r
  * Starts a lifecycle action: the action, its first orders, deployments or checks and their tasks, in one transaction.
  * @throws CertloopError ACTION_NOT_POSSIBLE with the reason, CONFIGURATION_INCOMPLETE, CSR_INVALID, NAME_INVALID, TOO_MANY_NAMES
  */
-export async function startAction(tx: Tx, wake: Wakes, start: StartAction, now: Date): Promise<ActionRow> {
+export async function startAction(tx: Tx, wake: Wakes, start: StartAction, secrets: Secrets, now: Date): Promise<ActionRow> {
   const { certificateId, kind, requester, csrPem, versionId } = start
   await getCertificate(tx, certificateId)
   await lockCertificate(tx, certificateId)
@@ -54,8 +56,8 @@ export async function startAction(tx: Tx, wake: Wakes, start: StartAction, now: 
   const orders = kind === 'order' || kind === 'rotate' || kind === 'rekey'
   const action = await insertAction(tx, wake, { certificateId, kind, requester, state: orders ? 'ordering' : kind === 'deploy' ? 'deploying' : 'checking', versionId: versionId ?? null }, now)
   if (orders) await orderAll(tx, wake, action, configuration, csrPem, now)
-  else if (kind === 'deploy') await deployAll(tx, wake, action, now)
-  else await checkAll(tx, wake, action, now)
+  else if (kind === 'deploy') await deployAll(tx, wake, action, secrets, now)
+  else await checkAll(tx, wake, action, secrets, now)
   await refreshCertificate(tx, wake, certificateId, now)
   return action
 }
@@ -128,7 +130,7 @@ async function versionsToDeploy(tx: Tx, { certificateId, id, kind, versionId }: 
 }
 
 /** Starts a deployment for each target that a version can go onto. @returns how many */
-export async function deployAll(tx: Tx, wake: Wakes, action: ActionRow, now: Date): Promise<number> {
+export async function deployAll(tx: Tx, wake: Wakes, action: ActionRow, secrets: Secrets, now: Date): Promise<number> {
   const { certificateId, requester } = action
   const configuration = await findConfiguration(tx, certificateId)
   const versions = await versionsToDeploy(tx, action)
@@ -138,18 +140,22 @@ export async function deployAll(tx: Tx, wake: Wakes, action: ActionRow, now: Dat
     if (!version || !configuration) continue
     await startDeployment(tx, wake, {
       certificateId, actionId: action.id, versionId: version.id, targetId: target.id, botId: target.botId, rollback: fromBit(configuration.rollback), approval: configuration.approval, requester, reason: `To be deployed to ${target.title}.`,
-    }, now)
+    }, secrets, now)
     count++
   }
   if (count === 0 && action.kind === 'deploy') throw new CertloopError('ACTION_NOT_POSSIBLE', 'No target can take this version: its key is not on the host of a target.')
   return count
 }
 
+const inspectDedupe = (action: ActionRow['id'], target: TargetId) => `inspect:${action}:${target}`
+/** The target that an inspect-target is about. */
+export const inspectedTarget = ({ dedupe }: { dedupe: string | null }): TargetId | undefined => dedupe?.split(':')[2] as TargetId | undefined
+
 /** initiate and recheck-pinning: the bots look at each target; nothing is replaced. */
-async function checkAll(tx: Tx, wake: Wakes, action: ActionRow, now: Date): Promise<void> {
+async function checkAll(tx: Tx, wake: Wakes, action: ActionRow, secrets: Secrets, now: Date): Promise<void> {
   if (action.kind === 'initiate') await updateCertificate(tx, action.certificateId, { management: 'managed' })
   for (const target of await usableTargets(tx, action, now)) {
-    const payload: BotTaskPayload<'inspect-target'> & { targetId?: never } = { target: { serverType: target.serverType, reach: target.reach, fields: fromJson(target.fields) } }
-    await addTask(tx, wake, { executor: target.botId, kind: 'inspect-target', subject: action.id, payload, deadline: new Date(now.getTime() + checkMinutes * 60_000), dedupe: `inspect:${action.id}:${target.id}` }, now)
+    const payload: BotTaskPayload<'inspect-target'> = { target: await briefTarget(tx, secrets, target) }
+    await addTask(tx, wake, { executor: target.botId, kind: 'inspect-target', subject: action.id, payload, deadline: new Date(now.getTime() + checkMinutes * 60_000), dedupe: inspectDedupe(action.id, target.id) }, now)
   }
 }

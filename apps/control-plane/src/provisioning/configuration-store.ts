@@ -1,7 +1,9 @@
-import { newId, type AuthorityId, type BotId, type CertificateId, type Configuration, type RenewalSettings, type Target, type TargetId } from '@certloop/contract'
+import { CertloopError, newId, type AuthorityId, type BotId, type CertificateId, type Configuration, type Reach, type RenewalSettings, type SeenHostKey, type Target, type TargetId, type TargetOptions, type TargetSecrets } from '@certloop/contract'
 import type { Selectable } from 'kysely'
-import { fromBit, fromJson, iso, toBit, toJson } from '../database/columns.ts'
+import { fromBit, fromJson, fromJsonOrNull, iso, toBit, toJson } from '../database/columns.ts'
 import type { Db, Tx } from '../database/database.ts'
+import type { Secrets } from '../secret/secrets.ts'
+import { openSecrets, sealSecrets, secretsSet } from './kept-secrets.ts'
 
 export interface ConfigurationTable {
   certificateId: CertificateId
@@ -21,8 +23,15 @@ export interface TargetTable {
   position: number
   botId: BotId
   serverType: string
-  reach: 'local'
+  /** JSON of a Reach. */
+  reach: string
+  /** Without secrets. */
   fields: string
+  options: string
+  /** TargetSecrets, sealed for this row; null: none. */
+  sealedSecrets: string | null
+  /** A host key that waits for somebody to confirm it. */
+  seenHostKey: string | null
   placeKey: string
   title: string
   removedAt: string | null
@@ -32,7 +41,7 @@ export interface ConfigurationTables { configuration: ConfigurationTable; target
 export type ConfigurationRow = Selectable<ConfigurationTable>
 export type TargetRow = Selectable<TargetTable>
 
-export interface NewTarget { botId: BotId; serverType: string; fields: Record<string, unknown>; placeKey: string; title: string }
+export interface NewTarget { /** The target that it is already. */ known: TargetId | null; botId: BotId; serverType: string; reach: Reach; fields: Record<string, unknown>; options: TargetOptions; secrets: TargetSecrets; placeKey: string; title: string }
 
 type Place = Pick<NewTarget, 'botId' | 'serverType' | 'placeKey'>
 export const samePlace = (a: Place, b: Place): boolean => a.botId === b.botId && a.serverType === b.serverType && a.placeKey === b.placeKey
@@ -44,22 +53,25 @@ export async function otherOwnerOf(tx: Tx, certificateId: CertificateId, { botId
   return row?.name
 }
 
-export async function saveConfiguration(tx: Tx, certificateId: CertificateId, c: Omit<Configuration, 'targets' | 'updatedAt'>, targets: readonly NewTarget[], now: Date): Promise<void> {
+export async function saveConfiguration(tx: Tx, secrets: Secrets, certificateId: CertificateId, c: Omit<Configuration, 'targets' | 'updatedAt'>, targets: readonly NewTarget[], now: Date): Promise<void> {
   const row = { complete: toBit(c.complete), authorityId: c.authorityId, csr: toJson(c.csr), renewal: toJson(c.renewal), deployAfterRenewal: toBit(c.deployAfterRenewal), rollback: toBit(c.rollback), approval: c.approval, updatedAt: iso(now) }
   await tx.insertInto('configuration').values({ certificateId, ...row }).onConflict((o) => o.column('certificateId').doUpdateSet(row)).execute()
   const present = await targetsOf(tx, certificateId)
-  const kept = new Set<TargetId>()
   for (const [position, target] of targets.entries()) {
-    const known = present.find((p) => samePlace(p, target) && !kept.has(p.id))
-    const changes = { position, fields: toJson(target.fields), title: target.title }
-    if (known) {
-      kept.add(known.id)
-      await tx.updateTable('target').set(changes).where('id', '=', known.id).execute()
-    } else {
-      await tx.insertInto('target').values({ id: newId('tgt', now), certificateId, botId: target.botId, serverType: target.serverType, reach: 'local', placeKey: target.placeKey, removedAt: null, createdAt: iso(now), ...changes }).execute()
-    }
+    const id = target.known ?? newId('tgt', now)
+    const before = present.find((p) => p.id === target.known)
+    const reach = toJson(target.reach)
+    const changes = { position, reach, fields: toJson(target.fields), options: toJson(target.options), sealedSecrets: sealSecrets(secrets, id, target.secrets), title: target.title, seenHostKey: before?.reach === reach ? before.seenHostKey : null }
+    if (before) await tx.updateTable('target').set(changes).where('id', '=', id).execute()
+    else await tx.insertInto('target').values({ id, certificateId, botId: target.botId, serverType: target.serverType, placeKey: target.placeKey, removedAt: null, createdAt: iso(now), ...changes }).execute()
   }
-  for (const gone of present.filter((p) => !kept.has(p.id))) await tx.updateTable('target').set({ removedAt: iso(now) }).where('id', '=', gone.id).execute()
+  const kept = new Set(targets.map((t) => t.known))
+  // A removed target is kept for its deployments; what was secret about it is not.
+  for (const gone of present.filter((p) => !kept.has(p.id))) await tx.updateTable('target').set({ removedAt: iso(now), sealedSecrets: null, seenHostKey: null }).where('id', '=', gone.id).execute()
+}
+
+export async function updateTarget(tx: Tx, id: TargetId, changes: Partial<Pick<TargetTable, 'reach' | 'seenHostKey'>>): Promise<void> {
+  await tx.updateTable('target').set(changes).where('id', '=', id).execute()
 }
 
 export async function findConfiguration(db: Db | Tx, certificateId: CertificateId): Promise<ConfigurationRow | undefined> {
@@ -76,7 +88,23 @@ export async function findTarget(db: Db | Tx, id: TargetId): Promise<TargetRow |
 export const csrOf = (row: ConfigurationRow): Configuration['csr'] => fromJson(row.csr)
 export const renewalOf = (row: ConfigurationRow): RenewalSettings => fromJson(row.renewal)
 
-export const toTarget = (row: TargetRow, botName: string): Target => ({ id: row.id, botId: row.botId, botName, serverType: row.serverType, reach: row.reach, fields: fromJson(row.fields), title: row.title })
+export const reachOf = (row: Pick<TargetRow, 'reach'>): Reach => fromJson(row.reach)
+export const seenHostKeyOf = (row: Pick<TargetRow, 'seenHostKey'>): SeenHostKey | null => fromJsonOrNull(row.seenHostKey)
+
+export function toTarget(row: TargetRow, botName: string, secrets: Secrets): Target {
+  const { id, botId, serverType, title } = row
+  return { id, botId, botName, serverType, reach: reachOf(row), fields: fromJson(row.fields), title, ...fromJson<TargetOptions>(row.options), secretsSet: namesOfSecrets(row, secrets), seenHostKey: seenHostKeyOf(row) }
+}
+
+/** A secret that can't be opened is none that is set: it has to be entered again. */
+function namesOfSecrets(row: TargetRow, secrets: Secrets): string[] {
+  try {
+    return secretsSet(openSecrets(secrets, row))
+  } catch (error) {
+    if (error instanceof CertloopError && error.code === 'SECRET_UNREADABLE') return []
+    throw error
+  }
+}
 
 export function toConfiguration(row: ConfigurationRow, targets: Target[]): Configuration {
   return { complete: fromBit(row.complete), targets, authorityId: row.authorityId, csr: csrOf(row), renewal: renewalOf(row), deployAfterRenewal: fromBit(row.deployAfterRenewal), rollback: fromBit(row.rollback), approval: row.approval, updatedAt: row.updatedAt }

@@ -1,53 +1,19 @@
-import { CertloopError, type BotId, type CertificateId, type ConfigurationInput } from '@certloop/contract'
+import { CertloopError, type CertificateId, type ConfigurationInput } from '@certloop/contract'
 import { checkNames } from '@certloop/pki'
-import { serverTypes } from '@certloop/server-types'
 import type { AuthorityOf } from '../authority/authority.ts'
 import { findAuthority } from '../authority/authority-store.ts'
-import { findBot } from '../bot/bot-store.ts'
 import { refreshCertificate } from '../certificate/certificate-refresh.ts'
 import { getCertificate, lockCertificate, ownNames, updateCertificate } from '../certificate/certificate-store.ts'
 import type { Tx } from '../database/database.ts'
 import { addEvent } from '../event/event-store.ts'
 import { isTimeZone } from '../renewal/renewal-time.ts'
+import type { Secrets } from '../secret/secrets.ts'
 import type { Wakes } from '../task/task-kinds.ts'
 import { openAction } from './action-store.ts'
-import { otherOwnerOf, samePlace, saveConfiguration, type NewTarget } from './configuration-store.ts'
-import { fieldProblems, placeKeyOf, placeTitle } from './place.ts'
+import { saveConfiguration } from './configuration-store.ts'
+import { readTargets } from './target-input.ts'
 
-export interface ConfigurationDeps { authorityOf: AuthorityOf; now: () => Date }
-
-async function checkBot(tx: Tx, botId: BotId, field: string, problems: string[]): Promise<void> {
-  const bot = await findBot(tx, botId)
-  if (!bot) problems.push(`${field}: there is no such bot`)
-  else if (bot.revokedAt) problems.push(`${field}: this bot was revoked`)
-  else if (bot.purpose === 'discovery') problems.push(`${field}: this bot is for discovery only`)
-}
-
-/** Two identities on one place would replace each other for ever. */
-async function checkPlace(tx: Tx, id: CertificateId, target: NewTarget, others: readonly NewTarget[], field: string, problems: string[]): Promise<void> {
-  if (others.some((t) => samePlace(t, target))) problems.push(`${field}: the same place is named twice`)
-  const owner = await otherOwnerOf(tx, id, target)
-  if (owner !== undefined) problems.push(`${field}: this place belongs to the configuration of "${owner}" already`)
-}
-
-/** Targets with their place; problems of every field of every target are collected into `problems`. */
-async function readTargets(tx: Tx, id: CertificateId, input: ConfigurationInput, problems: string[]): Promise<NewTarget[]> {
-  const targets: NewTarget[] = []
-  for (const [i, { botId, serverType, fields }] of input.targets.entries()) {
-    const field = `body.targets/${i}`
-    await checkBot(tx, botId, `${field}/botId`, problems)
-    const manifest = serverTypes.find(serverType)?.manifest
-    if (!manifest) {
-      problems.push(`${field}/serverType: there is no server type "${serverType}"`)
-      continue
-    }
-    problems.push(...fieldProblems(manifest, fields, `${field}/fields`))
-    const target = { botId, serverType, fields, placeKey: placeKeyOf(manifest, fields), title: placeTitle(manifest, fields) }
-    await checkPlace(tx, id, target, targets, field, problems)
-    targets.push(target)
-  }
-  return targets
-}
+export interface ConfigurationDeps { authorityOf: AuthorityOf; secrets: Secrets; now: () => Date }
 
 async function readCsrSettings(tx: Tx, id: CertificateId, { csr, complete }: ConfigurationInput, problems: string[]): Promise<ConfigurationInput['csr']> {
   const names = csr.names.length > 0 ? checkNames(csr.names) : []
@@ -87,12 +53,12 @@ export async function configure(tx: Tx, wake: Wakes, deps: ConfigurationDeps, id
   const running = await openAction(tx, id)
   if (running) throw new CertloopError('ACTION_NOT_POSSIBLE', `"${running.kind}" is running on this certificate; wait for its end before changing the configuration.`)
   const problems: string[] = []
-  const targets = await readTargets(tx, id, input, problems)
+  const targets = await readTargets(tx, deps.secrets, id, input, problems)
   const csr = await readCsrSettings(tx, id, input, problems)
   await checkAuthority(tx, deps.authorityOf, input, problems)
   if (!isTimeZone(input.renewal.zone)) problems.push(`body.renewal/zone: "${input.renewal.zone}" is not an IANA time zone such as Europe/Berlin`)
   if (problems.length > 0) throw new CertloopError('INPUT_INVALID', `The configuration does not fit: ${problems.join('; ')}.`, { fields: problems })
-  await saveConfiguration(tx, id, { ...input, csr }, targets, now)
+  await saveConfiguration(tx, deps.secrets, id, { ...input, csr }, targets, now)
   if (input.complete) await updateCertificate(tx, id, { management: 'managed' })
   await addEvent(tx, { kind: 'configuration.saved', message: input.complete ? 'The configuration was saved.' : 'A draft of the configuration was saved.', requester, certificateId: id }, now)
   await refreshCertificate(tx, wake, id, now)

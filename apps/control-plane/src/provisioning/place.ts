@@ -1,4 +1,4 @@
-import { CertloopError, canonicalJson, secretFields, sha256Hex, type FieldNotes } from '@certloop/contract'
+import { CertloopError, canonicalJson, machineOf, secretFields, sha256Hex, type DetectedServer, type FieldNotes, type Reach } from '@certloop/contract'
 import type { ServerTypeManifest } from '@certloop/plugin-kit'
 import { serverTypes } from '@certloop/server-types'
 import { Errors } from 'typebox/value'
@@ -10,15 +10,16 @@ export function manifestOf(serverType: string, field = 'serverType'): ServerType
   return entry.manifest
 }
 
-/** What names a place on its host: equal for equal places, whatever other fields say. */
-export function placeKeyOf(manifest: ServerTypeManifest, fields: Record<string, unknown>): string {
-  return sha256Hex(canonicalJson(manifest.identity.map((name) => fields[name] ?? null)))
+/** What names a place as a bot sees it: equal for equal places on equal machines, whatever other fields say. */
+export function placeKeyOf(manifest: ServerTypeManifest, fields: Record<string, unknown>, reach: Reach = 'local'): string {
+  const place = manifest.identity.map((name) => fields[name] ?? null)
+  return sha256Hex(canonicalJson(reach === 'local' ? place : [machineOf({ reach }), place]))
 }
 
-/** "nginx: /etc/ssl/shop.pem" */
-export function placeTitle(manifest: ServerTypeManifest, fields: Record<string, unknown>): string {
+/** "nginx: /etc/ssl/shop.pem", "nginx: /etc/ssl/shop.pem on db1.example" */
+export function placeTitle(manifest: ServerTypeManifest, fields: Record<string, unknown>, reach: Reach = 'local'): string {
   const path = Object.entries(fields).find(([name, value]) => name.startsWith('certificate') && typeof value === 'string')?.[1]
-  return typeof path === 'string' ? `${manifest.title}: ${path}` : manifest.title
+  return `${manifest.title}${typeof path === 'string' ? `: ${path}` : ''}${reach === 'local' ? '' : ` on ${reach.host}`}`
 }
 
 type FieldError = ReturnType<typeof Errors>[number]
@@ -45,4 +46,12 @@ export function fieldProblems(manifest: ServerTypeManifest, fields: Record<strin
 export function withoutSecrets(manifest: ServerTypeManifest, fields: Record<string, unknown>): Record<string, unknown> {
   const secret = new Set(secretFields(manifest.fields))
   return Object.fromEntries(Object.entries(fields).filter(([name]) => !secret.has(name)))
+}
+
+/** What a bot says it found, without what is secret: that is for a person to give. */
+export function serversWithoutSecrets(servers: readonly DetectedServer[]): DetectedServer[] {
+  return servers.map((server) => {
+    const manifest = serverTypes.find(server.serverType)?.manifest
+    return manifest ? { ...server, slots: server.slots.map((slot) => ({ ...slot, fields: withoutSecrets(manifest, slot.fields) })) } : server
+  })
 }

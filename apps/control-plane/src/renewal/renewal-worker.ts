@@ -6,6 +6,7 @@ import { addEvent } from '../event/event-store.ts'
 import { whyNot } from '../provisioning/action-rules.ts'
 import { insertFailedAction, openAction } from '../provisioning/action-store.ts'
 import { actionFacts, startAction } from '../provisioning/actions.ts'
+import type { Secrets } from '../secret/secrets.ts'
 import type { PlaneTaskKind } from '../task/task-kinds.ts'
 
 export interface RenewalDeps { database: Database; now: () => Date }
@@ -16,7 +17,7 @@ const blockedRetryMinutes = 15
  * Fires a renewal that is due. The time is derived again from the certificate, so a task that comes late, twice or
  * after a change of the configuration does what is right now; a missed one is caught up once.
  */
-export function renewKind({ now }: RenewalDeps): PlaneTaskKind {
+export function renewKind({ secrets, now }: RenewalDeps & { secrets: Secrets }): PlaneTaskKind {
   return {
     run: async (task) => async (tx, wake) => {
       const id = task.subject as CertificateId
@@ -28,7 +29,7 @@ export function renewKind({ now }: RenewalDeps): PlaneTaskKind {
         await tx.updateTable('task').set({ state: 'ready', notBefore: new Date(now().getTime() + blockedRetryMinutes * 60_000).toISOString() }).where('id', '=', task.id).execute()
         return
       }
-      await startAction(tx, wake, { certificateId: id, kind: due.kind, requester: 'schedule' }, now())
+      await startAction(tx, wake, { certificateId: id, kind: due.kind, requester: 'schedule' }, secrets, now())
     },
     /** It could not even be started: a failed attempt like any other, so the next check counts and not this very moment. */
     async failed(tx, wake, task, error) {

@@ -1,4 +1,4 @@
-import type { CertloopError } from '@certloop/contract'
+import type { CertloopError, TargetSecrets } from '@certloop/contract'
 import type { Tx } from '../database/database.ts'
 import type { Task } from './task-store.ts'
 
@@ -20,6 +20,8 @@ export interface BotTaskHandler {
   failed(tx: Tx, wake: Wakes, task: Task, error: CertloopError): Promise<void>
   /** First lease and each progress report. */
   progress?(tx: Tx, wake: Wakes, task: Task, log: readonly unknown[]): Promise<void>
+  /** What is sealed in the payload for the bot, where that has to be done again; undefined: it is not kept any more. */
+  secretsOf?(tx: Tx, task: Task): Promise<TargetSecrets | undefined>
   /** The deadline passed although the bot had begun: true when the work may still be going on and must be waited for. */
   waitsWhenOverdue?(tx: Tx, wake: Wakes, task: Task): Promise<boolean>
 }

@@ -103,6 +103,10 @@ async function change(db: Db | Tx, held: Held, changes: Partial<TaskTable>): Pro
 
 /** @throws CertloopError LEASE_LOST, so that the transaction around it changes nothing. */
 export const finishTask = (tx: Tx, held: Held, now: Date) => change(tx, held, { state: 'done', ...heldBy, updatedAt: iso(now) })
+/** What was sealed for a bot is of no use once the work has ended. */
+export async function forgetSealed(tx: Tx, { id, payload }: Pick<Task, 'id' | 'payload'>): Promise<void> {
+  if (payload.includes('"sealed":"')) await replacePayload(tx, id, toJson({}))
+}
 /** @throws CertloopError LEASE_LOST */
 export const failTask = (tx: Tx, held: Held, error: WireError, now: Date) => change(tx, held, { state: 'failed', ...heldBy, error: toJson(error), updatedAt: iso(now) })
 /** Gives it back to be tried again at `notBefore`. @throws CertloopError LEASE_LOST */
@@ -134,6 +138,7 @@ export async function overdueTasks(db: Db, now: Date, limit = 100): Promise<Task
 export async function expireTask(tx: Tx, task: Task, error: WireError, now: Date): Promise<boolean> {
   const { numUpdatedRows } = await tx.updateTable('task').set({ state: 'failed', ...heldBy, fence: task.fence + 1, error: toJson(error), updatedAt: iso(now) })
     .where('id', '=', task.id).where('fence', '=', task.fence).where('state', '=', task.state).executeTakeFirst()
+  if (numUpdatedRows > 0n) await forgetSealed(tx, task)
   return numUpdatedRows > 0n
 }
 
@@ -149,8 +154,18 @@ export async function cancelReadyTasks(tx: Tx, subject: string): Promise<number>
 
 /** Ends whatever an executor still had to do, because it will not come back. Results that come all the same are refused. @returns the tasks */
 export async function endTasksOf(tx: Tx, executor: Executor, error: WireError, now: Date): Promise<Task[]> {
-  return tx.updateTable('task').set((eb) => ({ state: 'failed' as const, ...heldBy, fence: eb('fence', '+', 1), error: toJson(error), updatedAt: iso(now) }))
+  const ended = await tx.updateTable('task').set((eb) => ({ state: 'failed' as const, ...heldBy, fence: eb('fence', '+', 1), error: toJson(error), updatedAt: iso(now) }))
     .where('executor', '=', executor).where('state', 'in', ['ready', 'leased']).returningAll().execute()
+  for (const task of ended) await forgetSealed(tx, task)
+  return ended
+}
+
+/** What a bot still has to do with something sealed for it. */
+export async function openTasksWithSecrets(tx: Tx, executor: Executor): Promise<Task[]> {
+  return tx.selectFrom('task').selectAll().where('executor', '=', executor).where('state', 'in', ['ready', 'leased']).where('payload', 'like', '%"sealed":"%').orderBy('id').execute()
+}
+export async function replacePayload(tx: Tx, id: TaskId, payload: string): Promise<void> {
+  await tx.updateTable('task').set({ payload }).where('id', '=', id).execute()
 }
 
 export async function findTask(db: Db | Tx, id: TaskId): Promise<Task | undefined> {

@@ -5,6 +5,7 @@ import { permissions, type Permission } from './access.ts'
 import { caOperations } from './ca-operations.ts'
 import { byId, list, op, page, query } from './operation.ts'
 import * as r from './resources.ts'
+import * as t from './target-resources.ts'
 
 const certificate = byId({ id: idText('crt') })
 const search = Type.Optional(Type.String({ maxLength: 200, description: 'Part of a name' }))
@@ -33,6 +34,7 @@ export const operations = {
   deleteCertificate: op({ method: 'DELETE', path: '/certificates/{id}', access: 'certificate:delete', tag: 'certificates', summary: 'Stop tracking; the servers are left alone', params: certificate, response: null, status: 204 }),
   getTimeline: op({ method: 'GET', path: '/certificates/{id}/timeline', access: 'certificate:read', tag: 'certificates', summary: 'What happened, newest first', params: certificate, query: query({}), response: page(r.TimelineEvent), status: 200 }),
   startAction: op({ method: 'POST', path: '/certificates/{id}/actions/{action}', access: 'certificate:read', tag: 'certificates', summary: 'Start a lifecycle action; watch the action, its orders and deployments', params: byId({ id: idText('crt'), action: literals(actionKinds) }), body: Type.Object({ csrPem: Type.Optional(pem), versionId: Type.Optional(idText('ver')) }, { additionalProperties: false, description: 'csrPem: only with "order", a request made elsewhere. versionId: only with "deploy", default the current version' }), response: r.Action, status: 202 }),
+  confirmHostKey: op({ method: 'POST', path: '/certificates/{id}/targets/{targetId}/actions/confirm-host-key', access: 'certificate:write', tag: 'certificates', summary: 'Confirm the host key that was seen last on the way to a target: the fingerprint has to be the one you compared', params: byId({ id: idText('crt'), targetId: idText('tgt') }), body: t.ConfirmHostKeyInput, response: r.CertificateDetail, status: 200 }),
   getAction: op({ method: 'GET', path: '/actions/{id}', access: 'certificate:read', tag: 'certificates', summary: 'How an action is doing', params: byId({ id: idText('act') }), response: r.Action, status: 200 }),
 
   // Orders and deployments
@@ -49,6 +51,8 @@ export const operations = {
   createBot: op({ method: 'POST', path: '/bots', access: 'bot:write', tag: 'bots', summary: 'Announce a bot and make its join token', body: r.BotInput, response: r.BotCreated, status: 201 }),
   getBot: op({ method: 'GET', path: '/bots/{id}', access: 'bot:read', tag: 'bots', summary: 'One bot with detected servers and what it did', params: byId({ id: idText('bot') }), response: r.BotDetail, status: 200 }),
   scanBot: op({ method: 'POST', path: '/bots/{id}/actions/scan', access: 'bot:write', tag: 'bots', summary: 'Scan the host again', params: byId({ id: idText('bot') }), response: Type.Object({ taskId: idText('tsk') }, strict), status: 202 }),
+  startRemoteScan: op({ method: 'POST', path: '/bots/{id}/remote-scans', access: 'bot:write', tag: 'bots', summary: 'Look at another host over SSH through this bot; read the scan until it has ended', params: byId({ id: idText('bot') }), body: t.RemoteScanInput, response: t.RemoteScan, status: 202 }),
+  getRemoteScan: op({ method: 'GET', path: '/remote-scans/{id}', access: 'bot:read', tag: 'bots', summary: 'What a scan over SSH found', params: byId({ id: idText('scn') }), response: t.RemoteScan, status: 200 }),
   revokeBot: op({ method: 'POST', path: '/bots/{id}/actions/revoke', access: 'bot:write', tag: 'bots', summary: 'Revoke a bot at once', params: byId({ id: idText('bot') }), response: r.Bot, status: 200 }),
   listAuthorities: op({ method: 'GET', path: '/authorities', access: 'authority:read', tag: 'authorities', summary: 'Configured authorities', response: list(r.Authority), status: 200 }),
   listServerTypes: op({ method: 'GET', path: '/server-types', access: 'certificate:read', tag: 'server types', summary: 'Kinds of targets with their fields', response: list(r.ServerType), status: 200 }),

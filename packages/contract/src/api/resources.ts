@@ -6,23 +6,11 @@ import { actionKinds, actionStates, botStatuses, deploymentStates, installationS
 import { certificateStatus, Fingerprint, idText, instant, keyAlgorithm, literals, nullable, Wire } from '../text.ts'
 import { Finding } from './ca-resources.ts'
 import { permissions, roles, type Permission, type Role } from './access.ts'
+import { Target, TargetInput } from './target-resources.ts'
 
 const strict = { additionalProperties: false } as const
 const text = (maxLength = 500) => Type.String({ maxLength })
 const Requester = Type.String({ description: '"user:admin", "token:laptop", "schedule" or "discovery"' })
-
-export const TargetInput = Type.Object({
-  botId: idText('bot'),
-  serverType: Type.String({ maxLength: 60 }),
-  reach: Type.Optional(literals(['local'] as const)),
-  fields: Type.Record(Type.String(), Type.Unknown()),
-}, strict)
-export type TargetInput = Static<typeof TargetInput>
-export const Target = Type.Object({
-  id: idText('tgt'), botId: idText('bot'), botName: Type.String(), serverType: Type.String(), reach: literals(['local'] as const),
-  fields: Type.Record(Type.String(), Type.Unknown()), title: Type.String(),
-}, { $id: 'Target', ...strict })
-export type Target = Static<typeof Target>
 
 export const RenewalSettings = Type.Object({
   enabled: Type.Boolean(),
@@ -134,7 +122,7 @@ export const Authority = Type.Object({
 }, { $id: 'Authority', ...strict })
 export type Authority = Static<typeof Authority>
 
-export const ServerType = Type.Object({ id: Type.String(), title: Type.String(), category: Type.String(), summary: Type.String(), capabilities: Type.Array(Type.String()), fields: Type.Unknown({ description: 'JSON Schema of the fields; "x-field" holds label, help and control' }) }, { $id: 'ServerType', ...strict })
+export const ServerType = Type.Object({ id: Type.String(), title: Type.String(), category: Type.String(), summary: Type.String(), capabilities: Type.Array(Type.String()), reaches: Type.Array(literals(['local', 'ssh', 'sftp', 'ftp'] as const), { description: 'Ways to a target of this type' }), fields: Type.Unknown({ description: 'JSON Schema of the fields; "x-field" holds label, help and control' }) }, { $id: 'ServerType', ...strict })
 export type ServerType = Static<typeof ServerType>
 
 export const Session = Type.Object({ who: Type.String(), name: Type.String(), role: nullable(Type.Unsafe<Role>({ type: 'string', enum: Object.keys(roles) })), permissions: Type.Array(Type.Unsafe<Permission>({ type: 'string', enum: [...permissions] })), mustChangePassword: Type.Boolean() }, { $id: 'Session', ...strict })

@@ -8,6 +8,7 @@ import * as scannedPlaces from './0006-scanned-places.ts'
 import * as oldKeys from './0007-old-keys.ts'
 import * as builtInCa from './0008-built-in-ca.ts'
 import * as findings from './0009-findings.ts'
+import * as waysToTargets from './0010-ways-to-targets.ts'
 
 /** In order. Written once for both databases; a released one is never changed. */
 export const migrations: Record<string, Migration> = {
@@ -20,4 +21,5 @@ export const migrations: Record<string, Migration> = {
   '0007-old-keys': oldKeys,
   '0008-built-in-ca': builtInCa,
   '0009-findings': findings,
+  '0010-ways-to-targets': waysToTargets,
 }
