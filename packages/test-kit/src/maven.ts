@@ -47,6 +47,7 @@ export async function unpackedArchive(archive: Archive): Promise<string> {
     if (digest !== sha512) throw new Error(`${coordinates} from Maven Central has the SHA-512 ${digest}, not the pinned one`)
     await mkdir(join(making, 'server'))
     await run('tar', ['-xzf', file, '-C', join(making, 'server'), '--strip-components=1', '--no-same-owner'], { timeout: downloadMs })
+    await run('chmod', ['-R', 'a+rX,go-w', join(making, 'server')]) // some archives shut other accounts out
     await rm(fetched, { recursive: true })
   })
   return join(folder, 'server')
