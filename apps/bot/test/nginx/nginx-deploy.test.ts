@@ -1,11 +1,10 @@
 import type { Host } from '@certloop/plugin-kit'
-import { eventually, leftOut, nginxTempPaths, type RunningNginx, selfSignedPair, startNginx, tempFolder, type TestPair, writePair } from '@certloop/test-kit'
+import { leftOut, nginxTempPaths, type RunningNginx, selfSignedPair, startNginx, tempFolder, type TestPair, writePair } from '@certloop/test-kit'
 import assert from 'node:assert/strict'
 import { chmod, chown, lstat, mkdir, readFile, readlink, stat, symlink, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { isDeepStrictEqual } from 'node:util'
-import { assertDeployed, deployer, detect, nginxContext, nginxDriver, planMaterial, servedBy, slotOf, stepKinds } from './nginx-kit.ts'
+import { assertDeployed, assertServed, deployer, detect, nginxContext, nginxDriver, planMaterial, slotOf, stepKinds } from './nginx-kit.ts'
 
 const options = { timeout: 120_000, skip: leftOut('nginx') }
 const isRoot = process.getuid?.() === 0
@@ -13,17 +12,6 @@ const isRoot = process.getuid?.() === 0
 const pair = selfSignedPair
 async function written(folder: string, name: string, keyType: TestPair['keyType'] = 'ec') {
   return writePair(folder, name, await pair([`${name}.test`], keyType))
-}
-/**
- * All endpoints of a place show this certificate. For about 100 ms after a reload nginx lets the previous workers
- * take connections beside the new ones.
- */
-async function assertServed(nginx: RunningNginx, name: string, expected: Record<string, string>): Promise<void> {
-  let seen: unknown
-  await eventually(async () => {
-    seen = servedBy(nginx, await slotOf(nginx, name))
-    return isDeepStrictEqual(seen, expected)
-  }, { what: name, timeoutMs: 10_000 }).catch(() => assert.deepEqual(seen, expected))
 }
 const planOf = async (nginx: RunningNginx, name: string, next: TestPair) => (await nginxDriver()).plan(nginxContext(), (await slotOf(nginx, name)).fields, planMaterial(next))
 
