@@ -36,6 +36,8 @@ export const tools = {
   mvn: { package: 'maven', elsewhere: [], without: 'tests against servers that are published on Maven Central' },
   catalina: { package: 'tomcat10', elsewhere: ['/usr/share/tomcat10/bin/catalina.sh'], without: 'tests against a real Tomcat 10' },
   'tomcat-manager': { package: 'tomcat10-admin', elsewhere: ['/usr/share/tomcat10-admin/manager/index.jsp'], without: 'tests with the manager of Tomcat 10' },
+  java: { package: 'default-jdk-headless', elsewhere: ['/usr/lib/jvm/*/bin/java'], without: 'tests against real Java servers' },
+  'jetty.sh': { package: 'jetty9', elsewhere: ['/usr/share/jetty9/bin/jetty.sh'], without: 'tests against a real Jetty 9' },
   keytool: { package: 'default-jdk-headless', elsewhere: ['/usr/lib/jvm/*/bin/keytool'], without: 'tests that compare with Java keystores' },
   certutil: { package: 'libnss3-tools', elsewhere: [], without: 'tests that compare with NSS' },
   'softhsm2-util': { package: 'softhsm2', elsewhere: [], without: 'tests with keys in a PKCS#11 token' },
