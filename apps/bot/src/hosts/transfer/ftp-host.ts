@@ -41,7 +41,7 @@ function filePlace(session: FtpSession): FilePlace {
     async linkFile(from, to) {
       const found = await entry(from)
       if (found === undefined) throw new CertloopError('FILE_UNWRITABLE', `${from} is gone.`, { path: from })
-      const copy = `${parentOf(to)}/.${nameOf(to)}.${randomBytes(6).toString('hex')}`
+      const copy = `${parentOf(to).replace(/\/$/, '')}/.${nameOf(to)}.${randomBytes(6).toString('hex')}`
       await upload(session, copy, await session.use(from, 'read it', (client) => download(client, from)), factsOf(found).mode)
       await rename(session, copy, to)
     },
@@ -87,32 +87,41 @@ async function download(client: Client, path: string): Promise<Buffer> {
 
 const digest = (content: Uint8Array) => createHash('sha256').update(content).digest('hex')
 
+/** One byte, since servers take the end of an empty transfer for a handshake that was broken off. */
+const placeholder = Buffer.from('\n')
+
 /**
- * Writes a file and reads it back. It gets its mode while it is empty, so that nobody else reads a key; a connection
+ * Writes a file and reads it back. It gets its mode before its content, so that nobody else reads a key; a connection
  * that is lost on the way is made again once, and what had arrived is continued.
  */
 async function upload(session: FtpSession, path: string, content: Uint8Array, mode: number): Promise<void> {
   const body = Buffer.from(content)
   try {
     await session.use(path, 'write it', async (client) => {
-      await client.uploadFrom(Readable.from([Buffer.alloc(0)]), path)
+      await client.uploadFrom(Readable.from([placeholder]), path)
       await changeMode(client, path, mode)
       await client.uploadFrom(Readable.from([body]), path)
     })
   } catch (error) {
     if (!(error instanceof CertloopError) || !isLost(error.cause)) throw await withoutPart(session, path, error)
-    await resume(session, path, body, mode).catch(async (again: unknown) => { throw await withoutPart(session, path, again) })
+    await resume(session, path, body, mode).catch(async (again: unknown) => { throw await withoutPart(session, path, refused(again, path)) })
   }
   const arrived = await session.use(path, 'read it back', (client) => download(client, path))
   if (digest(arrived) === digest(body)) return
   throw await withoutPart(session, path, new CertloopError('TRANSFER_FAILED', `${path} did not arrive as it was sent: ${arrived.length} of ${body.length} bytes, or others.`, { path }))
 }
 
+/** A server that refuses a file may break the data connection off before its answer is read. Twice is no accident. */
+function refused(error: unknown, path: string): unknown {
+  if (!(error instanceof CertloopError && error.cause instanceof Error && error.cause.message.includes('(data socket)'))) return error
+  return new CertloopError('FILE_UNWRITABLE', `${path}: the server broke the data connection off twice; most likely it does not take the file there. Its log says why.`, { path }, error)
+}
+
 async function resume(session: FtpSession, path: string, body: Buffer, mode: number): Promise<void> {
   await session.use(path, 'go on writing it', async (client) => {
     const size = await client.size(path).catch((error: unknown) => { if (error instanceof FTPError) return 0; throw error })
     if (size > 0 && size <= body.length) return void (await client.appendFrom(Readable.from([body.subarray(size)]), path))
-    await client.uploadFrom(Readable.from([Buffer.alloc(0)]), path)
+    await client.uploadFrom(Readable.from([placeholder]), path)
     await changeMode(client, path, mode)
     await client.uploadFrom(Readable.from([body]), path)
   })

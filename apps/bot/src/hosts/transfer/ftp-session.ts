@@ -1,6 +1,6 @@
 import { CertloopError, type FtpReach, toCertloopError } from '@certloop/contract'
 import { Client, FTPError } from 'basic-ftp'
-import type { TLSSocket } from 'node:tls'
+import type { SecureVersion, TLSSocket } from 'node:tls'
 
 export interface FtpSession {
   /** Runs one piece of work on the connection, after those asked for before. The connection is made when there is none. */
@@ -33,15 +33,8 @@ export function createFtpSession(reach: FtpReach, password: string): FtpSession 
   }
   async function open(): Promise<Client> {
     if (client !== undefined && !client.closed) return client
-    const fresh = new Client(silenceMs)
-    try {
-      await logIn(fresh, reach, password)
-    } catch (error) {
-      fresh.close()
-      throw error
-    }
-    client = fresh
-    return fresh
+    client = await logIn(reach, password)
+    return client
   }
   async function once<T>(path: string, doing: string, work: (client: Client) => Promise<T>): Promise<T> {
     clearTimeout(idle)
@@ -65,10 +58,33 @@ export function createFtpSession(reach: FtpReach, password: string): FtpSession 
   }
 }
 
+/**
+ * Servers want data connections to resume the TLS session of the control connection. A session of TLS 1.2 can be resumed
+ * as often as needed; of TLS 1.3 each ticket once, and a short transfer ends before the next ticket is there.
+ */
+const versions = ['TLSv1.2', 'TLSv1.3'] as const
+
+/** Logs in with the older version; only a server that has nothing but TLS 1.3 gets that. */
+async function logIn(reach: FtpReach, password: string): Promise<Client> {
+  for (const maxVersion of reach.security === 'none' ? ['TLSv1.2' as const] : versions) {
+    const client = new Client(silenceMs)
+    try {
+      await logInWith(client, reach, password, maxVersion)
+      return client
+    } catch (error) {
+      client.close()
+      if (maxVersion === 'TLSv1.3' || !isVersionProblem(error)) throw error
+    }
+  }
+  throw new CertloopError('TRANSFER_FAILED', `${reach.host}:${reach.port} speaks no version of TLS that the bot speaks.`, { host: reach.host, port: reach.port })
+}
+
+const isVersionProblem = (error: unknown) => error instanceof CertloopError && error.cause instanceof Error && 'code' in error.cause && /PROTOCOL_VERSION|UNSUPPORTED_PROTOCOL|HANDSHAKE_FAILURE/.test(String(error.cause.code))
+
 /** The certificate is looked at before the password is sent. */
-async function logIn(client: Client, reach: FtpReach, password: string): Promise<void> {
+async function logInWith(client: Client, reach: FtpReach, password: string, maxVersion: SecureVersion): Promise<void> {
   const { host, port, user, security, pin } = reach
-  const tls = { host, servername: /^[\d.:]+$/.test(host) ? '' : host, rejectUnauthorized: pin === null }
+  const tls = { host, servername: /^[\d.:]+$/.test(host) ? '' : host, rejectUnauthorized: pin === null, maxVersion }
   try {
     await (security === 'implicit-tls' ? client.connectImplicitTLS(host, port, tls) : client.connect(host, port))
     if (security === 'explicit-tls') await client.useTLS(tls)
