@@ -15,8 +15,17 @@ export function partsOf(slot: ReadableSlot, slots: readonly Slot[], material: Pl
   const own = ownChains(slot, slots, material)
   const apart = chains.length > 0 && slot.pair.uses.every(({ chainPath }) => chainPath !== null) && !namesItself(slot)
   const chainParts = own.map((file) => ({ part: 'chain' as const, file }))
-  if (certificate.realPath === key.realPath) return [{ part: slot.pair.keyFirst ? 'key-and-full-chain' : 'full-chain-and-key', file: certificate }, ...chainParts]
+  if (certificate.realPath === key.realPath) return [{ part: slot.pair.keyFirst ? 'key-and-full-chain' : orderIn(certificate), file: certificate }, ...chainParts]
   return [{ part: apart ? 'certificate' : 'full-chain', file: certificate }, ...chainParts, { part: 'key', file: key }]
+}
+
+const blocks = /^-----BEGIN (?:(?:[A-Z]+ )*PRIVATE KEY|(?:X509 |TRUSTED )?CERTIFICATE)-----/gm
+
+/** One file for both keeps the order it has; certificates first where it has none. */
+function orderIn({ content }: LinkedFile): MaterialPart {
+  const outline = [...Buffer.from(content ?? []).toString('latin1').matchAll(blocks)].map(([label]) => (label.includes('KEY') ? 'k' : 'c')).join('')
+  if (outline.startsWith('kc')) return 'key-and-full-chain'
+  return outline.startsWith('ckc') ? 'certificate-key-and-chain' : 'full-chain-and-key'
 }
 
 /** Chain files that no other certificate needs. */

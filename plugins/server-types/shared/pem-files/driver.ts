@@ -1,7 +1,7 @@
 import { type Account, CertloopError, type DetectedServer, type DetectedSlot, toCertloopError } from '@certloop/contract'
-import { type DriverContext, type Host, type HostProcess, inParallel, probeAll, type ServerTypeDriver } from '@certloop/plugin-kit'
+import { type DriverContext, type Host, type HostProcess, inParallel, type PlanMaterial, probeAll, type ServerTypeDriver } from '@certloop/plugin-kit'
 import path from 'node:path'
-import type { ConfiguredPair, PairProblem } from './pairs.ts'
+import { type ConfiguredPair, type PairProblem, withKeyTypes } from './pairs.ts'
 import { type Activation, planSteps } from './plan.ts'
 import { findSlot, type ReadableSlot, readSlots, type Slot } from './slots.ts'
 
@@ -11,6 +11,7 @@ export interface PemInstance {
   program: string
   /** "nginx", "OpenResty" */
   product: string
+  /** '' where the server tells nobody. */
   version: string
   configurationPath: string
   /** The account of a server that is not root's. Its program and modules are its own, so nothing of it runs as root. */
@@ -40,7 +41,7 @@ export interface PemServerType<F extends PemFields, I extends PemInstance, C ext
   /** For people, within a sentence. */
   title: string
   /** Running servers among all processes; one for each instance. */
-  findProcesses(processes: readonly HostProcess[]): HostProcess[]
+  findProcesses(processes: readonly HostProcess[], host: Host): HostProcess[] | Promise<HostProcess[]>
   /** false spares the calls to a process that says itself that it is another one than the fields name. */
   mayBeNamed(process: HostProcess, fields: F): boolean
   /**
@@ -55,7 +56,9 @@ export interface PemServerType<F extends PemFields, I extends PemInstance, C ext
   /** @throws CertloopError SERVER_CONFIGURATION_UNREADABLE in the server's own words */
   readConfiguration(host: Host, instance: I): Promise<C>
   /** @throws CertloopError when there is no way: PLAN_FAILED, PROGRAM_NOT_TRUSTED */
-  activation(instance: I, configuration: C, target: { host: Host; fields: F }): Activation | Promise<Activation>
+  activation(instance: I, configuration: C, target: { host: Host; fields: F; slot: ReadableSlot; material: PlanMaterial }): Activation | Promise<Activation>
+  /** The pair as it will be with another certificate, where the names in it decide for whom it is; absent: as it is. */
+  pairWith?(configuration: C, pair: ConfiguredPair, material: PlanMaterial): ConfiguredPair
   /** Further fields that name this instance. */
   moreFields(instance: I): Partial<F>
   /** How long old and new workers may answer side by side after a reload. */
@@ -72,7 +75,7 @@ const slotsAtOnce = 4
 export function pemServerDriver<F extends PemFields, I extends PemInstance, C extends PemConfiguration>(type: PemServerType<F, I, C>): ServerTypeDriver<F> {
   return {
     async detect(context) {
-      const found = type.findProcesses(await context.host.processes())
+      const found = await type.findProcesses(await context.host.processes(), context.host)
       return Promise.all(found.map((process) => detectServer(type, context, process)))
     },
 
@@ -82,17 +85,27 @@ export function pemServerDriver<F extends PemFields, I extends PemInstance, C ex
     },
 
     async plan(context, fields, material) {
-      const { instance, configuration, slots, slot } = await openSlot(type, context, fields)
+      const { instance, configuration, ...now } = await openSlot(type, context, fields)
+      const { slot, slots } = slotsWith(type, configuration, now, material)
       if (slot.problem !== null) throw new CertloopError(slot.problem.code, slot.problem.message, slot.problem.facts)
       if (!isReadable(slot)) throw new CertloopError('PLAN_FAILED', `${slot.pair.certificatePath} could not be read.`)
       const served = await probeAll(context.probe, slot.endpoints)
       return planSteps({
         host: context.host, user: { product: instance.product, groups: instance.groups ?? [], ...(instance.runAs === undefined ? {} : { runAs: instance.runAs }) },
-        activation: await type.activation(instance, configuration, { host: context.host, fields }), texts: configuration.texts,
+        activation: await type.activation(instance, configuration, { host: context.host, fields, slot, material }), texts: configuration.texts,
         slot, slots, material, served, proofSeconds: fields.proofSeconds ?? type.manifest.fields.properties.proofSeconds.default, steadyMilliseconds: type.steadyMilliseconds,
       })
     },
   }
+}
+
+/** The slots as they will be; the one that changes is the same object in both. */
+function slotsWith<F extends PemFields, I extends PemInstance, C extends PemConfiguration>(type: PemServerType<F, I, C>, configuration: C, { slot, slots }: { slot: Slot; slots: Slot[] }, material: PlanMaterial) {
+  if (type.pairWith === undefined) return { slot, slots }
+  const pair = type.pairWith(configuration, slot.pair, material)
+  const changed = { ...slot, pair, endpoints: withKeyTypes(pair, material.keyType === 'other' ? null : material.keyType) }
+  if (slot.problem === null && changed.endpoints.length === 0) throw new CertloopError('PLAN_FAILED', `Nothing could prove the new certificate in ${pair.certificatePath}: ${pair.left.join('; ')}.`, { path: pair.certificatePath })
+  return { slot: changed, slots: slots.map((other) => (other === slot ? changed : other)) }
 }
 
 const isReadable = (slot: Slot): slot is ReadableSlot => slot.files !== undefined
@@ -113,7 +126,7 @@ async function openSlot<F extends PemFields, I extends PemInstance, C extends Pe
 
 async function findInstance<F extends PemFields, I extends PemInstance, C extends PemConfiguration>(type: PemServerType<F, I, C>, host: Host, fields: F): Promise<I> {
   const problems: unknown[] = []
-  for (const process of type.findProcesses(await host.processes())) {
+  for (const process of await type.findProcesses(await host.processes(), host)) {
     if (process.container !== null || !type.mayBeNamed(process, fields)) continue
     try {
       const instance = await type.readInstance(host, process, { program: fields.binaryPath, sudo: fields.sudo, fields })
@@ -145,7 +158,7 @@ async function detectServer<F extends PemFields, I extends PemInstance, C extend
       throw new CertloopError('PLACE_UNSUPPORTED', `This ${type.title} runs in container ${container.slice(0, 12)}; its files and configuration are not reachable from the host. Run a bot in the container, or put the certificate files on a volume and reload from outside.`, { pid })
     }
     const instance = await type.readInstance(context.host, process, {})
-    Object.assign(found, { key: type.keyOf(instance), title: `${instance.product} ${instance.version} (${instance.configurationPath})`, version: instance.version })
+    Object.assign(found, { key: type.keyOf(instance), title: [instance.product, instance.version, `(${instance.configurationPath})`].filter((word) => word !== '').join(' '), version: instance.version || null })
     return { ...found, ...await detectSlots(type, context, instance) }
   } catch (error) {
     return { ...found, problem: toCertloopError(error).toWire() }
@@ -181,7 +194,7 @@ async function describeSlot<F extends PemFields, I extends PemInstance, C extend
   const name = first === undefined ? path.posix.basename(pair.certificatePath) : more.length === 0 ? first : `${first} and ${more.length} more`
   const fields = {
     certificatePath: pair.certificatePath, keyPath: pair.keyPath, [type.named?.field ?? 'configurationPath']: instance.configurationPath, ...type.moreFields(instance),
-    ...(instance.process.executable === '' ? { binaryPath: instance.program } : {}),
+    ...(instance.process.executable === '' && 'binaryPath' in type.manifest.fields.properties ? { binaryPath: instance.program } : {}),
     ...(instance.sudo ? { sudo: true } : {}),
   }
   return { title: `${name} (${pair.certificatePath})`, fields, names: pair.names, served: await probeAll(context.probe, slot.endpoints), installedPem, problem }

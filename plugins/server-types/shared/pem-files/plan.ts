@@ -16,6 +16,8 @@ export interface Activation {
   test: readonly string[] | null
   /** null where each new connection reads the files by itself. */
   reload: readonly string[] | null
+  /** Instead of a reload, e.g. a conversation with the running server. */
+  steps?: readonly Step[]
   /** Starts it; harmless while it runs. */
   start?: readonly string[] | undefined
   /** `reload` came with the target: limits.scripts of bot.toml has to allow it. */
@@ -75,12 +77,13 @@ async function writeStep(host: Host, part: PartFile['part'], { realPath, content
   return { kind: 'write-file', path: realPath, part, contentDigest, ownership: folder === undefined ? null : { mode, uid: folder.uid, gid: folder.gid }, replaces }
 }
 
-function activationSteps({ activation: { service, test, reload, start, script, environment = {}, ...own }, user }: PlanInput): Step[] {
+function activationSteps({ activation: { service, test, reload, steps = [], start, script, environment = {}, ...own }, user }: PlanInput): Step[] {
   const runAs = own.runAs === undefined ? user.runAs : own.runAs ?? undefined
   const common = { timeoutSeconds: commandSeconds, ...(Object.keys(environment).length === 0 ? {} : { environment }), ...(runAs === undefined ? {} : { runAs }) }
   return [
     ...(test === null ? [] : [{ kind: 'run-command' as const, purpose: 'test' as const, argv: [...test], ...common }]),
     ...(reload === null ? [] : [{ kind: 'reload-service' as const, service, argv: [...reload], ...common, ...(script === undefined ? {} : { script }), ...(start === undefined ? {} : { start: [...start] }) }]),
+    ...steps,
   ]
 }
 
