@@ -22,6 +22,7 @@ export const tools = {
   'libwrap.so.0': { package: 'libwrap0', elsewhere: ['/usr/lib/*/libwrap.so.0', '/lib/*/libwrap.so.0'], without: 'tests against a real vsftpd' },
   proftpd: { package: 'proftpd-core', elsewhere: [], without: 'tests against a real ProFTPD' },
   'mod_tls.so': { package: 'proftpd-mod-crypto', elsewhere: ['/usr/lib/proftpd/mod_tls.so'], without: 'tests of TLS in ProFTPD' },
+  haproxy: { package: 'haproxy', elsewhere: [], without: 'tests against a real HAProxy' },
   postgres: { package: 'postgresql', elsewhere: ['/usr/lib/postgresql/*/bin/postgres'], without: 'database tests on PostgreSQL' },
   pg_createcluster: { package: 'postgresql-common', elsewhere: [], without: "tests of Debian's layout of PostgreSQL" },
   sshd: { package: 'openssh-server', elsewhere: [], without: 'tests over SSH' },
