@@ -21,6 +21,7 @@ import { configure } from './provisioning/configuration.ts'
 import { loadMasterKey } from './secret/master-key.ts'
 import { createSecrets } from './secret/secrets.ts'
 import { leaseTasks } from './task/task-store.ts'
+import { watch } from './task/watchdog.ts'
 import { runTask, type WorkerDeps } from './task/task-worker.ts'
 
 export const host = { hostName: 'host', os: 'Linux', osVersion: '6', arch: 'x64', addresses: [] }
@@ -34,6 +35,8 @@ export interface TestBot {
   readonly installed: Map<string, string>
   /** Answers tasks of this kind with this failure, or result. */
   readonly fails: Map<BotTaskKind, WireError>
+  /** Answers tasks of this kind with this. */
+  readonly answers: Map<BotTaskKind, unknown>
   /** Kinds it never answers. */
   readonly silent: Set<BotTaskKind>
   readonly done: BotTask[]
@@ -60,7 +63,7 @@ function makeRunner(workerDeps: WorkerDeps, leaseDeps: LeaseDeps, bots: readonly
     for (const task of tasks.filter(({ kind }) => !bot.silent.has(kind))) {
       bot.done.push(task)
       const error = bot.fails.get(task.kind)
-      await reportResult(leaseDeps, bot.id, task.id, { fence: task.fence, result: error ? { ok: false, error } : { ok: true, data: await answer(bot, task, now()) } })
+      await reportResult(leaseDeps, bot.id, task.id, { fence: task.fence, result: error ? { ok: false, error } : { ok: true, data: bot.answers.get(task.kind) ?? await answer(bot, task, now()) } })
     }
     return tasks.length
   }
@@ -100,7 +103,7 @@ export async function makeWorld(t: TestContext, database: Database) {
       await updateBot(tx, made, { encryptionKeyPem, joinedAt: now().toISOString(), lastContactAt: now().toISOString() })
       return made
     })
-    const bot: TestBot = { id, installed: new Map(), fails: new Map(), silent: new Set(), done: [], encryptionKey }
+    const bot: TestBot = { id, installed: new Map(), fails: new Map(), answers: new Map(), silent: new Set(), done: [], encryptionKey }
     bots.push(bot)
     return bot
   }
@@ -138,7 +141,8 @@ export async function makeWorld(t: TestContext, database: Database) {
     assert.ok(ended)
     return ended
   }
-  return { clock, now, database, localCa, secrets, ...parts, workerDeps, leaseDeps, logged, bots, ...runner, addBot, addCertificate, configurationWith, target, save, configured, detail, start, act }
+  const watchNow = () => watch({ database, planeKinds: parts.planeKinds, botKinds: parts.botKinds, now, log })
+  return { clock, now, database, localCa, secrets, watch: watchNow, ...parts, workerDeps, leaseDeps, logged, bots, ...runner, addBot, addCertificate, configurationWith, target, save, configured, detail, start, act }
 }
 export type World = Awaited<ReturnType<typeof makeWorld>>
 

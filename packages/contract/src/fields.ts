@@ -8,11 +8,13 @@ export interface FieldNotes {
   kind: 'text' | 'path' | 'secret' | 'seconds' | 'number' | 'switch' | 'choice' | 'lines'
   /** Shown only when another field has this value, or one of these. */
   shownWhen?: { field: string; is: string | boolean | readonly string[] }
+  /** Of a secret: the fields that say whom it is given to, such as an address and a user. When one changes, it has to be entered again. */
+  sentTo?: readonly string[]
 }
 type Options = Omit<FieldNotes, 'kind'> & { default?: string }
 
-const notes = (kind: FieldNotes['kind'], { label, help, shownWhen }: Omit<FieldNotes, 'kind'>) => ({
-  title: label, description: help, 'x-field': { kind, label, help, ...(shownWhen ? { shownWhen } : {}) },
+const notes = (kind: FieldNotes['kind'], { label, help, shownWhen, sentTo }: Omit<FieldNotes, 'kind'>) => ({
+  title: label, description: help, 'x-field': { kind, label, help, ...(shownWhen ? { shownWhen } : {}), ...(sentTo ? { sentTo } : {}) },
 })
 
 /** Makers of typed fields for manifests. Optional ones are wrapped: `field.optional(field.path({…}))`. */

@@ -10,7 +10,7 @@ export function registerDeploymentRoutes(app: App, { database, secrets, now }: {
   implement(app, 'listDeployments', async ({ query }) => listDeployments(db, { ...query, limit: query.limit ?? 50 }))
   implement(app, 'getDeployment', async ({ params }) => ({ deployment: await readDeployment(db, params.id), timeline: await listEvents(db, { deploymentId: params.id }, 200) }))
   implement(app, 'approveDeployment', async ({ params, body, who }) => {
-    await database.transaction((tx, wake) => approveDeployment(tx, wake, params.id, body.digest, who.text, secrets, now()))
+    await database.transaction((tx, wake) => approveDeployment(tx, wake, params.id, { digest: body.digest, requester: who.text }, secrets, now()))
     return readDeployment(db, params.id)
   })
   implement(app, 'cancelDeployment', async ({ params, who }) => {

@@ -5,7 +5,7 @@ import { fromBit, fromJson } from '../database/columns.ts'
 import type { Tx } from '../database/database.ts'
 import { recordInspection } from '../proof/inspection.ts'
 import { findTarget } from '../provisioning/configuration-store.ts'
-import { noteHostKey } from '../provisioning/host-keys.ts'
+import { noteHostKey } from '../provisioning/seen-host-key.ts'
 import { openSecrets } from '../provisioning/kept-secrets.ts'
 import { briefTarget } from '../provisioning/target-briefing.ts'
 import type { Secrets } from '../secret/secrets.ts'
@@ -60,7 +60,7 @@ async function settle(tx: Tx, wake: Wakes, d: DeploymentRow, now: Date): Promise
 }
 
 /** Gives the approved plan to the bot. */
-async function hand(tx: Tx, wake: Wakes, secrets: Secrets, d: DeploymentRow, plan: Plan, approval: { message: string; requester?: string }, now: Date): Promise<void> {
+async function hand(tx: Tx, wake: Wakes, secrets: Secrets, d: DeploymentRow, { plan, ...approval }: { plan: Plan; message: string; requester?: string }, now: Date): Promise<void> {
   const deadline = after(now, deployMinutes)
   const briefed = await briefOrFail(tx, wake, secrets, d, now)
   if (!briefed) return
@@ -71,12 +71,12 @@ async function hand(tx: Tx, wake: Wakes, secrets: Secrets, d: DeploymentRow, pla
 }
 
 /** @throws CertloopError CONFLICT when the digest is not that of the plan at hand, or nothing waits for approval */
-export async function approveDeployment(tx: Tx, wake: Wakes, id: DeploymentId, digest: string, requester: string, secrets: Secrets, now: Date): Promise<void> {
+export async function approveDeployment(tx: Tx, wake: Wakes, id: DeploymentId, { digest, requester }: { digest: string; requester: string }, secrets: Secrets, now: Date): Promise<void> {
   const d = await getDeployment(tx, id)
   if (d.state !== 'planned' || !d.plan) throw new CertloopError('ACTION_NOT_POSSIBLE', `The deployment is ${d.state}; only a planned one can be approved.`)
   const plan = fromJson<Plan>(d.plan)
   if (plan.digest !== digest) throw new CertloopError('CONFLICT', 'The plan is another one than the one you saw. Read it again.')
-  await hand(tx, wake, secrets, d, plan, { message: 'The plan was approved.', requester }, now)
+  await hand(tx, wake, secrets, d, { plan, message: 'The plan was approved.', requester }, now)
 }
 
 /** Only what the bot has not begun can be cancelled. */
@@ -116,7 +116,7 @@ export function planHandler({ secrets, now }: DeploymentDeps): BotTaskHandler {
       const d = await getDeployment(tx, task.subject as DeploymentId)
       if (d.state !== 'planning') return // cancelled meanwhile
       if (d.approval === 'automatic') {
-        await hand(tx, wake, secrets, d, plan, { message: `Planned in ${plan.steps.length} steps and approved by the configuration.` }, now())
+        await hand(tx, wake, secrets, d, { plan, message: `Planned in ${plan.steps.length} steps and approved by the configuration.` }, now())
         return
       }
       await changeDeployment(tx, wake, d, { event: 'planReady', message: `Planned in ${plan.steps.length} steps.`, nextAction: 'A person has to approve the plan.', plan }, now())

@@ -6,19 +6,40 @@ const mostFields = 20
 
 type ValidationIssue = NonNullable<FastifyError['validation']>[number]
 
+/** Patterns as people know them. */
+const patternWords: readonly (readonly [RegExp, string])[] = [
+  [/^\^SHA256:/, 'must be a fingerprint such as SHA256:… (43 characters), as "ssh-keygen -lf" prints it'],
+  [/^\^\/$/, 'must be an absolute path'],
+  [/^\^\[\^\\s\/@\]\+\$$/, 'must be the name or the IP address of a host'],
+]
+
+/**
+ * A value that fits no branch of a choice fails once in each. Where branches are told apart by a "kind" or "from",
+ * only the one that was meant is worth talking of.
+ */
+function ofMeantBranch(issues: readonly ValidationIssue[]): ValidationIssue[] {
+  const branchOf = ({ schemaPath }: ValidationIssue) => /^(.*\/anyOf\/\d+)\//.exec(schemaPath)?.[1]
+  const isOther = (issue: ValidationIssue) => issue.keyword === 'const' || (issue.keyword === 'type' && /\/anyOf\/\d+\/type$/.test(issue.schemaPath))
+  const others = new Set(issues.filter(isOther).map(branchOf))
+  const meant = issues.filter((issue) => { const branch = branchOf(issue); return branch === undefined || ![...others].some((other) => other !== undefined && (branch === other || issue.schemaPath.startsWith(`${other}/`))) })
+  return meant.length > 0 ? meant : [...issues]
+}
+
 function fieldLine(context: string, issue: ValidationIssue): string {
   const { params } = issue as { params: { additionalProperty?: unknown; missingProperty?: unknown; allowedValues?: unknown } }
   const base = `${context}${issue.instancePath.replace('/', '.')}`
   if (typeof params.additionalProperty === 'string') return `${base}.${params.additionalProperty}: there is no such field`
   if (typeof params.missingProperty === 'string') return `${base}.${params.missingProperty}: is missing`
   if (Array.isArray(params.allowedValues)) return `${base}: must be one of ${params.allowedValues.join(', ')}`
-  return `${base}: ${issue.message ?? 'is not valid'}`
+  const { pattern } = issue.params as { pattern?: unknown }
+  const words = typeof pattern === 'string' ? patternWords.find(([known]) => known.test(pattern))?.[1] : undefined
+  return `${base}: ${words ?? issue.message ?? 'is not valid'}`
 }
 
 function inputError(error: FastifyError): CertloopError {
   const context = error.validationContext === 'querystring' ? 'query' : error.validationContext ?? 'body'
   // "null or …" fails once per branch; what says only that no branch fits adds nothing.
-  const lines = [...new Set((error.validation ?? []).filter((issue) => issue.keyword !== 'anyOf').map((issue) => fieldLine(context, issue)))]
+  const lines = [...new Set(ofMeantBranch((error.validation ?? []).filter((issue) => issue.keyword !== 'anyOf')).map((issue) => fieldLine(context, issue)))]
   const rest = lines.length > mostFields ? ` and ${lines.length - mostFields} more` : ''
   return new CertloopError('INPUT_INVALID', `${lines.slice(0, 3).join('; ')}${lines.length > 3 ? '; …' : ''}${rest}.`, { fields: lines.slice(0, mostFields) })
 }

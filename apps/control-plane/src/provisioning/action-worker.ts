@@ -14,7 +14,7 @@ import type { BotTaskHandler, PlaneTaskKind, Wakes } from '../task/task-kinds.ts
 import { changeAction, findAction, type ActionRow } from './action-store.ts'
 import { deployAll, inspectedTarget } from './actions.ts'
 import { findConfiguration, findTarget } from './configuration-store.ts'
-import { noteHostKey } from './host-keys.ts'
+import { noteHostKey } from './seen-host-key.ts'
 import { openSecrets } from './kept-secrets.ts'
 
 export interface ActionDeps { database: Database; secrets: Secrets; now: () => Date }

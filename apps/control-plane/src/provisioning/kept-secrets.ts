@@ -43,14 +43,10 @@ const wayTo = (reach: Reach): string => {
 
 export interface SecretPlace { manifest: ServerTypeManifest; reach: Reach; fields: Record<string, unknown> }
 
-/**
- * Fields that may say where a secret goes: an address, a user, a port. Paths, switches and times on the same machine
- * do not. A server type's own secret is kept only while these stay as they are.
- */
-function telling({ manifest, fields }: SecretPlace): string {
+/** What the manifest says of whom a secret field is given to, as these fields have it. */
+function givenTo({ manifest, fields }: SecretPlace, name: string): string {
   const properties = manifest.fields.properties as Record<string, { 'x-field'?: FieldNotes } | undefined>
-  const isTelling = (name: string) => ['text', 'number'].includes(properties[name]?.['x-field']?.kind ?? 'text')
-  return JSON.stringify(Object.entries(fields).filter(([name]) => isTelling(name)).toSorted(([a], [b]) => (a < b ? -1 : 1)))
+  return JSON.stringify((properties[name]?.['x-field']?.sentTo ?? []).map((other) => fields[other] ?? null))
 }
 
 export interface KeptBefore { place: SecretPlace; secrets: TargetSecrets }
@@ -70,11 +66,10 @@ export function mergeSecrets(place: SecretPlace, before: KeptBefore | undefined,
 
 function mergeFields({ secrets, problems, missing }: MergedSecrets, place: SecretPlace, before: KeptBefore | undefined, given: Record<string, string | null>): void {
   const names = secretFields(place.manifest.fields)
-  const stays = before !== undefined && telling(before.place) === telling(place)
   const required = (place.manifest.fields as { required?: readonly string[] }).required ?? []
   problems.push(...Object.keys(given).filter((name) => !names.includes(name)).map((name) => `secrets/fields/${name}: there is no such secret field`))
-  const kept = stays ? before.secrets.fields ?? {} : {}
-  const fields = defined(Object.fromEntries(names.map((name) => [name, Object.hasOwn(given, name) ? given[name] : kept[name]]))) as Record<string, string>
+  const kept = (name: string) => (before && givenTo(before.place, name) === givenTo(place, name) ? before.secrets.fields?.[name] : undefined)
+  const fields = defined(Object.fromEntries(names.map((name) => [name, Object.hasOwn(given, name) ? given[name] : kept(name)]))) as Record<string, string>
   for (const name of required.filter((each) => names.includes(each) && fields[each] === undefined)) {
     missing.push(`fields/${name}: ${given[name] === undefined && before?.secrets.fields?.[name] !== undefined ? again : 'is missing'}`)
   }

@@ -27,11 +27,12 @@ type FieldError = ReturnType<typeof Errors>[number]
 const kindOf = (manifest: ServerTypeManifest, name: string) => (manifest.fields.properties as Record<string, { 'x-field'?: FieldNotes } | undefined>)[name]?.['x-field']?.kind
 
 function fieldLines(manifest: ServerTypeManifest, { keyword, instancePath, message, params, schemaPath }: FieldError, prefix: string): string[] {
-  const { requiredProperties, additionalProperties } = params as { requiredProperties?: string[]; additionalProperties?: string[] }
+  const { requiredProperties, additionalProperties, allowedValues } = params as { requiredProperties?: string[]; additionalProperties?: string[]; allowedValues?: unknown[] }
   if (keyword === 'required') return (requiredProperties ?? []).map((name) => `${prefix}${instancePath}/${name}: is missing`)
   if (keyword === 'additionalProperties') return (additionalProperties ?? []).map((name) => `${prefix}${instancePath}/${name}: there is no such field`)
   if (schemaPath.endsWith('/additionalProperties')) return [] // said once, above
   if (keyword === 'pattern' && kindOf(manifest, instancePath.slice(1)) === 'path') return [`${prefix}${instancePath}: must be an absolute path on the host`]
+  if (keyword === 'enum' && allowedValues) return [`${prefix}${instancePath}: must be one of ${allowedValues.join(', ')}`]
   return [`${prefix}${instancePath}: ${message}`]
 }
 
