@@ -3,6 +3,7 @@ import { manifest as apache } from './apache/manifest.ts'
 import { manifest as dovecot } from './dovecot/manifest.ts'
 import { manifest as files } from './files/manifest.ts'
 import { manifest as ftp } from './ftp/manifest.ts'
+import { manifest as haproxy } from './haproxy/manifest.ts'
 import { manifest as jetty } from './jetty/manifest.ts'
 import { manifest as nginx } from './nginx/manifest.ts'
 import { manifest as postfix } from './postfix/manifest.ts'
@@ -20,4 +21,5 @@ export const serverTypes = registry([
   serverType(sftp, () => import('./sftp/driver.ts').then((m) => m.driver)),
   serverType(ftp, () => import('./ftp/driver.ts').then((m) => m.driver)),
   serverType(jetty, () => import('./jetty/driver.ts').then((m) => m.driver)),
+  serverType(haproxy, () => import('./haproxy/driver.ts').then((m) => m.driver)),
 ])

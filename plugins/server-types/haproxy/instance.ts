@@ -1,0 +1,77 @@
+import { CertloopError } from '@certloop/contract'
+import type { Host, HostProcess } from '@certloop/plugin-kit'
+import path from 'node:path'
+import type { PemInstance } from '../shared/pem-files/driver.ts'
+import { programOf } from '../shared/pem-files/program.ts'
+import { type CommandLine, isShortCall, readCommandLine } from './command-line.ts'
+
+/** A running HAProxy: a master with its workers, or one process alone. */
+export interface Instance extends PemInstance {
+  line: CommandLine
+  /** Absolute, of -f. */
+  named: string[]
+  workingDirectory: string
+  /** Master and workers. */
+  pids: ReadonlySet<number>
+}
+
+const programs = { names: /^haproxy(-[\w.]+)?$/, otherwise: 'not haproxy', field: 'haproxy program', usual: ['/usr/sbin/haproxy', '/usr/local/sbin/haproxy', '/opt/haproxy/sbin/haproxy', '/usr/bin/haproxy'] }
+
+const isHaproxy = ({ name, executable }: HostProcess) => programs.names.test(executable === '' ? name : path.posix.basename(executable))
+
+/** Masters, and processes without one. Calls such as `haproxy -c` that happen to run don't count. */
+export function findMasters(processes: readonly HostProcess[]): HostProcess[] {
+  const pids = new Set(processes.filter(isHaproxy).map(({ pid }) => pid))
+  return processes.filter((entry) => isHaproxy(entry) && !pids.has(entry.parentPid) && !isShortCall(entry.argv))
+}
+
+const unreadable = (message: string, pid: number) => new CertloopError('SERVER_CONFIGURATION_UNREADABLE', message, { pid })
+
+/** @throws CertloopError PROGRAM_NOT_TRUSTED, SERVER_CONFIGURATION_UNREADABLE, PLACE_UNSUPPORTED, COMMAND_NOT_ALLOWED, COMMAND_FAILED */
+export async function readInstance(host: Host, master: HostProcess, { program: given, sudo = false }: { program?: string | undefined; sudo?: boolean | undefined }): Promise<Instance> {
+  const { pid, uid, gid, argv, workingDirectory } = master
+  const program = await programOf(host, master, programs, { given, titled: argv[0] ?? '' })
+  const line = readCommandLine(argv)
+  const named = line.configuration.map((file) => path.posix.resolve(workingDirectory || '/', file))
+  const [first] = named
+  if (first === undefined) throw unreadable(`Process ${pid} was started without a configuration file (-f).`, pid)
+  if (workingDirectory === '' && line.configuration.some((file) => !path.posix.isAbsolute(file))) throw unreadable(`Process ${pid} was started with a relative path, and where it works can not be seen. Let the bot run as root.`, pid)
+  const runAs = uid === 0 ? {} : { runAs: { uid, gid } }
+  const [said, processes] = await Promise.all([host.run([program, '-v'], { timeoutSeconds: 30, ...runAs }), host.processes()])
+  const [, version] = /^HA-?Proxy version (\d[\w.-]*)/m.exec(said.stdout) ?? []
+  if (version === undefined) throw unreadable(`haproxy -v did not say its version: ${(said.stdout + said.stderr).trim().slice(0, 200)}`, pid)
+  if (!isNewEnough(version)) throw new CertloopError('PLACE_UNSUPPORTED', `HAProxy ${version} is older than 2.2, which is the first whose ways are known here.`, { pid })
+  return {
+    process: master, program, line, named, workingDirectory: workingDirectory || '/', sudo, ...runAs, product: 'HAProxy', version, configurationPath: first,
+    pids: new Set([pid, ...processes.filter(({ parentPid }) => parentPid === pid).map((worker) => worker.pid)]),
+  }
+}
+
+function isNewEnough(version: string): boolean {
+  const [major = 0, minor = 0] = version.split('.').map(Number)
+  return major > 2 || (major === 2 && minor >= 2)
+}
+
+const withSudo = ({ sudo }: Instance, argv: string[]) => [...(sudo ? ['sudo', '-n'] : []), ...argv]
+
+/** What names the same instance at each scan. */
+export const keyOf = ({ named }: Instance): string => named.join(' ')
+export const furtherConfiguration = ({ named }: Instance): string => named.slice(1).join(' ')
+
+/** argv of `haproxy -c` with the same files and options as the running process. */
+export const testCommand = (instance: Instance): string[] => withSudo(instance, [
+  instance.program, '-c', '-C', instance.workingDirectory, ...instance.line.reading, ...instance.named.flatMap((file) => ['-f', file]),
+])
+
+/** How it is reloaded, or why it can't be. `kill` has to be a trusted program. */
+export async function reloadCommand(host: Host, instance: Instance, kill: string | undefined): Promise<{ argv: string[]; start?: string[] } | { reason: string }> {
+  const { process: { pid, service }, line, runAs } = instance
+  if (service !== null && runAs === undefined) {
+    // A unit may hold a process that is not its main one, such as a shell in a session: that unit is not ours.
+    const shown = await host.run(['systemctl', 'show', '--property=MainPID', '--value', service], { timeoutSeconds: 30 }).catch(() => undefined)
+    if (shown?.exitCode === 0 && Number(shown.stdout.trim()) === pid) return { argv: withSudo(instance, ['systemctl', 'reload', service]), start: withSudo(instance, ['systemctl', 'start', service]) }
+  }
+  if (!line.masterWorker) return { reason: 'it runs without a master process (-W), so only another program could start its successor' }
+  if (kill === undefined) return { reason: 'no kill program that belongs to root was found' }
+  return { argv: withSudo(instance, [kill, '-USR2', String(pid)]) }
+}
