@@ -68,7 +68,8 @@ export async function planSteps(input: PlanInput): Promise<PlanDraft> {
   return { steps, ...observe(input, parts) }
 }
 
-async function writeStep(host: Host, part: PartFile['part'], { realPath, content }: LinkedFile, material: PlanMaterial): Promise<WriteFileStep | undefined> {
+/** The step that puts a part into a file, or undefined when it holds it already. */
+export async function writeStep(host: Host, part: PartFile['part'], { realPath, content }: LinkedFile, material: PlanMaterial): Promise<WriteFileStep | undefined> {
   const contentDigest = materialDigest(part, material)
   const replaces = content === undefined ? null : fileDigest(part, content)
   if (replaces === contentDigest) return undefined
@@ -90,7 +91,7 @@ function activationSteps({ activation: { service, test, reload, steps = [], star
 const failed = (message: string, file: string) => new CertloopError('PLAN_FAILED', message, { path: file })
 
 /** What would break something beside the slot is refused before anything is touched. */
-function checkNeighbours(slot: ReadableSlot, slots: readonly Slot[], material: PlanMaterial, writes: readonly WriteFileStep[]): void {
+export function checkNeighbours(slot: ReadableSlot, slots: readonly Slot[], material: PlanMaterial, writes: readonly WriteFileStep[]): void {
   const written = new Set(writes.map((step) => step.path))
   const { key } = slot.files
   for (const other of slots) {
