@@ -95,6 +95,7 @@ export const ReloadServiceStep = Type.Object({
   runAs: Type.Optional(Account),
   script: Type.Optional(Type.Literal(true, { description: 'A command that somebody gave with the target, not one the driver knows: limits.scripts of bot.toml has to allow it' })),
   start: Type.Optional(Type.Array(Type.String(), { minItems: 1, description: 'Starts it; harmless while it runs. Used only when it answered at planning and is down after files of it were touched' })),
+  frees: Type.Optional(Type.Array(Type.Integer({ minimum: 1, maximum: 65535 }), { description: 'The command ends a process, and the next step starts one that needs these ports: nothing may listen on them any more' })),
   timeoutSeconds: Type.Integer({ minimum: 1, maximum: 3600 }),
 }, { additionalProperties: false })
 export type ReloadServiceStep = Static<typeof ReloadServiceStep>
@@ -222,7 +223,7 @@ export function describeStep(step: Step): string {
     }
     case 'make-directory': return `Make the folder ${step.path} (mode ${octal(step.ownership.mode)})`
     case 'run-command': return `Test the configuration${asUser(step)}: ${withVariables(step)}${step.argv.join(' ')}`
-    case 'reload-service': return `Reload ${step.service}${asUser(step)}: ${withVariables(step)}${step.argv.join(' ')}`
+    case 'reload-service': return `${step.frees === undefined ? 'Reload' : 'Stop'} ${step.service}${asUser(step)}: ${withVariables(step)}${step.argv.join(' ')}`
     case 'prove': return `Prove that ${step.expect.slice(0, 16)}… is served on ${step.endpoints.map((e) => describeEndpoint(e.endpoint)).join(', ')}`
   }
 }
