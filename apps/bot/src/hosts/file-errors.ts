@@ -16,20 +16,30 @@ export function hasCode(error: unknown, ...codes: string[]): boolean {
 export async function fileError(error: unknown, file: string, doing: string): Promise<CertloopError> {
   if (error instanceof CertloopError) return error
   const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error'
-  if (hasCode(error, 'ENOSPC')) return new CertloopError('DISK_FULL', `${file}: could not ${doing}: no space is left on its file system.`, { path: file }, error)
-  if (hasCode(error, 'EDQUOT')) return new CertloopError('DISK_FULL', `${file}: could not ${doing}: the disk quota of its owner is used up.`, { path: file }, error)
-  return new CertloopError('FILE_UNWRITABLE', `${file}: could not ${doing}: ${await likelyReason(error, file)} (${code}).`, { path: file }, error)
+  return fileErrorFor({ code, words: error instanceof Error ? error.message : String(error) }, file, doing, () => deniedReason(file), error)
 }
 
-async function likelyReason(error: unknown, file: string): Promise<string> {
-  if (hasCode(error, 'EROFS')) return 'the file system is mounted read-only'
-  if (hasCode(error, 'ENOENT')) return 'its folder is not there'
-  if (hasCode(error, 'ENOTDIR')) return 'a part of its path is not a folder'
-  if (hasCode(error, 'EISDIR')) return 'it is a folder'
-  if (hasCode(error, 'ELOOP')) return 'its links go round'
-  if (hasCode(error, 'ETXTBSY', 'EBUSY')) return 'it is in use or a mount point'
-  if (hasCode(error, 'EACCES', 'EPERM')) return deniedReason(file)
-  return error instanceof Error ? error.message : String(error)
+/**
+ * The same for an error of any host.
+ * @param reason code: as the system names it, e.g. ENOSPC; words: its own, where the code says nothing
+ * @param denied why rights were missing
+ */
+export async function fileErrorFor(reason: { code: string; words: string }, file: string, doing: string, denied: () => Promise<string>, cause?: unknown): Promise<CertloopError> {
+  const about = { path: file }
+  if (reason.code === 'ENOSPC') return new CertloopError('DISK_FULL', `${file}: could not ${doing}: no space is left on its file system.`, about, cause)
+  if (reason.code === 'EDQUOT') return new CertloopError('DISK_FULL', `${file}: could not ${doing}: the disk quota of its owner is used up.`, about, cause)
+  const why = reason.code === 'EACCES' || reason.code === 'EPERM' ? await denied() : likelyReasons[reason.code] ?? reason.words
+  return new CertloopError('FILE_UNWRITABLE', `${file}: could not ${doing}: ${why} (${reason.code}).`, about, cause)
+}
+
+const likelyReasons: Record<string, string> = {
+  EROFS: 'the file system is mounted read-only',
+  ENOENT: 'its folder is not there',
+  ENOTDIR: 'a part of its path is not a folder',
+  EISDIR: 'it is a folder',
+  ELOOP: 'its links go round',
+  ETXTBSY: 'it is in use or a mount point',
+  EBUSY: 'it is in use or a mount point',
 }
 
 /** root is stopped by flags and security modules only, everybody else by owner and mode too. */

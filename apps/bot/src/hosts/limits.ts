@@ -12,6 +12,10 @@ export interface LimitSettings {
   commands: string[] | null
   /** Whether scripts that came with a plan may run at all. */
   scripts: boolean
+  /** Whether the bot may log in to other machines. Default true. */
+  ssh?: boolean
+  /** Those it may log in to, each "host:port" or "host" (port 22); jump hosts count as well. null or absent: any. */
+  sshHosts?: string[] | null
 }
 
 /** Asked by the host before each write and each command. */
@@ -20,6 +24,8 @@ export interface Limits {
   allowWrite(target: string): Promise<void>
   /** @returns the absolute path of the program. @throws CertloopError COMMAND_NOT_ALLOWED, COMMAND_FAILED when there is no such program */
   allowCommand(program: string, script: boolean): Promise<string>
+  /** @throws CertloopError COMMAND_NOT_ALLOWED */
+  allowSsh(host: string, port: number): void
   /** @throws CertloopError COMMAND_NOT_ALLOWED when scripts may not run at all */
   allowScripts(): void
 }
@@ -31,7 +37,7 @@ export const programFolders = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin',
  * Paths are compared after following every link, so a link in an allowed folder does not lead out of it.
  * What an allowed entry itself points to counts as allowed, as the administrator named it.
  */
-export function createLimits({ writePaths, commands, scripts }: LimitSettings): Limits {
+export function createLimits({ writePaths, commands, scripts, ssh = true, sshHosts = null }: LimitSettings): Limits {
   return {
     async allowWrite(target) {
       if (writePaths === null) return
@@ -49,7 +55,7 @@ export function createLimits({ writePaths, commands, scripts }: LimitSettings): 
     },
 
     async allowCommand(program, script) {
-      if (script && !scripts) throw new CertloopError('COMMAND_NOT_ALLOWED', `The bot may not run ${program}: limits.scripts is off, and this is a script sent to it.`, { program })
+      if (script && !scripts) throw scriptsOff(program)
       const found = await findProgram(program)
       if (commands === null) {
         if (found === undefined) throw notFound(program)
@@ -61,12 +67,22 @@ export function createLimits({ writePaths, commands, scripts }: LimitSettings): 
       }
       throw new CertloopError('COMMAND_NOT_ALLOWED', `The bot may not run ${found ?? program}: limits.commands allows ${listed(commands)}.`, { program })
     },
+
+    allowSsh(host, port) {
+      if (!ssh) throw new CertloopError('COMMAND_NOT_ALLOWED', `The bot may not log in to ${host}: limits.ssh is off in bot.toml.`, { host, port })
+      const name = `${host.toLowerCase()}:${port}`
+      const allowed = sshHosts === null || sshHosts.some((entry) => (/:\d+$/.test(entry) ? entry : `${entry}:22`).toLowerCase() === name)
+      if (!allowed) throw new CertloopError('COMMAND_NOT_ALLOWED', `The bot may not log in to ${host} port ${port}: limits.ssh_hosts of bot.toml allows ${listed(sshHosts ?? [])}.`, { host, port })
+    },
   }
 }
 
+const scriptsOff = (program: string) =>
+  new CertloopError('COMMAND_NOT_ALLOWED', `The bot may not run ${program}: limits.scripts is off, and this is a script sent to it.`, { program })
+
 const listed = (entries: readonly string[]) => (entries.length === 0 ? 'nothing' : entries.join(', '))
 
-function notFound(program: string): CertloopError {
+export function notFound(program: string): CertloopError {
   const where = program.includes('/') ? '' : ` in ${programFolders.join(', ')}`
   return new CertloopError('COMMAND_FAILED', `There is no program ${program}${where}, or it may not be run.`, { program })
 }

@@ -8,35 +8,35 @@ const listening = '0A'
 /** Listening TCP sockets of this network namespace, with the process that holds them where that may be seen. */
 export async function linuxListeners(): Promise<HostListener[]> {
   const tables = await Promise.all(['/proc/net/tcp', '/proc/net/tcp6'].map((file) => readFile(file, 'utf8').catch(() => '')))
-  const found = tables.flatMap(parseSocketTable)
+  const found = tables.flatMap((table) => parseSocketTable(table))
   const holders = await holdersOf(new Set(found.map((socket) => socket.inode)))
   return found.map((socket) => ({ ...socket, pid: holders.get(socket.inode) ?? null }))
 }
 
 /** Lines of /proc/net/tcp and tcp6 in state LISTEN. */
-export function parseSocketTable(text: string): Omit<HostListener, 'pid'>[] {
+export function parseSocketTable(text: string, byteOrder = os.endianness()): Omit<HostListener, 'pid'>[] {
   const found: Omit<HostListener, 'pid'>[] = []
   for (const line of text.split('\n').slice(1)) {
     const columns = line.trim().split(/\s+/)
     const [host, port] = (columns[1] ?? '').split(':')
     const inode = columns[9]
     if (columns[3] !== listening || !host || !port || !inode) continue
-    found.push({ address: decodeAddress(host), port: Number.parseInt(port, 16), inode })
+    found.push({ address: decodeAddress(host, byteOrder), port: Number.parseInt(port, 16), inode })
   }
   return found
 }
 
 /** Words of 32 bits in the byte order of the machine. */
-function decodeAddress(hex: string): string {
+function decodeAddress(hex: string, byteOrder: 'BE' | 'LE'): string {
   const bytes = Buffer.from(hex, 'hex')
-  if (os.endianness() === 'LE') bytes.swap32()
+  if (byteOrder === 'LE') bytes.swap32()
   if (bytes.length === 4) return bytes.join('.')
   const groups = Array.from({ length: 8 }, (_, i) => bytes.readUInt16BE(i * 2).toString(16)).join(':')
   // The URL parser writes IPv6 addresses in their short form (RFC 5952).
   return new URL(`http://[${groups}]`).hostname.slice(1, -1)
 }
 
-/** By inode the process that holds a socket; of a server and its workers, the one that is not a child of another. */
+/** By inode the process that holds a socket. */
 async function holdersOf(inodes: ReadonlySet<string>): Promise<Map<string, number>> {
   const all = new Map<string, number[]>()
   for (const pid of await processIds()) {
@@ -46,12 +46,16 @@ async function holdersOf(inodes: ReadonlySet<string>): Promise<Map<string, numbe
   }
   const chosen = new Map<string, number>()
   for (const [inode, pids] of all) {
-    const parents = await Promise.all(pids.map(parentOf))
-    const top = pids.find((_, i) => !pids.includes(parents[i] ?? 0)) ?? pids[0]
+    const parents = new Map(await Promise.all(pids.map(async (pid) => [pid, await parentOf(pid)] as const)))
+    const top = choosePid(pids, (pid) => parents.get(pid) ?? 0)
     if (top !== undefined) chosen.set(inode, top)
   }
   return chosen
 }
+
+/** Of a server and its workers, the one that is not a child of another. */
+export const choosePid = (pids: readonly number[], parentOf: (pid: number) => number): number | undefined =>
+  pids.find((pid) => !pids.includes(parentOf(pid))) ?? pids[0]
 
 async function socketsOf(pid: number): Promise<string[]> {
   const names = await readdir(`/proc/${pid}/fd`).catch(() => [])

@@ -30,22 +30,44 @@ async function readProcess(pid: number, users: Map<number, string>, root: string
   const link = (file: string) => readlink(`${base}/${file}`).catch(() => '')
   // First and alone: most entries of a large machine are threads of its kernel.
   const statText = await text('stat')
-  const { name, parentPid } = parseStat(statText)
-  if (statText === '' || pid === kernelThreads || parentPid === kernelThreads) return undefined
+  if (statText === '' || pid === kernelThreads || parseStat(statText).parentPid === kernelThreads) return undefined
   const [status, cmdline, executable, workingDirectory, cgroup, ownRoot] = await Promise.all([
     text('status'), text('cmdline'), link('exe'), link('cwd'), text('cgroup'), inodeOf(`${base}/root/`),
   ])
-  if (status === '') return undefined
-  const uid = Number(/^Uid:\s+\d+\s+(\d+)/m.exec(status)?.[1])
-  const gid = Number(/^Gid:\s+\d+\s+(\d+)/m.exec(status)?.[1])
+  return assembleProcess({ pid, status, cmdline, executable, workingDirectory, cgroup, root, ownRoot, users })
+}
+
+/** What /proc says of one process, file by file; what can't be read is empty. */
+export interface ProcessTexts {
+  pid: number
+  status: string
+  cmdline: string
+  executable: string
+  workingDirectory: string
+  cgroup: string
+  /** Device and inode of our root folder and of the process's own. */
+  root: string | undefined
+  ownRoot: string | undefined
+  users: ReadonlyMap<number, string>
+}
+
+/** undefined: it has ended, or is a thread of the kernel */
+export function assembleProcess({ pid, status, cmdline, executable, workingDirectory, cgroup, root, ownRoot, users }: ProcessTexts): HostProcess | undefined {
+  const value = (name: string) => new RegExp(`^${name}:[ \\t]+(.*)$`, 'm').exec(status)?.[1]
+  const parentPid = Number(value('PPid'))
+  if (status === '' || pid === kernelThreads || parentPid === kernelThreads) return undefined
+  const [uid, gid] = [Number(value('Uid')?.split(/\s+/)[1]), Number(value('Gid')?.split(/\s+/)[1])]
   return {
-    pid, parentPid, uid, gid, user: users.get(uid) ?? String(uid), name, workingDirectory,
+    pid, parentPid, uid, gid, user: users.get(uid) ?? String(uid), name: unescaped(value('Name') ?? ''), workingDirectory,
     executable: executable.replace(/ \(deleted\)$/, ''),
     argv: splitArguments(cmdline),
     service: systemdUnit(cgroup),
     container: containerOf(cgroup, ownRoot, root),
   }
 }
+
+/** In /proc/<pid>/status line breaks and backslashes of a name are escaped. */
+const unescaped = (name: string) => name.replace(/\\(n|\\)/g, (_, c: string) => (c === 'n' ? '\n' : '\\'))
 
 /** Another root folder is a container's; where the root can't be seen, the control group alone has to tell. */
 function containerOf(cgroup: string, ownRoot: string | undefined, root: string | undefined): string | null {
@@ -89,7 +111,11 @@ export function containerId(cgroup: string): string | null {
 }
 
 async function userNames(): Promise<Map<number, string>> {
-  const text = await readFile('/etc/passwd', 'utf8').catch(() => '')
+  return parseUsers(await readFile('/etc/passwd', 'utf8').catch(() => ''))
+}
+
+/** Names by number from the lines of /etc/passwd; the first of several counts. */
+export function parseUsers(text: string): Map<number, string> {
   const users = new Map<number, string>()
   for (const line of text.split('\n')) {
     const [name, , uid] = line.split(':')

@@ -3,8 +3,8 @@ import { type Account, CertloopError } from '@certloop/contract'
 import type { RunOptions, RunResult } from '@certloop/plugin-kit'
 import { programFolders } from './limits.ts'
 
-const defaultTimeoutSeconds = 60
-const defaultOutputLimit = 1024 * 1024
+export const defaultTimeoutSeconds = 60
+export const defaultOutputLimit = 1024 * 1024
 /** From SIGTERM to SIGKILL. */
 const graceMs = 2000
 /** How long a pipe may stay open after the program has ended: a daemon it left behind may hold it for ever. */
@@ -119,7 +119,7 @@ function capture(stream: NodeJS.ReadableStream, limit: number): { text(): string
   return { text: () => Buffer.concat(chunks).toString('utf8'), truncated: () => truncated }
 }
 
-function timeoutError(program: string, seconds: number, { stdout, stderr }: { stdout: string; stderr: string }): CertloopError {
+export function timeoutError(program: string, seconds: number, { stdout, stderr }: { stdout: string; stderr: string }): CertloopError {
   const said = (stderr.trim() || stdout.trim()).slice(-500)
   return new CertloopError('COMMAND_TIMEOUT', `${program} did not end within ${seconds} s and was stopped.${said === '' ? '' : ` It had said: ${said}`}`, { program, seconds })
 }
