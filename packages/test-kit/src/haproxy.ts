@@ -50,9 +50,7 @@ export async function startHaproxy(t: Pick<TestContext, 'after'>, options: Hapro
     const ports = await freePorts(options.portCount ?? 1)
     const place = { folder, ports }
     await mkdir(join(folder, 'certs'), { recursive: true })
-    const stats = options.statsLevel === undefined ? '' : `  stats socket ${socketPath} mode 600 level ${options.statsLevel} expose-fd listeners\n`
-    const sections = await options.sections(place)
-    await writeFile(configPath, `global\n  maxconn 200\n  hard-stop-after 20s\n  nbthread 1\n${stats}${options.globals?.(place) ?? ''}\ndefaults\n  mode tcp\n  timeout client 30s\n  timeout server 30s\n  timeout connect 5s\n\n${sections}`)
+    await writeFile(configPath, await configuration({ ...place, socketPath }, options))
     const mode = options.masterWorker === false ? ['-db'] : ['-W', '-p', join(folder, 'pid')]
     const master = await startProcess(t, [program, ...mode, '-f', configPath, ...options.options?.(place) ?? []], { cwd: folder, ...(options.environment === undefined ? {} : { env: options.environment }) })
     running.push(master)
@@ -64,6 +62,11 @@ export async function startHaproxy(t: Pick<TestContext, 'after'>, options: Hapro
     if (isReady === 'ready') return { ports, folder, configPath, program, pid: master.pid, socketPath, output: () => master.output() }
     if (attempt === 3 || !/cannot bind/.test(master.output())) throw new Error(`HAProxy did not start:\n${master.output()}`)
   }
+}
+
+async function configuration({ socketPath, ...place }: HaproxyPlace & { socketPath: string }, { statsLevel, globals, sections }: HaproxyOptions): Promise<string> {
+  const stats = statsLevel === undefined ? '' : `  stats socket ${socketPath} mode 600 level ${statsLevel} expose-fd listeners\n`
+  return `global\n  maxconn 200\n  hard-stop-after 20s\n  nbthread 1\n${stats}${globals?.(place) ?? ''}\ndefaults\n  mode tcp\n  timeout client 30s\n  timeout server 30s\n  timeout connect 5s\n\n${await sections(place)}`
 }
 
 /** The master takes its workers with it. */

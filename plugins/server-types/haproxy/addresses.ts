@@ -6,7 +6,13 @@ const widestRange = 64
 export function socketsOf(address: string): { sockets: Socket[] } | { reason: string } {
   const [, family = '', rest = ''] = /^(?:([a-z0-9+]+)@)?(.*)$/.exec(address) ?? []
   if (family.startsWith('quic')) return { reason: `${address} speaks QUIC` }
-  if (rest.startsWith('/') || ['unix', 'abns', 'abnsz', 'fd', 'sockpair', 'rhttp', 'uxst'].includes(family)) return { reason: `${address} is no TCP port` }
+  if (rest.startsWith('/') || otherFamilies.has(family)) return { reason: `${address} is no TCP port` }
+  return tcpSockets(address, family, rest)
+}
+
+const otherFamilies = new Set(['unix', 'abns', 'abnsz', 'fd', 'sockpair', 'rhttp', 'uxst'])
+
+function tcpSockets(address: string, family: string, rest: string): { sockets: Socket[] } | { reason: string } {
   const at = rest.lastIndexOf(':')
   const [, first, last = first] = /^(\d+)(?:-(\d+))?$/.exec(rest.slice(at + 1)) ?? []
   if (at === -1 || first === undefined) return { reason: `${address} names no port` }

@@ -36,35 +36,41 @@ const sectionNames = new Set(['global', 'defaults', 'frontend', 'listen', 'backe
 const condition = /^\.(if|elif|else|endif)$/
 const matters = new Set(['bind', 'crt-base', 'ssl-load-extra-files', 'ssl-load-extra-del-ext', 'stats', 'global', 'frontend', 'listen', 'disabled', 'nbproc', 'load', 'ssl-default-bind-options'])
 
-interface Place { section: string; title: string; first: number; off: boolean }
+/** Where a line stands. `first`: how many bind lines there were before; `depth`: within how many conditions. */
+interface Place { section: string; title: string; first: number; off: boolean; depth: number }
 
 /** Takes out of the lines of all files what certificates depend on. */
 export function readSections(lines: readonly ConfigLine[]): Settings {
   const settings: Settings = { crtBase: null, extraFiles: new Set(everyExtra), removesExtension: false, bufsize: defaultBufsize, processes: 1, statsSockets: [], binds: [], problems: [] }
-  let place: Place = { section: '', title: '', first: 0, off: false }
-  let strictByDefault = false
-  let depth = 0
-  for (const { file, line, words } of lines) {
-    const [word = '', ...rest] = words
-    const where = `${file}:${line}`
-    if (condition.test(word)) depth += word === '.if' ? 1 : word === '.endif' ? -1 : 0
-    else if (depth > 0) {
-      // HAProxy alone knows whether these lines count.
-      if (matters.has(word)) settings.problems.push({ where, reason: `"${word}" stands within .if, which only HAProxy can decide` })
-    } else if (sectionNames.has(word)) {
-      if (place.off) settings.binds.length = place.first
-      place = { section: word, title: [word, ...rest.slice(0, 1)].join(' '), first: settings.binds.length, off: false }
-    } else if (place.section === 'global') {
-      globalLine(settings, word, rest)
-      strictByDefault ||= word === 'ssl-default-bind-options' && rest.includes('strict-sni')
-    } else if (place.section === 'crt-store' && word === 'load') settings.problems.push({ where, reason: 'certificates of a crt-store are not read; name their files behind crt' })
-    else if (place.section === 'frontend' || place.section === 'listen') {
-      if (word === 'bind') settings.binds.push(bindOf(rest, `${place.title} (${where})`))
-      place.off ||= word === 'disabled'
-    }
+  const place: Place = { section: '', title: '', first: 0, off: false, depth: 0 }
+  const global: string[] = []
+  for (const line of lines) {
+    if (place.section === 'global' && line.words[0] === 'ssl-default-bind-options') global.push(...line.words)
+    takeLine(settings, place, line)
   }
   if (place.off) settings.binds.length = place.first
-  return strictByDefault ? { ...settings, binds: settings.binds.map((bind) => ({ ...bind, strictSni: true })) } : settings
+  return global.includes('strict-sni') ? { ...settings, binds: settings.binds.map((bind) => ({ ...bind, strictSni: true })) } : settings
+}
+
+function takeLine(settings: Settings, place: Place, { file, line, words: [word = '', ...rest] }: ConfigLine): void {
+  const where = `${file}:${line}`
+  if (condition.test(word)) place.depth += word === '.if' ? 1 : word === '.endif' ? -1 : 0
+  else if (place.depth > 0) {
+    // HAProxy alone knows whether these lines count.
+    if (matters.has(word)) settings.problems.push({ where, reason: `"${word}" stands within .if, which only HAProxy can decide` })
+  } else if (sectionNames.has(word)) {
+    if (place.off) settings.binds.length = place.first
+    Object.assign(place, { section: word, title: [word, ...rest.slice(0, 1)].join(' '), first: settings.binds.length, off: false })
+  } else sectionLine(settings, place, word, rest, where)
+}
+
+function sectionLine(settings: Settings, place: Place, word: string, rest: readonly string[], where: string): void {
+  if (place.section === 'global') globalLine(settings, word, rest)
+  else if (place.section === 'crt-store' && word === 'load') settings.problems.push({ where, reason: 'certificates of a crt-store are not read; name their files behind crt' })
+  else if (place.section === 'frontend' || place.section === 'listen') {
+    if (word === 'bind') settings.binds.push(bindOf(rest, `${place.title} (${where})`))
+    place.off ||= word === 'disabled'
+  }
 }
 
 function globalLine(settings: Settings, word: string, rest: readonly string[]): void {
@@ -83,19 +89,21 @@ function globalLine(settings: Settings, word: string, rest: readonly string[]): 
 /** bind [<address>]:<port>[, …] and its parameters (configuration manual 5.1). */
 function bindOf([addresses = '', ...words]: readonly string[], where: string): Bind {
   const bind: Bind = { where, addresses: addresses.split(',').filter((one) => one !== ''), ssl: false, certificates: [], strictSni: false, unreachable: null }
-  for (let at = 0; at < words.length; at++) {
-    const word = words[at]
-    const next = words[at + 1]
-    if (word === 'ssl') bind.ssl = true
-    else if (word === 'strict-sni') bind.strictSni = true
-    else if (word === 'accept-proxy' || word === 'accept-netscaler-cip') bind.unreachable = 'it expects the PROXY protocol'
-    else if ((word === 'interface' || word === 'namespace') && next !== undefined) bind.unreachable = `it listens in ${word} ${next} only`
-    // default-crt (3.0) comes before all others.
-    else if (word === 'default-crt' && next !== undefined) bind.certificates.unshift({ kind: 'crt', path: next })
-    else if ((word === 'crt' || word === 'crt-list') && next !== undefined) bind.certificates.push({ kind: word, path: next })
-    if (word !== undefined && withValue.has(word)) at++
-  }
+  for (let word = words.shift(); word !== undefined; word = words.shift()) bindWord(bind, word, withValue.has(word) ? words.shift() ?? '' : '')
   return bind
+}
+
+function bindWord(bind: Bind, word: string, value: string): void {
+  switch (word) {
+    case 'ssl': bind.ssl = true; break
+    case 'strict-sni': bind.strictSni = true; break
+    case 'accept-proxy': case 'accept-netscaler-cip': bind.unreachable = 'it expects the PROXY protocol'; break
+    case 'interface': case 'namespace': bind.unreachable = `it listens in ${word} ${value} only`; break
+    // Of 3.0; it comes before all others.
+    case 'default-crt': bind.certificates.unshift({ kind: 'crt', path: value }); break
+    case 'crt': case 'crt-list': bind.certificates.push({ kind: word, path: value }); break
+    default:
+  }
 }
 
 /** So that a value is not taken for a keyword. */
