@@ -9,6 +9,10 @@ import { manifest as nginx } from './nginx/manifest.ts'
 import { manifest as postfix } from './postfix/manifest.ts'
 import { manifest as postgresql } from './postgresql/manifest.ts'
 import { manifest as sftp } from './sftp/manifest.ts'
+import { manifest as proftpd } from './proftpd/manifest.ts'
+import { manifest as tomcat } from './tomcat/manifest.ts'
+import { manifest as vsftpd } from './vsftpd/manifest.ts'
+import { manifest as wildfly } from './wildfly/manifest.ts'
 
 /** Every kind of target. One line each; the order is the order in forms. */
 export const serverTypes = registry([
@@ -20,6 +24,10 @@ export const serverTypes = registry([
   serverType(files, () => import('./files/driver.ts').then((m) => m.driver)),
   serverType(sftp, () => import('./sftp/driver.ts').then((m) => m.driver)),
   serverType(ftp, () => import('./ftp/driver.ts').then((m) => m.driver)),
+  serverType(tomcat, () => import('./tomcat/driver.ts').then((m) => m.driver)),
   serverType(jetty, () => import('./jetty/driver.ts').then((m) => m.driver)),
+  serverType(proftpd, () => import('./proftpd/driver.ts').then((m) => m.driver)),
+  serverType(vsftpd, () => import('./vsftpd/driver.ts').then((m) => m.driver)),
   serverType(haproxy, () => import('./haproxy/driver.ts').then((m) => m.driver)),
+  serverType(wildfly, () => import('./wildfly/driver.ts').then((m) => m.driver)),
 ])
