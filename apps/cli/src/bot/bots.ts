@@ -1,4 +1,4 @@
-import { type Bot, type BotDetail, type ResponseOf, describeEndpoint } from '@certloop/api-client'
+import type { Bot, BotDetail, ResponseOf } from '@certloop/api-client'
 import { storedFailure } from '../certificate/follow-action.ts'
 import { defineCommand } from '../command.ts'
 import { confirm, yesOption } from '../confirm.ts'
@@ -11,6 +11,7 @@ import { facts, plural, table } from '../format/table.ts'
 import { dateAndDistance, moment, timeOfDay } from '../format/time.ts'
 import { wholeNumber } from '../parse.ts'
 import { timelineLines } from '../timeline.ts'
+import { serverLines } from './server-lines.ts'
 
 const bot = { bot: { help: 'id or name' } } as const
 
@@ -34,19 +35,9 @@ function botFacts({ paint, world }: Context, b: Bot): string[] {
 }
 
 function botLines(context: Context, b: BotDetail): string[] {
-  const servers = b.servers.flatMap((server) => [
-    `${server.title}${server.version ? ` ${server.version}` : ''}, process ${server.process.pid} of ${server.process.user}`,
-    ...(server.problem ? [`  ${server.problem.message} (${server.problem.code})`] : []),
-    ...server.slots.flatMap((slot) => [
-      `  ${slot.title}${slot.names.length > 0 ? `: ${slot.names.join(', ')}` : ''}`,
-      ...slot.served.map(({ endpoint: e, fingerprint, error }) => `    ${describeEndpoint(e)}  ${fingerprint ?? error ?? 'no answer'}`),
-      ...(slot.problem ? [`    ${slot.problem.message} (${slot.problem.code})`] : []),
-    ]),
-  ])
   return [
     ...botFacts(context, b),
-    '', 'Running servers', ...(servers.length === 0 ? ['  none found'] : servers.map((line) => `  ${line}`)),
-    ...(b.scanProblems.length === 0 ? [] : ['', 'What the scan could not read', ...b.scanProblems.map(({ message, code }) => `  ${message} (${code})`)]),
+    ...serverLines(b.servers, b.scanProblems),
     ...(b.events.length === 0 ? [] : ['', ...timelineLines(context, b.events.slice(0, 10))]),
   ]
 }

@@ -5,6 +5,7 @@ import type { Context } from '../context.ts'
 import { exitCodes, Failure, usage } from '../failure.ts'
 import { findAuthority, findBot, findCertificate } from '../find.ts'
 import { wholeNumber } from '../parse.ts'
+import { configurationInputOf } from '../target/target-input.ts'
 import { readConfigurationFile } from './configuration-file.ts'
 import { showCertificate } from './show.ts'
 
@@ -38,8 +39,7 @@ function startFrom({ configuration }: CertificateDetail, zone: string): Configur
       renewal: { enabled: true, daysBefore: 30, time: '03:00', zone }, deployAfterRenewal: true, rollback: true, approval: 'automatic',
     }
   }
-  const { complete, targets, authorityId, csr, renewal, deployAfterRenewal, rollback, approval } = configuration
-  return { complete, targets: targets.map(({ botId, serverType, reach, fields }) => ({ botId, serverType, reach, fields })), authorityId, csr, renewal, deployAfterRenewal, rollback, approval }
+  return configurationInputOf(configuration)
 }
 
 async function targetsFromScan(context: Context, { name, suggestions }: CertificateDetail, { bot, place }: Options): Promise<ConfigurationInput['targets']> {
@@ -103,10 +103,10 @@ export const certificateConfigure = defineCommand({
     'certificate configure www.example.com --target-from-scan',
     'certificate configure www.example.com --target-from-scan --bot web1 --authority "Built-in CA" --key ec-256 --renew-days 30 --at 03:00 --zone Europe/Berlin',
     'certificate configure www.example.com --approval manual --no-rollback',
-    'certificate show www.example.com --json | jq .configuration > config.json',
+    'certificate export www.example.com > config.json',
     'certificate configure www.example.com --file config.json',
   ],
-  notes: ['What is not given stays as it was saved, or takes its default the first time.'],
+  notes: ['What is not given stays as it was saved, or takes its default the first time.', 'Targets on other machines, their secrets and scripts: certloop target set --help. In a file secrets may stand as "secrets" of a target; left out, they stay as they are.'],
   async run(context, { args, options: given }) {
     checkTogether(given)
     const id = await findCertificate(context, args.certificate)

@@ -1,10 +1,11 @@
-import { type CertificateDetail, type Configuration, describeEndpoint, type Installation } from '@certloop/api-client'
+import { type CertificateDetail, type Configuration, describeEndpoint, type Installation, type Target } from '@certloop/api-client'
 import { defineCommand } from '../command.ts'
 import type { Context } from '../context.ts'
 import { findCertificate } from '../find.ts'
 import { paintState } from '../format/paint.ts'
 import { facts, headed, plural, table } from '../format/table.ts'
 import { dateAndDistance, moment } from '../format/time.ts'
+import { reachText } from '../target/way.ts'
 
 const short = (fingerprint: string | null) => (fingerprint === null ? null : `${fingerprint.slice(0, 16)}…`)
 
@@ -18,8 +19,19 @@ function configurationLines(configuration: Configuration | null, authority: stri
   return facts([
     ['State', complete ? 'complete' : 'draft'], ['Authority', authority ?? configuration.authorityId ?? 'none'], ['Names', csr.names.join(', ') || 'those of the present version'], ['Key', `${csr.keyAlgorithm}${csr.keyReuse ? ', kept at renewal' : ', new at each renewal'}`],
     ['Renewal', renewalText(configuration)], ['Rollback', rollback ? 'on' : 'off'], ['Approval', approval],
-    ...targets.map(({ botName, title }, i) => [`Target ${i + 1}`, `${title} on ${botName}`] as const),
+    ...targets.flatMap(targetFacts),
   ])
+}
+
+function targetFacts({ botName, title, reach, overwrite, scripts = {}, secretsSet, seenHostKey }: Target, i: number): (readonly [string, string])[] {
+  const notes = [
+    ...(overwrite === false ? ['overwrites nothing of others'] : []), ...Object.keys(scripts).map((when) => `script ${when}`), ...(secretsSet.length > 0 ? [`secrets kept: ${secretsSet.join(', ')}`] : []),
+  ]
+  const way = reach === 'local' ? `${title} on ${botName}` : `${title} by ${botName}, ${reachText(reach)}`
+  return [
+    [`Target ${i + 1}`, [way, ...notes].join('; ')],
+    ...(seenHostKey ? [[`Host key ${i + 1}`, `to be confirmed: ${seenHostKey.fingerprint} of ${seenHostKey.host}:${seenHostKey.port} (certloop target confirm-host-key)`] as const] : []),
+  ]
 }
 
 /** Where it is served; what is served only where that is something else than what is installed. */
