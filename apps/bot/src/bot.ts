@@ -1,6 +1,6 @@
 import { randomUUID, type KeyObject } from 'node:crypto'
 import { join } from 'node:path'
-import { botProtocolVersion, CertloopError, toCertloopError, type HostScan } from '@certloop/contract'
+import { botProtocolVersion, CertloopError, openTargetSecrets, toCertloopError, type HostScan } from '@certloop/contract'
 import type { Host } from '@certloop/plugin-kit'
 import { serverTypes } from '@certloop/server-types'
 import { configurationPlaces, loadConfiguration, type BotConfiguration } from './configuration.ts'
@@ -12,8 +12,8 @@ import { createServerClock } from './connection/server-clock.ts'
 import { createTransport } from './connection/transport.ts'
 import { lockDataFolder, prepareDataFolder, type FolderLock } from './data-folder.ts'
 import { createEngine } from './engine/engine.ts'
-import { createProber } from './engine/probe.ts'
-import type { Engine } from './engine/types.ts'
+import { probersFor } from './engine/probe.ts'
+import type { Engine, Way } from './engine/types.ts'
 import { createLimits } from './hosts/limits.ts'
 import { createLocalHost } from './hosts/local-host.ts'
 import { encryptionKeyPem, loadEncryptionKey, loadIdentity, type Identity } from './identity.ts'
@@ -85,7 +85,7 @@ function run(identity: Identity & { encryptionKey: KeyObject }, configuration: B
     onDismissed: (error) => { taking.abort(error); delivery.abort(error) },
   })
   const { host, ...parts } = localParts(dataFolder, configuration, options)
-  const handling: HandlerDeps = { ...parts, purpose, turns: createTurns() }
+  const handling: HandlerDeps = { ...parts, purpose, turns: createTurns(), openSecrets: (sealed) => openTargetSecrets(sealed, botId, identity.encryptionKey) }
   const runner = createTaskRunner({ controlPlane, logger, random, backoff, limit, takingSignal: taking.signal, deliverySignal: delivery.signal, jobFor: (task) => jobFor(task, handling) })
 
   async function work(): Promise<never> {
@@ -113,15 +113,19 @@ function run(identity: Identity & { encryptionKey: KeyObject }, configuration: B
   return { ended, stop: async () => { taking.abort(stopReason); await ended } }
 }
 
-interface LocalParts { host: Host; engine: Engine; keys: KeyStore; scan: () => Promise<HostScan> }
+interface LocalParts { host: Host; engine: Engine; keys: KeyStore; scan: (way?: Way) => Promise<HostScan> }
 
 /** Everything that needs no network. */
 function localParts(dataFolder: string, { limits }: BotConfiguration, { now, crashPoint }: BotOptions): LocalParts {
   const host = createLocalHost({ limits: createLimits(limits) })
-  const probe = createProber({ now })
+  const probeFor = probersFor({ now })
+  const hostFor = ({ reach }: Way): Host | Promise<Host> => {
+    if (reach === 'local') return host
+    throw new CertloopError('HOST_UNREACHABLE', `This bot (version ${version}) does not reach other machines. Update the bot.`)
+  }
   const keys = createKeyStore({ folder: join(dataFolder, 'keys'), now })
   const engine = createEngine({
-    folder: join(dataFolder, 'engine'), now, keys, probe, hostFor: () => host, ...(crashPoint ? { crashPoint } : {}),
+    folder: join(dataFolder, 'engine'), now, keys, probeFor, scripts: limits.scripts, hostFor, ...(crashPoint ? { crashPoint } : {}),
     driverFor(serverType) {
       const entry = serverTypes.find(serverType)
       if (entry) return entry.driver()
@@ -129,7 +133,11 @@ function localParts(dataFolder: string, { limits }: BotConfiguration, { now, cra
     },
   })
   const drivers = serverTypes.all.map(({ manifest, driver }) => ({ id: manifest.id, driver }))
-  return { host, engine, keys, scan: () => scanHost({ host, probe }, drivers, now) }
+  const scan = async (way?: Way): Promise<HostScan> => {
+    const scanned = way === undefined ? host : await hostFor(way)
+    return scanHost({ host: scanned, probe: probeFor(scanned) }, drivers, now)
+  }
+  return { host, engine, keys, scan }
 }
 
 /** Before the network is asked for anything: what was under way when the bot stopped is finished or undone. */

@@ -1,37 +1,56 @@
-import { canonicalJson, CertloopError, type DeployResult, type Plan, sealPlan, toCertloopError } from '@certloop/contract'
-import type { Host, PlanMaterial } from '@certloop/plugin-kit'
+import { canonicalJson, CertloopError, type DeployResult, machineOf, type Plan, sealPlan, toCertloopError } from '@certloop/contract'
+import type { Host, PlanMaterial, Prober } from '@certloop/plugin-kit'
 import { planDifferences } from './differences.ts'
 import { type BackupFile, isOpen } from './journal-store.ts'
 import { createLog, type DeployLog } from './log.ts'
 import { checkSteps, openMaterial, planMaterial } from './material.ts'
-import { type EngineParts, storedOutcome, takeUp } from './parts.ts'
+import { refuseForeign } from './overwrite.ts'
+import { type EngineParts, shared, storedOutcome, takeUp } from './parts.ts'
 import type { Texts } from './plan-texts.ts'
-import type { Run } from './run.ts'
+import { refuseScripts, withScripts } from './scripts.ts'
+import { createRedactor, neededLater, type Redactor, secretsOf } from './secrets.ts'
+import type { RunMaterial } from './steps/executor.ts'
 import { executorOf } from './steps/index.ts'
 import { execute } from './transaction.ts'
-import type { DeployRequest, LogSink, PlanRequest } from './types.ts'
+import type { DeployRequest, EngineTarget, LogSink, PlanRequest } from './types.ts'
 
-interface Draft { plan: Plan; texts: Texts; host: Host; material: PlanMaterial }
+interface Draft { plan: Plan; texts: Texts; host: Host; probe: Prober; material: PlanMaterial; secrets: Readonly<Record<string, string>> }
 
-/** The plan as it would be made now. @throws CertloopError of the driver; PLAN_FAILED */
-export async function draftPlan({ deps }: EngineParts, { target, material }: Pick<PlanRequest, 'target' | 'material'>): Promise<Draft> {
+/** The fields as a driver gets them, secret ones among them. */
+export const fieldsOf = ({ fields, secrets }: EngineTarget): Record<string, unknown> => ({ ...fields, ...secrets?.fields })
+
+/** The plan as it would be made now. `hide` learns its secrets. @throws CertloopError of the driver; PLAN_FAILED, COMMAND_NOT_ALLOWED, TARGET_OCCUPIED */
+export async function draftPlan(parts: EngineParts, request: Pick<PlanRequest, 'target' | 'material'>, hide: Redactor): Promise<Draft> {
+  try {
+    return await draft(parts, request, hide)
+  } catch (thrown) {
+    throw hide.error(toCertloopError(thrown))
+  }
+}
+
+async function draft({ deps, ledger }: EngineParts, { target, material }: Pick<PlanRequest, 'target' | 'material'>, hide: Redactor): Promise<Draft> {
   const known = planMaterial(material)
   const [host, driver] = await Promise.all([deps.hostFor(target), deps.driverFor(target.serverType)])
-  const { observed, steps, observedTexts } = await driver.plan({ host, probe: deps.probe }, target.fields, known)
-  const plan = sealPlan({ serverType: target.serverType, observed, steps })
-  checkSteps(plan, known)
-  return { plan, texts: observedTexts, host, material: known }
+  const probe = deps.probeFor(host)
+  const { observed, steps, observedTexts, secrets = {} } = await driver.plan({ host, probe }, fieldsOf(target), known)
+  hide.learn(Object.values(secrets))
+  const plan = sealPlan({ serverType: target.serverType, observed, steps: withScripts(steps, target, known) })
+  checkSteps(plan, known, secrets)
+  if (deps.scripts === false) refuseScripts(plan.steps)
+  if (target.overwrite === false) await refuseForeign({ host, machine: machineOf(target), ledger, secrets }, plan)
+  return { plan, texts: observedTexts, host, probe, material: known, secrets }
 }
 
 /** Carries out one approved plan. Never throws. */
 export async function deployNow(parts: EngineParts, request: DeployRequest, onLog: LogSink | undefined): Promise<DeployResult> {
-  const log = createLog(parts.deps.now, onLog)
+  const hide = createRedactor(secretsOf(request.target.secrets ?? {}))
+  const log = createLog(parts.deps.now, onLog, hide)
   try {
     const done = await storedOutcome(parts, request.deploymentId)
     if (done !== undefined) return done
-    return await carryOut(parts, request, await prepare(parts, request, log), log)
+    return await carryOut(parts, request, await prepare(parts, request, log, hide), log, hide)
   } catch (thrown) {
-    return refusal(toCertloopError(thrown), log, thrown instanceof PlanChanged ? thrown.differences : [])
+    return hide.result(refusal(toCertloopError(thrown), log, thrown instanceof PlanChanged ? thrown.differences : []))
   }
 }
 
@@ -49,14 +68,15 @@ class PlanChanged extends CertloopError {
   }
 }
 
-interface Prepared { host: Host; content: Run['content']; files: BackupFile[] }
+interface Prepared extends Pick<Draft, 'host' | 'probe' | 'secrets'> { material: RunMaterial; files: BackupFile[] }
 
 /** All checks, and everything that will be changed read into memory. */
-async function prepare(parts: EngineParts, request: DeployRequest, log: DeployLog): Promise<Prepared> {
-  const draft = await log.timed('plan', null, 'The plan was made again to be compared', () => draftPlan(parts, request))
-  await compare(parts, request.plan, draft)
-  const content = await openMaterial(request.material, draft.material, parts.deps.keys)
-  return { host: draft.host, content, files: await log.timed('backup', null, 'What will be changed was read', () => backUp(parts, draft)) }
+async function prepare(parts: EngineParts, request: DeployRequest, log: DeployLog, hide: Redactor): Promise<Prepared> {
+  const made = await log.timed('plan', null, 'The plan was made again to be compared', () => draftPlan(parts, request, hide))
+  await compare(parts, request.plan, made)
+  const material = await openMaterial(request.material, made.material, parts.deps.keys)
+  const { host, probe, secrets } = made
+  return { host, probe, secrets, material, files: await log.timed('backup', null, 'What will be changed was read', () => backUp(parts, made)) }
 }
 
 /** The approved plan has to fit its own digest too: otherwise its steps are not those somebody approved. */
@@ -77,34 +97,37 @@ async function backUp({ point }: EngineParts, { plan, host }: Draft): Promise<Ba
   return files
 }
 
-async function carryOut(parts: EngineParts, request: DeployRequest, { host, content, files }: Prepared, log: DeployLog): Promise<DeployResult> {
-  const { deps, store, point } = parts
-  const { deploymentId, plan, rollback, target } = request
+async function carryOut(parts: EngineParts, request: DeployRequest, prepared: Prepared, log: DeployLog, hide: Redactor): Promise<DeployResult> {
+  const { store } = parts
+  const { deploymentId, plan, rollback, target, material: { fingerprint: leaf } } = request
+  const { host, probe, secrets, material, files } = prepared
+  const machine = machineOf(target)
   const journal = await log.timed('backup', null, 'Journal and backup are on disk', () =>
-    store.create({ deploymentId, target, plan, rollback, files }))
+    store.create({ deploymentId, target, plan, rollback, files, leaf, secrets: neededLater(plan.steps, secrets) }))
   try {
     return await execute({
-      deploymentId, plan, rollback, host, content, journal, log, point,
-      probe: deps.probe, now: deps.now,
+      deploymentId, plan, rollback, host, probe, secrets, material, leaf, journal, log, hide,
+      ...shared(parts, machine),
+      staged: new Map(),
       backup: (path) => store.backup(journal.folder, path),
       begun: new Set(), recovering: false, troubled: false, mayActivate: true,
     })
   } catch (thrown) {
-    return await afterSurprise(parts, request, toCertloopError(thrown), log)
+    return await afterSurprise(parts, request, hide.error(toCertloopError(thrown)), log, hide)
   } finally {
-    parts.leftOpen ||= !journal.records.some((record) => record.type === 'closed')
+    if (!journal.records.some((record) => record.type === 'closed')) parts.leftOpen.add(machine)
     await journal.close()
   }
 }
 
 /** A fault of our own in the middle: the journal is taken up at once as if the bot had been stopped there. */
-async function afterSurprise(parts: EngineParts, { deploymentId }: DeployRequest, error: CertloopError, log: DeployLog): Promise<DeployResult> {
+async function afterSurprise(parts: EngineParts, { deploymentId }: DeployRequest, error: CertloopError, log: DeployLog, hide: Redactor): Promise<DeployResult> {
   log.say('recover', `Something unforeseen happened: ${error.message}`, { ok: false })
   try {
     const stored = await parts.store.latest(deploymentId)
-    if (stored !== undefined && isOpen(stored)) return await takeUp(parts, stored, log)
+    if (stored !== undefined && isOpen(stored)) return await takeUp(parts, stored, log, hide)
   } catch (thrown) {
     log.say('recover', toCertloopError(thrown).message, { ok: false })
   }
-  return { outcome: 'failed', touched: true, error: error.toWire(), differences: [], inspection: null, log: [...log.entries] }
+  return hide.result({ outcome: 'failed', touched: true, error: error.toWire(), differences: [], inspection: null, log: [...log.entries] })
 }

@@ -1,29 +1,43 @@
-import type { BotTarget, DeployResult, Plan, TargetInspection } from '@certloop/contract'
-import { deployNow, draftPlan } from './deploy.ts'
+import { type DeployResult, machineOf, type Plan, type TargetInspection } from '@certloop/contract'
+import { createTurns } from '../work/turns.ts'
+import { deployNow, draftPlan, fieldsOf } from './deploy.ts'
 import { isAcknowledged, isOpen } from './journal-store.ts'
-import { createParts, type Recovery, type RecoverySink, storedOutcome, takeUpAll } from './parts.ts'
-import type { DeployRequest, Engine, EngineDeps, LogSink, PlanRequest, Unrecovered } from './types.ts'
+import { createParts, notYetEnded, openMachines, prepareFolder, prune, type Recovery, type RecoverySink, storedOutcome, takeUpAll } from './parts.ts'
+import { createRedactor, secretsOf } from './secrets.ts'
+import type { DeployRequest, Engine, EngineDeps, EngineTarget, LogSink, PlanRequest, Unrecovered } from './types.ts'
 
 /** See Engine. `deps.folder` is used by one process at a time: the bot locks its data folder. */
 export function createEngine(deps: EngineDeps): Engine {
   const parts = createParts(deps)
-  const inTurn = createQueue()
-  let known: Recovery | undefined
+  const turns = createTurns()
+  const known = new Map<string, Recovery>()
+  let preparing: Promise<void> | undefined
 
-  /** Journals are ended before new work, and those that could not be are tried again. */
-  async function ready(onLog?: RecoverySink): Promise<Recovery> {
-    if (known === undefined || known.stuck.length > 0 || parts.leftOpen) known = await takeUpAll(parts, onLog)
-    return known
+  /** Once, whoever comes first; when it fails the next one tries again. */
+  const prepared = () => (preparing ??= prepareFolder(parts).catch((error: unknown) => {
+    preparing = undefined
+    throw error
+  }))
+
+  /** The journals of a machine are ended before new work on it, and those that could not be are tried again. */
+  async function ready(machine: string, onLog?: RecoverySink): Promise<Recovery> {
+    await prepared()
+    const before = known.get(machine)
+    if (before !== undefined && before.stuck.length === 0 && !parts.leftOpen.has(machine)) return before
+    const recovery = await takeUpAll(parts, machine, onLog)
+    known.set(machine, recovery)
+    await prune(parts)
+    return recovery
   }
 
   return {
-    plan: (request) => inTurn(async () => {
-      await ready()
+    plan: (request) => turns.take(machineOf(request.target), async () => {
+      await ready(machineOf(request.target))
       return makePlan(request)
     }),
-    deploy: (request, onLog) => inTurn(() => deploy(request, onLog)),
+    deploy: (request, onLog) => turns.take(machineOf(request.target), () => deploy(request, onLog)),
     inspect,
-    recover: (onLog) => inTurn(() => ready(onLog)),
+    recover,
     outcomeOf: (deploymentId) => storedOutcome(parts, deploymentId),
     async acknowledge(deploymentId) {
       const stored = await parts.store.latest(deploymentId)
@@ -33,20 +47,33 @@ export function createEngine(deps: EngineDeps): Engine {
     },
   }
 
+  /** The bot's own machine is waited for to the end; another that does not answer only for a time. */
+  async function recover(onLog?: RecoverySink): Promise<Recovery> {
+    await prepared()
+    const machines = new Set(['local', ...await openMachines(parts)])
+    const all = await Promise.all([...machines].map((machine) => {
+      const done = turns.take(machine, () => ready(machine, onLog))
+      return machine === 'local' ? done : within(done, parts.limits.recoverySeconds, () => notYetEnded(parts, machine))
+    }))
+    return { recovered: all.flatMap((one) => one.recovered), stuck: all.flatMap((one) => one.stuck) }
+  }
+
   async function makePlan(request: PlanRequest): Promise<Plan> {
-    const { plan, texts } = await draftPlan(parts, request)
+    const hide = createRedactor(secretsOf(request.target.secrets ?? {}))
+    const { plan, texts } = await draftPlan(parts, request, hide)
     await parts.planTexts.keep(plan.digest, texts)
     return plan
   }
 
   async function deploy(request: DeployRequest, onLog?: LogSink): Promise<DeployResult> {
-    const [stuck] = (await ready()).stuck
+    const machine = machineOf(request.target)
+    const [stuck] = (await ready(machine)).stuck
     return stuck === undefined ? deployNow(parts, request, onLog) : refusedBy(stuck, request)
   }
 
-  async function inspect(target: BotTarget): Promise<TargetInspection> {
+  async function inspect(target: EngineTarget): Promise<TargetInspection> {
     const [host, driver] = await Promise.all([deps.hostFor(target), deps.driverFor(target.serverType)])
-    const { served, installedPem } = await driver.inspect({ host, probe: deps.probe }, target.fields)
+    const { served, installedPem } = await driver.inspect({ host, probe: deps.probeFor(host) }, fieldsOf(target))
     return { at: deps.now().toISOString(), installedPem, served }
   }
 }
@@ -57,12 +84,14 @@ function refusedBy(stuck: Unrecovered, { deploymentId }: DeployRequest): DeployR
   return { outcome: 'failed', touched: stuck.deploymentId === deploymentId, error, differences: [], inspection: null, log: [] }
 }
 
-/** Runs what it is given one after the other. */
-function createQueue(): <T>(work: () => Promise<T>) => Promise<T> {
-  let last: Promise<unknown> = Promise.resolve()
-  return (work) => {
-    const next = last.then(work)
-    last = next.catch(() => undefined) // its caller gets the error; the queue goes on
-    return next
+/** What `work` gives, or `late` when it takes longer; the work goes on then. */
+async function within<T>(work: Promise<T>, seconds: number, late: () => Promise<T>): Promise<T> {
+  const timeout = Promise.withResolvers<undefined>()
+  const timer = setTimeout(() => { timeout.resolve(undefined) }, seconds * 1000)
+  try {
+    return await Promise.race([work, timeout.promise]) ?? await late()
+  } finally {
+    clearTimeout(timer)
+    work.catch(() => undefined) // told to whoever takes the next turn
   }
 }

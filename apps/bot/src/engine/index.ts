@@ -1,3 +1,3 @@
 export { createEngine } from './engine.ts'
 export { createProber, probersFor } from './probe.ts'
-export type { DeployRequest, Engine, EngineDeps, EngineLimits, KeySource, LogSink, PlanRequest, Recovered, Unrecovered } from './types.ts'
+export type { DeployRequest, Engine, EngineDeps, EngineLimits, EngineTarget, KeySource, LogSink, PlanRequest, Recovered, Unrecovered, Way } from './types.ts'

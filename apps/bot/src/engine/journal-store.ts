@@ -1,10 +1,10 @@
-import { CertloopError, type BotTarget, type DeployResult, type DeploymentId, type Ownership, type Plan, toCertloopError } from '@certloop/contract'
+import { CertloopError, type DeployResult, machineOf, type DeploymentId, type Ownership, type Plan, toCertloopError } from '@certloop/contract'
 import { mkdir, open, readdir, rm, truncate } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { readIfThere } from '../durable-file.ts'
 import { type BeginRecord, type Journal, type JournalDeps, type JournalRecord, openJournal, readRecords, writeFirstRecord } from './journal.ts'
 import type { Sealer } from './sealing.ts'
-import type { EngineLimits } from './types.ts'
+import type { EngineLimits, EngineTarget } from './types.ts'
 
 /** One file as it was before. */
 export interface BackupFile { path: string; ownership: Ownership; content: Uint8Array }
@@ -13,7 +13,11 @@ export interface StoredJournal { folder: string; begin: BeginRecord; records: re
 
 export interface NewJournal {
   deploymentId: DeploymentId
-  target: BotTarget
+  target: EngineTarget
+  /** SHA-256 of the DER of the certificate that is installed. */
+  leaf: string
+  /** Of the plan, as far as its steps need them after a crash. */
+  secrets: Readonly<Record<string, string>>
   plan: Plan
   rollback: boolean
   files: readonly BackupFile[]
@@ -30,7 +34,10 @@ export interface JournalStore {
   /** The last attempt of one deployment. */
   latest(deploymentId: DeploymentId): Promise<StoredJournal | undefined>
   reopen(stored: StoredJournal): Promise<Journal>
-  target(stored: StoredJournal): Promise<BotTarget>
+  /** @throws CertloopError BACKUP_FAILED */
+  target(stored: StoredJournal): Promise<EngineTarget>
+  /** @throws CertloopError BACKUP_FAILED */
+  secrets(stored: StoredJournal): Promise<Record<string, string>>
   /** A file as it was before that deployment. @throws CertloopError BACKUP_FAILED */
   backup(folder: string, path: string): Promise<BackupFile | undefined>
   acknowledge(stored: StoredJournal): Promise<void>
@@ -38,6 +45,8 @@ export interface JournalStore {
   prune(limits: EngineLimits): Promise<void>
 }
 
+/** Where it was; journals of earlier versions were all about the bot's own machine. */
+export const machineIn = ({ begin }: StoredJournal): string => begin.machine ?? 'local'
 export const outcomeIn = (records: readonly JournalRecord[]): DeployResult | undefined => records.findLast((r) => r.type === 'outcome')?.result
 export const isOpen = ({ records }: StoredJournal): boolean => !records.some((r) => r.type === 'closed')
 export const isAcknowledged = ({ records }: StoredJournal): boolean => records.some((r) => r.type === 'acknowledged')
@@ -59,7 +68,10 @@ export function createJournalStore(root: string, sealer: Sealer, deps: JournalDe
     },
     reopen: (stored) => openJournal(join(stored.folder, journalName), deps),
     async target({ begin }) {
-      return JSON.parse(await sealer.open(aboutTarget(begin.deploymentId), begin.target)) as BotTarget
+      return JSON.parse(await sealer.open(aboutTarget(begin.deploymentId), begin.target)) as EngineTarget
+    },
+    async secrets({ begin }) {
+      return begin.secrets === undefined ? {} : JSON.parse(await sealer.open(aboutSecrets(begin.deploymentId), begin.secrets)) as Record<string, string>
     },
     backup: (folder, path) => readBackup(shelf, folder, path),
     acknowledge: (stored) => acknowledge(shelf, stored),
@@ -68,6 +80,7 @@ export function createJournalStore(root: string, sealer: Sealer, deps: JournalDe
 }
 
 const aboutTarget = (deploymentId: string) => `${deploymentId} target`
+const aboutSecrets = (deploymentId: string) => `${deploymentId} secrets`
 const aboutBackup = (deploymentId: string) => `${deploymentId} backup`
 
 interface Name { name: string; deploymentId: string; attempt: number }
@@ -125,10 +138,11 @@ async function createJournal(shelf: Shelf, journal: NewJournal): Promise<Journal
   }
 }
 
-async function writeNew({ parent, sealer, deps }: Shelf, folder: string, attempt: number, { deploymentId, target, files, ...rest }: NewJournal): Promise<void> {
+async function writeNew({ parent, sealer, deps }: Shelf, folder: string, attempt: number, { deploymentId, target, leaf, secrets, files, plan, rollback }: NewJournal): Promise<void> {
   const sealedTarget = await sealer.seal(aboutTarget(deploymentId), JSON.stringify(target))
   const sealedFiles = await sealer.seal(aboutBackup(deploymentId), JSON.stringify(files.map(portable)))
-  const begin: BeginRecord = { type: 'begin', version: 1, at: deps.now().toISOString(), deploymentId, attempt, target: sealedTarget, ...rest }
+  const sealedSecrets = Object.keys(secrets).length === 0 ? {} : { secrets: await sealer.seal(aboutSecrets(deploymentId), JSON.stringify(secrets)) }
+  const begin: BeginRecord = { type: 'begin', version: 1, at: deps.now().toISOString(), deploymentId, attempt, machine: machineOf(target), leaf, target: sealedTarget, ...sealedSecrets, plan, rollback }
   // The backup first: once there is a first record, there is something to go back to.
   await writeSynced(join(folder, backupName), sealedFiles)
   deps.point('backup:after')
@@ -162,7 +176,7 @@ async function prune(shelf: Shelf, limits: EngineLimits): Promise<void> {
   const perPath = new Map<string, number>()
   for (const stored of (await loadAll(shelf)).toReversed()) {
     if (isOpen(stored)) continue
-    const beyond = isAcknowledged(stored) && countPaths(stored.begin.plan, perPath, limits.backupsPerPath)
+    const beyond = isAcknowledged(stored) && countPaths(stored, perPath, limits.backupsPerPath)
     if (stored.begin.at < oldest || beyond) await rm(stored.folder, { recursive: true, force: true })
   }
 }
@@ -171,8 +185,8 @@ interface Portable { path: string; ownership: Ownership; content: string }
 const portable = ({ path, ownership, content }: BackupFile): Portable => ({ path, ownership, content: Buffer.from(content).toString('base64') })
 
 /** Counts a deployment for each path it writes; true when every one of them has enough newer ones. */
-function countPaths(plan: Plan, counts: Map<string, number>, limit: number): boolean {
-  const paths = plan.steps.flatMap((step) => ('path' in step ? [step.path] : []))
+function countPaths(stored: StoredJournal, counts: Map<string, number>, limit: number): boolean {
+  const paths = stored.begin.plan.steps.flatMap((step) => ('path' in step ? [`${machineIn(stored)} ${step.path}`] : []))
   for (const path of paths) counts.set(path, (counts.get(path) ?? 0) + 1)
   return paths.every((path) => (counts.get(path) ?? 0) > limit)
 }

@@ -3,8 +3,9 @@ import { type FileHandle, open, readFile } from 'node:fs/promises'
 
 /** What is on disk about one deployment, in order. `at` is UTC. */
 export type JournalRecord = { at: string } & (
-  | { type: 'begin'; version: 1; deploymentId: DeploymentId; attempt: number; target: string; plan: Plan; rollback: boolean }
-  | { type: 'staged' }
+  | { type: 'begin'; version: 1; deploymentId: DeploymentId; attempt: number; machine?: string; leaf?: string; target: string; secrets?: string; plan: Plan; rollback: boolean }
+  /** `digests`: SHA-256 of what lies staged, by the places of the steps. */
+  | { type: 'staged'; digests?: Record<string, string> }
   | { type: 'begun'; step: number }
   | { type: 'done'; step: number }
   | { type: 'forward' }

@@ -1,6 +1,7 @@
 import { describeStep, type DeployLogEntry, type Plan, toCertloopError } from '@certloop/contract'
 import { forLog, withoutPrivateKeys } from './redact.ts'
 import type { StepReport } from './steps/executor.ts'
+import type { Redactor } from './secrets.ts'
 import type { LogSink } from './types.ts'
 
 type Phase = DeployLogEntry['phase']
@@ -15,11 +16,13 @@ export interface DeployLog {
   reported(phase: Phase, step: number, what: string, work: () => Promise<StepReport | undefined>): Promise<StepReport | undefined>
 }
 
-export function createLog(now: () => Date, sink: LogSink | undefined): DeployLog {
+/** Nothing that `hide` knows comes into a line. */
+export function createLog(now: () => Date, sink: LogSink | undefined, hide: Redactor): DeployLog {
   const entries: DeployLogEntry[] = []
   let listener = sink
   const say: DeployLog['say'] = (phase, message, more = {}) => {
-    const entry: DeployLogEntry = { at: now().toISOString(), step: null, phase, ok: true, message: withoutPrivateKeys(message), output: null, durationMs: null, ...more }
+    const entry: DeployLogEntry = { at: now().toISOString(), step: null, phase, ok: true, message: hide.text(withoutPrivateKeys(message)), output: null, durationMs: null, ...more }
+    if (entry.output !== null) entry.output = hide.text(entry.output)
     entries.push(entry)
     try {
       listener?.(entry)

@@ -1,14 +1,16 @@
-import { type DeployResult, type DeploymentId, toCertloopError } from '@certloop/contract'
+import { CertloopError, type DeployResult, type DeploymentId, toCertloopError } from '@certloop/contract'
 import { mkdir } from 'node:fs/promises'
-import { createJournalStore, isAcknowledged, isOpen, type JournalStore, outcomeIn, type StoredJournal } from './journal-store.ts'
+import { createJournalStore, isAcknowledged, isOpen, type JournalStore, machineIn, outcomeIn, type StoredJournal } from './journal-store.ts'
+import { createLedger, type Ledger } from './ledger.ts'
 import { createLog, type DeployLog } from './log.ts'
 import { createPlanTexts, type PlanTexts } from './plan-texts.ts'
 import { recoverRun } from './recovery.ts'
 import type { Run } from './run.ts'
 import { createSealer } from './sealing.ts'
+import { createRedactor, type Redactor, secretsOf } from './secrets.ts'
 import type { EngineDeps, EngineLimits, Recovered, Unrecovered } from './types.ts'
 
-const defaultLimits: EngineLimits = { backupDays: 30, backupsPerPath: 5, planDays: 30, plansKept: 500 }
+const defaultLimits: EngineLimits = { backupDays: 30, backupsPerPath: 5, planDays: 30, plansKept: 500, recoverySeconds: 60 }
 
 /** What the calls of one engine share. */
 export interface EngineParts {
@@ -17,20 +19,27 @@ export interface EngineParts {
   readonly point: (name: string) => void
   readonly store: JournalStore
   readonly planTexts: PlanTexts
-  /** A journal of this process was not closed: something could not be removed or written. */
-  leftOpen: boolean
+  readonly ledger: Ledger
+  /** Machines with a journal of this process that was not closed: something could not be removed or written. */
+  readonly leftOpen: Set<string>
 }
 
 export function createParts(deps: EngineDeps): EngineParts {
   const point = deps.crashPoint ?? (() => {})
+  const sealer = createSealer(deps.folder)
   return {
     deps, point,
     limits: { ...defaultLimits, ...deps.limits },
-    store: createJournalStore(deps.folder, createSealer(deps.folder), { now: deps.now, point }),
-    planTexts: createPlanTexts(deps.folder),
-    leftOpen: false,
+    store: createJournalStore(deps.folder, sealer, { now: deps.now, point }),
+    planTexts: createPlanTexts(deps.folder, sealer),
+    ledger: createLedger(deps.folder),
+    leftOpen: new Set(),
   }
 }
+
+/** What a run has of the engine. */
+export const shared = ({ deps, ledger, point }: EngineParts, machine: string): Pick<Run, 'now' | 'point' | 'ledger'> =>
+  ({ now: deps.now, point, ledger: (placed) => ledger.note(machine, placed) })
 
 export async function storedOutcome({ store }: EngineParts, deploymentId: DeploymentId): Promise<DeployResult | undefined> {
   const stored = await store.latest(deploymentId)
@@ -38,19 +47,23 @@ export async function storedOutcome({ store }: EngineParts, deploymentId: Deploy
 }
 
 /** Ends one open journal. @throws CertloopError when its host can't be had, or what lies in the journal can't be read */
-export async function takeUp({ deps, store, point }: EngineParts, stored: StoredJournal, log: DeployLog): Promise<DeployResult> {
-  const { deploymentId, plan, rollback } = stored.begin
-  const host = await deps.hostFor(await store.target(stored))
+export async function takeUp(parts: EngineParts, stored: StoredJournal, log: DeployLog, hide: Redactor): Promise<DeployResult> {
+  const { deps, store } = parts
+  const { deploymentId, plan, rollback, leaf = '' } = stored.begin
+  const [target, secrets] = [await store.target(stored), await store.secrets(stored)]
+  hide.learn([...secretsOf(target.secrets ?? {}), ...Object.values(secrets)])
+  const host = await deps.hostFor(target)
   const journal = await store.reopen(stored)
   try {
-    const run: Run = {
-      deploymentId, plan, rollback, host, journal, log, point,
-      probe: deps.probe, now: deps.now,
-      content: () => { throw new Error('Nothing is staged after a crash: what lay ready is used, or the deployment is undone.') },
+    return await recoverRun({
+      deploymentId, plan, rollback, host, journal, log, hide, secrets, leaf,
+      ...shared(parts, machineIn(stored)),
+      probe: deps.probeFor(host),
+      material: undefined,
+      staged: new Map(),
       backup: (path) => store.backup(stored.folder, path),
       begun: new Set(), recovering: true, troubled: true, mayActivate: true,
-    }
-    return await recoverRun(run)
+    })
   } finally {
     await journal.close()
   }
@@ -59,24 +72,45 @@ export async function takeUp({ deps, store, point }: EngineParts, stored: Stored
 export interface Recovery { recovered: Recovered[]; stuck: Unrecovered[] }
 export type RecoverySink = (deploymentId: DeploymentId, entry: DeployResult['log'][number]) => void
 
-/** Ends every open journal, oldest first; one that can't be ended does not keep the others. Then removes what is too old to keep. */
-export async function takeUpAll(parts: EngineParts, onLog?: RecoverySink): Promise<Recovery> {
+/** Makes the folder ready. Before any journal is made. */
+export async function prepareFolder({ deps, store }: EngineParts): Promise<void> {
+  await mkdir(deps.folder, { recursive: true, mode: 0o700 })
+  await store.removeFragments()
+}
+
+/** The machines with journals that are open. */
+export async function openMachines({ store }: EngineParts): Promise<string[]> {
+  return [...new Set((await store.all()).filter(isOpen).map(machineIn))]
+}
+
+/** Ends every open journal of a machine, oldest first; one that can't be ended does not keep the others. */
+export async function takeUpAll(parts: EngineParts, machine: string, onLog?: RecoverySink): Promise<Recovery> {
   const recovery: Recovery = { recovered: [], stuck: [] }
-  parts.leftOpen = false
-  await mkdir(parts.deps.folder, { recursive: true, mode: 0o700 })
-  await parts.store.removeFragments()
-  for (const stored of (await parts.store.all()).filter(isOpen)) {
+  parts.leftOpen.delete(machine)
+  for (const stored of (await parts.store.all()).filter((one) => isOpen(one) && machineIn(one) === machine)) {
     const { deploymentId } = stored.begin
-    const log = createLog(parts.deps.now, (entry) => onLog?.(deploymentId, entry))
+    const hide = createRedactor()
+    const log = createLog(parts.deps.now, (entry) => onLog?.(deploymentId, entry), hide)
     try {
-      recovery.recovered.push({ deploymentId, result: await takeUp(parts, stored, log) })
+      recovery.recovered.push({ deploymentId, result: await takeUp(parts, stored, log, hide) })
     } catch (thrown) {
-      const error = toCertloopError(thrown)
+      const error = hide.error(toCertloopError(thrown))
       log.say('recover', `The deployment can not be ended now: ${error.message}`, { ok: false })
       recovery.stuck.push({ deploymentId, error: error.toWire() })
     }
   }
-  await parts.store.prune(parts.limits)
-  await parts.planTexts.prune(parts.limits, parts.deps.now())
   return recovery
+}
+
+/** Removes what is too old to keep. */
+export async function prune({ store, planTexts, limits, deps }: EngineParts): Promise<void> {
+  await store.prune(limits)
+  await planTexts.prune(limits, deps.now())
+}
+
+/** What a start of the bot says of a machine that it does not wait for any longer. */
+export async function notYetEnded({ store, limits }: EngineParts, machine: string): Promise<Recovery> {
+  const open = (await store.all()).filter((one) => isOpen(one) && machineIn(one) === machine)
+  const error = new CertloopError('HOST_UNREACHABLE', `The machine (${machine}) did not answer within ${limits.recoverySeconds} s. It is tried on.`, { machine }).toWire()
+  return { recovered: [], stuck: open.map(({ begin: { deploymentId } }) => ({ deploymentId, error })) }
 }

@@ -24,6 +24,7 @@ export async function recoverRun(run: Run): Promise<DeployResult> {
   const steps = (type: 'begun' | 'done') => new Set(records.flatMap((r) => (r.type === type ? [r.step] : [])))
   const [begun, done] = [steps('begun'), steps('done')]
   for (const index of begun) run.begun.add(index)
+  for (const record of records) if (record.type === 'staged') for (const [index, digest] of Object.entries(record.digests ?? {})) run.staged.set(Number(index), digest)
   const way = wayOut(records, await canResume(run, done))
   const last = Math.max(-1, ...begun)
   const where = last < 0 ? 'before anything was touched' : `in ${stepTitle(run.plan, last)}`

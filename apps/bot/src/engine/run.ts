@@ -1,9 +1,11 @@
-import { type DeploymentId, type DeployResult, type Plan, type ServedCertificate, sha256Hex, type Step, toCertloopError, type WriteFileStep } from '@certloop/contract'
+import { CertloopError, type DeploymentId, type DeployResult, type Plan, type ServedCertificate, sha256Hex, type Step, toCertloopError } from '@certloop/contract'
 import { certificateBlocks, type Host, probeAll, type Prober } from '@certloop/plugin-kit'
 import type { BackupFile } from './journal-store.ts'
 import type { Journal } from './journal.ts'
+import type { Placed } from './ledger.ts'
 import { type DeployLog, stepTitle } from './log.ts'
-import type { StepContext } from './steps/executor.ts'
+import type { Redactor } from './secrets.ts'
+import type { Role, RunMaterial, StepContext } from './steps/executor.ts'
 import { executorOf } from './steps/index.ts'
 
 /** One deployment under way, from its journal on. */
@@ -17,8 +19,18 @@ export interface Run {
   readonly log: DeployLog
   readonly journal: Journal
   readonly point: (name: string) => void
-  content(step: WriteFileStep): Uint8Array
+  /** Until everything is staged, and never after a crash. */
+  material: RunMaterial | undefined
+  /** By the names that steps give them. */
+  readonly secrets: Readonly<Record<string, string>>
+  readonly hide: Redactor
+  /** SHA-256 of what steps staged, by their places. */
+  readonly staged: Map<number, string>
+  /** SHA-256 of the DER of the certificate that is installed. */
+  readonly leaf: string
   backup(path: string): Promise<BackupFile | undefined>
+  /** Notes what is on the target now by this engine's doing. */
+  ledger(placed: readonly Placed[]): Promise<void>
   /** Steps that were begun, by what the journal says. */
   readonly begun: Set<number>
   /** Taken up again after a crash. */
@@ -28,8 +40,6 @@ export interface Run {
   mayActivate: boolean
 }
 
-export type Role = 'change' | 'test' | 'activate' | 'prove'
-
 /** The steps with their places, in order. */
 export const stepsOf = (run: Run, ...roles: Role[]): { index: number; step: Step }[] =>
   run.plan.steps.map((step, index) => ({ index, step })).filter(({ step }) => roles.length === 0 || roles.includes(executorOf(step).role(step)))
@@ -38,11 +48,21 @@ export const stepsOf = (run: Run, ...roles: Role[]): { index: number; step: Step
 export const shortName = (deploymentId: DeploymentId): string => sha256Hex(deploymentId).slice(0, 10)
 
 export function contextOf(run: Run, index: number, quick = false): StepContext {
-  const { host, probe, plan, troubled } = run
+  const { host, probe, plan, troubled, deploymentId, now } = run
   return {
-    host, probe, plan, index, troubled, quick,
-    short: shortName(run.deploymentId),
-    content: (step) => run.content(step),
+    host, probe, plan, index, troubled, quick, deploymentId, now,
+    short: shortName(deploymentId),
+    material() {
+      if (run.material === undefined) throw new Error('Nothing is staged after a crash: what lay ready is used, or the deployment is undone.')
+      return run.material
+    },
+    secret(name) {
+      const value = run.secrets[name]
+      if (value === undefined) throw new CertloopError('INTERNAL', `The plan names a secret "${name}" that did not come with it.`)
+      return value
+    },
+    get staged() { return run.staged.get(index) },
+    noteStaged: (digest) => { run.staged.set(index, digest) },
     backup: (path) => run.backup(path),
     activateAgain: () => activateBefore(run, index),
   }

@@ -1,4 +1,5 @@
 import { CertloopError, type DeployResult, type ServedCertificate, toCertloopError } from '@certloop/contract'
+import type { Placed } from './ledger.ts'
 import { stepTitle } from './log.ts'
 import { contextOf, inspectionOf, type Run, stepsOf } from './run.ts'
 import { executorOf } from './steps/index.ts'
@@ -11,7 +12,8 @@ export async function execute(run: Run): Promise<DeployResult> {
   } catch (thrown) {
     return abandon(run, toCertloopError(thrown))
   }
-  run.journal.note({ type: 'staged' })
+  run.material = undefined
+  run.journal.note({ type: 'staged', digests: Object.fromEntries(run.staged) })
   return proceed(run, 0)
 }
 
@@ -32,7 +34,8 @@ export async function proceed(run: Run, from: number): Promise<DeployResult> {
   let current = from
   try {
     for (; current < run.plan.steps.length; current++) served.push(...await runStep(run, current))
-    const inspection = await inspectionOf(run, served)
+    // After a crash the proof may have been given before it.
+    const inspection = await inspectionOf(run, served.length === 0 ? undefined : served)
     return await conclude(run, 'new', { outcome: 'deployed', touched: true, error: null, inspection })
   } catch (thrown) {
     return settle(run, toCertloopError(thrown), current)
@@ -68,7 +71,7 @@ async function settle(run: Run, error: CertloopError, index: number): Promise<De
 export async function undo(run: Run, error: CertloopError): Promise<DeployResult> {
   run.troubled = true
   if (!(run.recovering || await anythingTouched(run))) return abandon(run, error)
-  await writeOrLog(run, () => run.journal.append({ type: 'undo', error: error.toWire() }))
+  await writeOrLog(run, () => run.journal.append({ type: 'undo', error: run.hide.error(error).toWire() }))
   const { problems, unclean } = await undoAndShow(run)
   const inspection = await inspectionOf(run, undefined)
   if (problems.length === 0) return conclude(run, 'old', { outcome: 'rolled-back', touched: true, error: error.toWire(), inspection })
@@ -86,7 +89,7 @@ async function anythingTouched(run: Run): Promise<boolean> {
   for (const { index, step } of stepsOf(run, 'change').filter((s) => run.begun.has(s.index))) {
     // What can't be looked at counts as touched: then it is undone and proven.
     const sides = await executorOf(step).check?.(contextOf(run, index), step).catch(() => undefined)
-    if (sides === undefined || !sides.old) return true
+    if (sides === undefined || !sides.old || sides.new) return true
   }
   return false
 }
@@ -96,7 +99,7 @@ type Ending = Omit<DeployResult, 'log' | 'differences'>
 /** Records the outcome, removes what is no longer needed and closes the journal. The record decides: what follows it may be repeated. */
 async function conclude(run: Run, keeps: 'new' | 'old', ending: Ending, unclean: ReadonlySet<number> = new Set()): Promise<DeployResult> {
   run.log.say('commit', { 'deployed': 'Deployed and proven.', 'rolled-back': 'Rolled back: what was there before is in place again.', 'failed': ending.touched ? 'Failed.' : 'Failed; nothing was touched.' }[ending.outcome], { ok: ending.outcome === 'deployed' })
-  const result: DeployResult = { ...ending, differences: [], log: [...run.log.entries] }
+  const result = run.hide.result({ ...ending, differences: [], log: [...run.log.entries] })
   const record = () => run.journal.append({ type: 'outcome', keeps, unclean: [...unclean], result: run.journal.fitting(result) })
   if (ending.outcome === 'deployed') await record()
   else await writeOrLog(run, record)
@@ -106,7 +109,7 @@ async function conclude(run: Run, keeps: 'new' | 'old', ending: Ending, unclean:
 
 /** The journal stays open when something can't be removed: the next start tries again. */
 export async function cleanAndClose(run: Run, keeps: 'new' | 'old', unclean: ReadonlySet<number> = new Set()): Promise<void> {
-  let clean = true
+  let clean = await writeOrLog(run, () => noteInLedger(run, keeps, unclean))
   for (const { index, step } of stepsOf(run).toReversed()) {
     const executor = executorOf(step)
     if (executor.clean === undefined || unclean.has(index)) continue
@@ -115,6 +118,23 @@ export async function cleanAndClose(run: Run, keeps: 'new' | 'old', unclean: Rea
     run.point(`clean-${index}:after`)
   }
   if (clean) await writeOrLog(run, () => run.journal.append({ type: 'closed' }))
+}
+
+/**
+ * What stays on the target is this engine's own work from now on, also what an undo could not take away.
+ * Known by what was staged, so that nothing that came later is taken for it.
+ */
+async function noteInLedger(run: Run, keeps: 'new' | 'old', unclean: ReadonlySet<number>): Promise<void> {
+  const stays = stepsOf(run, 'change').filter(({ index }) => keeps === 'new' || unclean.has(index))
+  const placed = stays.flatMap(({ index, step }): Placed[] => {
+    const digest = run.staged.get(index)
+    if (digest === undefined || !('path' in step)) return []
+    return [{ path: step.path, digest, ...(step.kind === 'keystore-entry' ? { entry: { alias: step.alias, leaf: run.leaf } } : {}) }]
+  })
+  if (placed.length === 0) return
+  run.point('ledger:before')
+  await run.ledger(placed)
+  run.point('ledger:after')
 }
 
 /** For what must not stop an ending that is decided already. */

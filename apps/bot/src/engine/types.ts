@@ -1,8 +1,13 @@
-import type { BotTarget, BotTaskPayload, DeployLogEntry, DeployResult, DeploymentId, KeyId, Plan, TargetInspection, WireError } from '@certloop/contract'
+import type { BotTarget, Reach, TargetSecrets, BotTaskPayload, DeployLogEntry, DeployResult, DeploymentId, KeyId, Plan, TargetInspection, WireError } from '@certloop/contract'
 import type { Host, Prober, ServerTypeDriver } from '@certloop/plugin-kit'
 
-export type PlanRequest = BotTaskPayload<'plan-deployment'>
-export type DeployRequest = BotTaskPayload<'deploy'>
+/** The way to a machine, with the secrets that it asks for. */
+export interface Way { reach: Reach; secrets?: TargetSecrets }
+
+/** A target with its opened secrets, for those who may hold them. They are on disk sealed only, and in no result. */
+export type EngineTarget = BotTarget & { secrets?: TargetSecrets }
+export type PlanRequest = BotTaskPayload<'plan-deployment'> & { target: EngineTarget }
+export type DeployRequest = BotTaskPayload<'deploy'> & { target: EngineTarget }
 
 /** Where the engine gets the private keys that the bot made or received. */
 export interface KeySource {
@@ -18,6 +23,8 @@ export interface EngineLimits {
   /** Texts behind plans, for showing differences. */
   planDays: number
   plansKept: number
+  /** A start of the bot waits this long for machines other than its own; their recovery goes on after that. */
+  recoverySeconds: number
 }
 
 export interface EngineDeps {
@@ -25,10 +32,14 @@ export interface EngineDeps {
   folder: string
   now: () => Date
   keys: KeySource
-  hostFor: (target: BotTarget) => Host | Promise<Host>
+  /** @throws CertloopError HOST_UNREACHABLE, HOST_KEY_UNKNOWN, HOST_KEY_CHANGED, LOGIN_REFUSED */
+  hostFor: (way: Way) => Host | Promise<Host>
   /** @throws CertloopError PLAN_FAILED when this bot does not know the server type */
   driverFor: (serverType: string) => ServerTypeDriver | Promise<ServerTypeDriver>
-  probe: Prober
+  /** Handshakes as that host would make them. */
+  probeFor: (host: Host) => Prober
+  /** limits.scripts of bot.toml: plans with scripts are refused where it is false. Default true. */
+  scripts?: boolean
   limits?: Partial<EngineLimits>
   /** Called before and after everything that lasts; a test ends the process in it. */
   crashPoint?: (name: string) => void
@@ -38,11 +49,12 @@ export type LogSink = (entry: DeployLogEntry) => void
 export interface Recovered { deploymentId: DeploymentId; result: DeployResult }
 export interface Unrecovered { deploymentId: DeploymentId; error: WireError }
 
-/** Puts material onto targets, wholly or not at all. One deployment runs at a time; others wait. */
+/** Puts material onto targets, wholly or not at all. On one machine one deployment runs at a time and others wait; machines go side by side. */
 export interface Engine {
   /**
    * Asks the driver for the steps and seals them. Changes nothing on the target.
-   * @throws CertloopError as ServerTypeDriver.plan, and PLAN_FAILED when the steps would write anything but the material
+   * @throws CertloopError as ServerTypeDriver.plan and hostFor; PLAN_FAILED when the steps would write anything but the
+   * material; COMMAND_NOT_ALLOWED for scripts; TARGET_OCCUPIED where nothing foreign is to be overwritten
    */
   plan(request: PlanRequest): Promise<Plan>
   /**
@@ -51,10 +63,11 @@ export interface Engine {
    */
   deploy(request: DeployRequest, onLog?: LogSink): Promise<DeployResult>
   /** @throws CertloopError as ServerTypeDriver.inspect */
-  inspect(target: BotTarget): Promise<TargetInspection>
+  inspect(target: EngineTarget): Promise<TargetInspection>
   /**
    * Finishes or undoes what was under way when the bot stopped. Call it at start; the first deploy does so otherwise.
-   * `stuck` names journals that stay open, for instance because the host can't be reached: deploy tries them again first.
+   * Machines go side by side. `stuck` names journals that stay open, for instance because the host can't be reached: the
+   * next deployment on that machine tries them again first, and others are not held up.
    */
   recover(onLog?: (deploymentId: DeploymentId, entry: DeployLogEntry) => void): Promise<{ recovered: Recovered[]; stuck: Unrecovered[] }>
   /**

@@ -1,8 +1,8 @@
 import {
-  botTaskKinds, CertloopError, checkShape,
-  type BotTask, type BotTaskKind, type BotTaskPayload, type BotTaskResult, type DeployLogEntry, type HostScan, type JoinResponse,
+  botTaskKinds, CertloopError, checkShape, machineOf,
+  type BotTarget, type BotTask, type BotTaskKind, type BotTaskPayload, type BotTaskResult, type DeployLogEntry, type HostScan, type JoinResponse, type TargetSecrets,
 } from '@certloop/contract'
-import type { Engine } from '../engine/types.ts'
+import type { Engine, EngineTarget, Way } from '../engine/types.ts'
 import type { KeyStore } from '../keys/key-store.ts'
 import type { Turns } from './turns.ts'
 
@@ -11,9 +11,12 @@ export type LogSink = (entry: DeployLogEntry) => void
 export interface HandlerDeps {
   engine: Engine
   keys: KeyStore
-  scan: () => Promise<HostScan>
+  /** Of the bot's own machine, or of one that it reaches this way. */
+  scan: (way?: Way) => Promise<HostScan>
   purpose: JoinResponse['purpose']
   turns: Turns
+  /** @throws CertloopError TARGET_SECRETS_UNREADABLE */
+  openSecrets: (sealed: string) => Promise<TargetSecrets>
 }
 
 /** How one task is done. */
@@ -26,14 +29,21 @@ export interface Job {
 
 type Handlers = { [K in BotTaskKind]: (payload: BotTaskPayload<K>, deps: HandlerDeps, log: LogSink) => Promise<BotTaskResult<K>> }
 
+/** The target with its secrets. From here on they are in memory, and on disk sealed by the engine. */
+async function opened({ sealed, ...target }: BotTarget, { openSecrets }: HandlerDeps): Promise<EngineTarget> {
+  return typeof sealed === 'string' ? { ...target, secrets: await openSecrets(sealed) } : target
+}
+
+const placeOf = (target: BotTarget) => `${machineOf(target)} ${target.serverType}`
+
 // A server's configuration test sees all its certificates. While one of them is being replaced, neither another
-// deployment nor a look at a server of the same type would see anything but a half-done state.
+// deployment nor a look at a server of the same type on that machine would see anything but a half-done state.
 const handlers: Handlers = {
-  'scan-host': (_payload, { scan }) => scan(),
+  'scan-host': async ({ reach, sealed }, { scan, openSecrets }) => scan(reach && { reach, ...(typeof sealed === 'string' ? { secrets: await openSecrets(sealed) } : {}) }),
   'make-csr': (payload, { keys }) => keys.csrFor(payload),
-  'plan-deployment': (payload, { engine, turns }) => turns.take(payload.target.serverType, () => engine.plan(payload)),
-  'deploy': (payload, { engine, turns }, log) => turns.take(payload.target.serverType, () => engine.deploy(payload, log)),
-  'inspect-target': ({ target }, { engine, turns }) => turns.take(target.serverType, () => engine.inspect(target)),
+  'plan-deployment': ({ target, ...payload }, deps) => deps.turns.take(placeOf(target), async () => deps.engine.plan({ ...payload, target: await opened(target, deps) })),
+  'deploy': ({ target, ...payload }, deps, log) => deps.turns.take(placeOf(target), async () => deps.engine.deploy({ ...payload, target: await opened(target, deps) }, log)),
+  'inspect-target': ({ target }, deps) => deps.turns.take(placeOf(target), async () => deps.engine.inspect(await opened(target, deps))),
 }
 
 const discoveryKinds: readonly BotTaskKind[] = ['scan-host', 'inspect-target']

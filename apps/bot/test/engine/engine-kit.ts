@@ -1,10 +1,11 @@
-import { type BotTarget, CertloopError, type DeploymentId, type KeyId, type Material, newId } from '@certloop/contract'
-import type { ServerTypeDriver } from '@certloop/plugin-kit'
+import { CertloopError, type DeploymentId, type KeyId, type Material, newId, sealPlan, type TargetOptions, type TargetSecrets } from '@certloop/contract'
+import type { Prober, ServerTypeDriver } from '@certloop/plugin-kit'
 import { serverTypes } from '@certloop/server-types'
 import type { TestPair } from '@certloop/test-kit'
 import { join } from 'node:path'
 import { readFile, writeFile } from 'node:fs/promises'
-import { createEngine, createProber, type Engine, type EngineDeps } from '../../src/engine/index.ts'
+import { createEngine, type Engine, type EngineDeps, type EngineTarget, probersFor } from '../../src/engine/index.ts'
+import type { StepContext } from '../../src/engine/steps/executor.ts'
 import { createLimits } from '../../src/hosts/limits.ts'
 import { createLocalHost } from '../../src/hosts/local-host.ts'
 import { tinyDriver } from './tiny-driver.ts'
@@ -12,8 +13,10 @@ import { tinyDriver } from './tiny-driver.ts'
 /** This machine, without limits. */
 export const localHost = createLocalHost({ limits: createLimits({ writePaths: null, commands: null, scripts: true }) })
 
+export type TestEngineOptions = Partial<EngineDeps> & { probe?: Prober }
+
 /** An engine as the bot makes it: the real host, real handshakes, keys as files in <folder>/keys. */
-export function testEngine(folder: string, more: Partial<EngineDeps> = {}): Engine {
+export function testEngine(folder: string, { probe, ...more }: TestEngineOptions = {}): Engine {
   return createEngine({
     folder,
     now: () => new Date(),
@@ -24,7 +27,7 @@ export function testEngine(folder: string, more: Partial<EngineDeps> = {}): Engi
       if (load === undefined) throw new CertloopError('PLAN_FAILED', `No driver for ${serverType}.`)
       return load()
     },
-    probe: createProber({ now: () => new Date() }),
+    probeFor: probe === undefined ? probersFor({ now: () => new Date() }) : () => probe,
     ...more,
   })
 }
@@ -36,5 +39,15 @@ export async function materialOf(folder: string, pair: TestPair): Promise<Materi
   return { keyId, chainPem: [pair.certPem], fingerprint: pair.fingerprint }
 }
 
-export const target = (serverType: string, fields: Record<string, unknown>): BotTarget => ({ serverType, reach: 'local', fields })
+export const target = (serverType: string, fields: Record<string, unknown>, options: TargetOptions & { secrets?: TargetSecrets } = {}): EngineTarget => ({ serverType, reach: 'local', fields, ...options })
 export const newDeploymentId = (): DeploymentId => newId('dep', new Date())
+
+/** What an executor gets, for testing one by itself. */
+export function stepContext(more: Partial<StepContext> = {}): StepContext {
+  const missing = () => { throw new Error('not in this test') }
+  return {
+    host: localHost, probe: missing, plan: sealPlan({ serverType: 'tiny', observed: [], steps: [] }), index: 0, short: 'x', deploymentId: newDeploymentId(),
+    now: () => new Date(), material: missing, secret: missing, staged: undefined, noteStaged: () => {}, backup: async () => undefined, activateAgain: async () => undefined,
+    troubled: false, quick: false, ...more,
+  }
+}

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readdir, stat } from 'node:fs/promises'
+import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { newDeploymentId, target, testEngine } from './engine-kit.ts'
@@ -36,7 +36,10 @@ test('the plan tells what is served now, and inspecting shows both sides of a de
   const engine = testEngine(scene.folder)
   const plan = await planned(scene, engine)
   assert.deepEqual(plan.steps.map((step) => step.kind), ['write-file', 'write-file', 'run-command', 'reload-service', 'prove'])
-  assert.equal((await stat(join(scene.folder, 'plans', `${plan.digest}.json`))).mode & 0o777, 0o600)
+  const texts = join(scene.folder, 'plans', `${plan.digest}.sealed`)
+  assert.equal((await stat(texts)).mode & 0o777, 0o600)
+  const kept = Buffer.from(await readFile(texts, 'utf8'), 'base64').toString('latin1')
+  assert.ok(kept.length > 20 && !kept.includes('listen here'), 'texts of configurations may hold passwords')
   const seen = async () => (await engine.inspect(target('tiny', scene.fields)))
   assert.deepEqual([(await seen()).installedPem, (await seen()).served[0]?.fingerprint], [scene.old.certPem, scene.old.fingerprint])
   await engine.deploy(await request(scene))

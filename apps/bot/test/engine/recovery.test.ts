@@ -68,8 +68,8 @@ test('a server that stays down: the previous files are back, and it is said that
 test('a script runs at most once: one that may have run is not run again', { timeout }, async (t) => {
   const scene = await tinyScene(t)
   const count = join(scene.folder, '..', 'count')
-  scene.fields.script = toolCommand('append', count)
-  await killedAt(scene, 'do-2:after')
+  scene.options = { scripts: { before: { source: { from: 'device', argv: toolCommand('append', count) }, timeoutSeconds: 30 } } }
+  await killedAt(scene, 'do-0:after')
   const result = await recovered(scene)
   assert.deepEqual([result.outcome, result.error?.code], ['rolled-back', 'INTERRUPTED'])
   assert.equal((await readFile(count, 'utf8')).length, 1)

@@ -1,4 +1,4 @@
-import type { DeploymentId, DeployResult, Material, Plan } from '@certloop/contract'
+import type { DeploymentId, DeployResult, Material, Plan, TargetOptions, TargetSecrets } from '@certloop/contract'
 import { eventually, type RunningNginx, selfSignedPair, startNginx, startProcess, tempFolder, type TestPair, type TestProcess } from '@certloop/test-kit'
 import assert from 'node:assert/strict'
 import { chmod, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
@@ -23,6 +23,8 @@ export interface Scene {
   material: Material
   serverType: string
   fields: Record<string, unknown>
+  /** Of the target. */
+  options?: TargetOptions & { secrets?: TargetSecrets }
   served(): Promise<string | null>
   /** Makes the server read what is in its files. */
   tellServer(): Promise<void>
@@ -50,7 +52,7 @@ export async function tinyScene(t: TestContext, { pairFolder, proofSeconds = 10 
   const port = Number((await server.waitFor(/listening on (\d+)/))[1])
   const fields: TinyFields = {
     certificatePath: certPath, keyPath, configurationPath: places.configurationPath, port, proofSeconds,
-    testArgv: toolCommand('check', certPath, keyPath), reloadArgv: toolCommand('reload', places.pidFile), startArgv: null, newFolder: null, script: null,
+    testArgv: toolCommand('check', certPath, keyPath), reloadArgv: toolCommand('reload', places.pidFile), startArgv: null, newFolder: null,
   }
   const probe = createProber({ now: () => new Date() })
   return {
@@ -116,11 +118,11 @@ export async function reset(scene: Scene, { keepJournals = false } = {}): Promis
 }
 
 export async function planned(scene: Scene, engine: Engine = testEngine(scene.folder)): Promise<Plan> {
-  return engine.plan({ deploymentId: newDeploymentId(), target: target(scene.serverType, scene.fields), material: scene.material })
+  return engine.plan({ deploymentId: newDeploymentId(), target: target(scene.serverType, scene.fields, scene.options), material: scene.material })
 }
 
 export async function request(scene: Scene, { rollback = true, plan }: { rollback?: boolean; plan?: Plan } = {}): Promise<DeployRequest> {
-  return { deploymentId: newDeploymentId(), target: target(scene.serverType, scene.fields), material: scene.material, plan: plan ?? await planned(scene), rollback }
+  return { deploymentId: newDeploymentId(), target: target(scene.serverType, scene.fields, scene.options), material: scene.material, plan: plan ?? await planned(scene), rollback }
 }
 
 const sideOf = (scene: Scene, text: string, file: 'certPem' | 'keyPem'): Side | 'other' =>

@@ -12,7 +12,6 @@ export interface TinyFields extends Record<string, unknown> {
   startArgv: string[] | null
   /** Made for new files; null: the files are there. */
   newFolder: string | null
-  script: string[] | null
   proofSeconds: number
 }
 
@@ -41,7 +40,6 @@ async function plan(context: DriverContext, fields: TinyFields, material: PlanMa
     ...(fields.newFolder === null ? [] : [{ kind: 'make-directory', path: fields.newFolder, ownership: owner } as const]),
     await write(context, fields.certificatePath, 'full-chain', 0o644, material),
     await write(context, fields.keyPath, 'key', 0o600, material),
-    ...(fields.script === null ? [] : [{ kind: 'run-command', purpose: 'script', argv: fields.script, timeoutSeconds: 30 } as const]),
     { kind: 'run-command', purpose: 'test', argv: fields.testArgv, timeoutSeconds: 30 },
     { kind: 'reload-service', service: 'tiny', argv: fields.reloadArgv, timeoutSeconds: 30, ...(fields.startArgv === null ? {} : { start: fields.startArgv }) },
     { kind: 'prove', expect: material.fingerprint, endpoints: [{ endpoint, before }], timeoutSeconds: fields.proofSeconds },

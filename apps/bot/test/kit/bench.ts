@@ -1,13 +1,15 @@
-import { type BotTarget, type KeyId, type Material, newId, type TargetOptions } from '@certloop/contract'
-import type { DriverContext, Host } from '@certloop/plugin-kit'
+import { type KeyId, type Material, newId, secretFields, type TargetOptions } from '@certloop/contract'
+import type { Host } from '@certloop/plugin-kit'
 import type { BenchOptions, ConformanceBench, ConformanceEngine, ConformancePair, Fields } from '@certloop/plugin-kit/conformance'
+import { serverTypes } from '@certloop/server-types'
 import { tempFolder } from '@certloop/test-kit'
 import { cpSync } from 'node:fs'
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
-import type { Engine, EngineDeps } from '../../src/engine/index.ts'
-import { testEngine } from '../engine/engine-kit.ts'
+import type { Engine, EngineTarget } from '../../src/engine/index.ts'
+import { testEngine, type TestEngineOptions } from '../engine/engine-kit.ts'
+import type { Reached } from './reach.ts'
 import { recordingHost, severable } from './severed.ts'
 
 /** Where the engines of a test have their keys: outside of the folders that are searched for secrets. */
@@ -24,7 +26,15 @@ export function keysIn(folder: string): Keys {
   }
 }
 
-export interface BenchPlace extends DriverContext { serverType: string; reach: BotTarget['reach'] }
+export interface BenchPlace extends Reached { serverType: string }
+
+/** A target as a task brings it: what is secret about it apart from its other fields. */
+export function targetOf({ serverType, reach, secrets }: BenchPlace, fields: Fields, options: TargetOptions = {}): EngineTarget {
+  const secret = secretFields(serverTypes.find(serverType)?.manifest.fields ?? { properties: {} })
+  const split = (wanted: boolean) => Object.entries(fields).filter(([name]) => secret.includes(name) === wanted)
+  const secretValues = Object.fromEntries(split(true).map(([name, value]) => [name, String(value)]))
+  return { serverType, reach, fields: Object.fromEntries(split(false)), secrets: { ...secrets, fields: secretValues }, ...options }
+}
 
 /** Engines on a host, for the conformance suite. */
 export async function benchOn(t: Pick<TestContext, 'after'>, place: BenchPlace): Promise<ConformanceBench> {
@@ -46,10 +56,9 @@ async function engineIn(bench: Bench, folder: string, options: BenchOptions): Pr
   const log = (entry: ConformanceEngine['heard']['log'][number]) => { heard.log.push(entry) }
   const host: Host = recordingHost(options.host?.(place.host) ?? place.host, heard.ran)
   const probe = options.probe?.(place.probe) ?? place.probe
-  const make = (more: Partial<EngineDeps> = {}): Engine => testEngine(folder, { hostFor: () => host, probe, keys: { privateKeyPem: (keyId) => readFile(join(keys.folder, `${keyId}.pem`), 'utf8') }, ...more })
+  const make = (more: TestEngineOptions = {}): Engine => testEngine(folder, { hostFor: () => host, probe, keys: { privateKeyPem: (keyId) => readFile(join(keys.folder, `${keyId}.pem`), 'utf8') }, ...more })
   const engine = make()
-  const target = (fields: Fields, more: TargetOptions = {}): BotTarget => ({ serverType: place.serverType, reach: place.reach, fields, ...more })
-  const request = async (fields: Fields, pair: ConformancePair, more?: TargetOptions) => ({ deploymentId: newId('dep', new Date()), target: target(fields, more), material: await keys.materialOf(pair) })
+  const request = async (fields: Fields, pair: ConformancePair, more?: TargetOptions) => ({ deploymentId: newId('dep', new Date()), target: targetOf(place, fields, more), material: await keys.materialOf(pair) })
   return {
     heard,
     plan: async (fields, pair, more) => engine.plan(await request(fields, pair, more)),

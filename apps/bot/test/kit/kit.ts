@@ -7,9 +7,8 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import type { TestContext } from 'node:test'
 import { isDeepStrictEqual } from 'node:util'
-import type { EngineDeps } from '../../src/engine/index.ts'
-import { testEngine } from '../engine/engine-kit.ts'
-import { keysIn } from './bench.ts'
+import { testEngine, type TestEngineOptions } from '../engine/engine-kit.ts'
+import { keysIn, targetOf } from './bench.ts'
 import { local, type Reached } from './reach.ts'
 
 // What the tests of all server types share. The conformance suite is in conformance.ts, the ways to the host in reach.ts.
@@ -73,7 +72,7 @@ export interface Deployer {
   deploy(fields: DetectedSlot['fields'], pair: ConformancePair, plan?: Plan, options?: TargetOptions): Promise<DeployResult>
 }
 
-export interface DeployerOptions extends Partial<EngineDeps> { at?: Reached }
+export type DeployerOptions = TestEngineOptions & { at?: Reached }
 
 /** The real engine with a folder of its own. */
 export async function deployer(t: Pick<TestContext, 'after'>, serverType: string, { at = local, ...more }: DeployerOptions = {}): Promise<Deployer> {
@@ -81,7 +80,7 @@ export async function deployer(t: Pick<TestContext, 'after'>, serverType: string
   const keys = keysIn(folder)
   const engine = testEngine(folder, { hostFor: () => at.host, probe: at.probe, ...more })
   const requestFor = async (fields: DetectedSlot['fields'], pair: ConformancePair, options: TargetOptions = {}) =>
-    ({ deploymentId: newId('dep', new Date()), target: { serverType, reach: at.reach, fields, ...options }, material: await keys.materialOf(pair) })
+    ({ deploymentId: newId('dep', new Date()), target: targetOf({ ...at, serverType }, fields, options), material: await keys.materialOf(pair) })
   return {
     plan: async (fields, pair, options) => engine.plan(await requestFor(fields, pair, options)),
     async deploy(fields, pair, approved, options) {

@@ -1,6 +1,8 @@
-import type { Plan, ServedCertificate, Step } from '@certloop/contract'
-import type { Host, Prober } from '@certloop/plugin-kit'
+import type { DeploymentId, Plan, ServedCertificate, Step } from '@certloop/contract'
+import type { Host, PlanMaterial, Prober } from '@certloop/plugin-kit'
 import type { BackupFile } from '../journal-store.ts'
+
+export interface RunMaterial { plan: PlanMaterial; /** PKCS#8 PEM. */ keyPem: string }
 
 /** What an executor may use. All paths it makes up come from `short` and `index`, so that recovery finds them again. */
 export interface StepContext {
@@ -10,8 +12,15 @@ export interface StepContext {
   index: number
   /** Names this deployment in temporary file names. */
   short: string
-  /** The text a write step puts into its file. Only until the staging is over. */
-  content(step: Step & { kind: 'write-file' }): Uint8Array
+  deploymentId: DeploymentId
+  now: () => Date
+  /** What is installed, with its key. Only until the staging is over. */
+  material(): RunMaterial
+  /** The value of a secret that the step names. @throws CertloopError INTERNAL when there is none */
+  secret(name: string): string
+  /** SHA-256 of what this step staged, also after a crash: the journal keeps it. */
+  readonly staged: string | undefined
+  noteStaged(digest: string): void
   /** The sealed copy of a file, for when nothing nearer is left. */
   backup(path: string): Promise<BackupFile | undefined>
   /** Runs the activation steps before this one again. */
@@ -24,6 +33,8 @@ export interface StepContext {
 
 export interface StepReport { message: string; output?: string | null; served?: ServedCertificate[] }
 
+export type Role = 'change' | 'test' | 'activate' | 'prove' | 'script'
+
 /** Which side the target is on as far as a step can see; both when old and new are the same. */
 export interface Sides { old: boolean; new: boolean }
 
@@ -35,8 +46,9 @@ export interface StepExecutor<S extends Step = Step> {
   /**
    * change: alters the target, is undone and cleaned up. test: alters nothing, runs again after an undo.
    * activate: makes a service take up what changed, runs again after an undo. prove: looks at what is served.
+   * script: what an operator added; runs once, is neither undone nor repeated.
    */
-  role(step: S): 'change' | 'test' | 'activate' | 'prove'
+  role(step: S): Role
   /** What has to be kept of the target before the step. @throws CertloopError PLAN_CHANGED when it isn't as the plan says */
   backup?(host: Host, step: S): Promise<BackupFile[]>
   /** All that may fail for want of space or rights. What is in use stays as it is. */

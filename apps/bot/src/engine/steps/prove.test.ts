@@ -3,7 +3,7 @@ import type { Prober } from '@certloop/plugin-kit'
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
-import { localHost } from '../../../test/engine/engine-kit.ts'
+import { stepContext } from '../../../test/engine/engine-kit.ts'
 import type { StepContext } from './executor.ts'
 import { prove } from './prove.ts'
 
@@ -22,7 +22,7 @@ function watched(serves: (endpoint: Endpoint, asked: number) => string) {
     return { endpoint, fingerprint: serves(endpoint, asked), error: null, at: '2026-01-01T00:00:00.000Z' }
   }
   const plan: Plan = sealPlan({ serverType: 'nginx', observed: [], steps: [step] })
-  const context: StepContext = { host: localHost, probe, plan, index: 0, short: 'x', content: () => new Uint8Array(), backup: async () => undefined, activateAgain: async () => undefined, troubled: false, quick: false }
+  const context: StepContext = stepContext({ probe, plan })
   return { seen, context }
 }
 

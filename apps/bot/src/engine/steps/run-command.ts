@@ -14,12 +14,9 @@ export async function runOrFail(context: StepContext, { argv, timeoutSeconds, sc
   return { message: `${what} passed: ${argv.join(' ')}`, output }
 }
 
-/** A test changes nothing and runs again after an undo. A script runs at most once: it can't be undone or tried twice. */
+/** A test changes nothing and runs again after an undo. */
 export const runCommand: StepExecutor<RunCommandStep> = {
-  role: (step) => (step.purpose === 'test' ? 'test' : 'change'),
-  do: (context, step) => (step.purpose === 'test'
-    ? runOrFail(context, step, 'CONFIG_TEST_FAILED', 'The configuration test')
-    : runOrFail(context, { ...step, script: true }, 'COMMAND_FAILED', 'The command')),
-  canResume: async (_context, step, begun) => step.purpose === 'test' || !begun,
+  role: () => 'test',
+  do: (context, step) => runOrFail(context, step, 'CONFIG_TEST_FAILED', 'The configuration test'),
   again: (context, step) => runOrFail(context, step, 'CONFIG_TEST_FAILED', 'The configuration test with the previous files'),
 }
