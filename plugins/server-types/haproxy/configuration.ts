@@ -5,7 +5,7 @@ import type { PemConfiguration } from '../shared/pem-files/driver.ts'
 import { socketsOf } from './addresses.ts'
 import { type CertificateReader, certificateReader, type Content } from './certificates.ts'
 import { type ConfigLine, variablesIn, wordsOf } from './config-lines.ts'
-import type { Instance } from './instance.ts'
+import { type Instance, testCommand } from './instance.ts'
 import { type Bind, readSections, type Settings } from './sections.ts'
 import { type LoadedBind, pairsOf, takenSockets } from './uses.ts'
 
@@ -28,6 +28,7 @@ export async function readConfiguration(host: Host, instance: Instance): Promise
   const texts = await inParallel(files, atOnce, async (file) => ({ name: file, text: await textOf(host, file) }))
   const variables = [...new Set(texts.flatMap(({ text }) => variablesIn(text)))]
   const environment = variables.length === 0 ? {} : await environmentOf(host, instance)
+  await test(host, instance, Object.fromEntries(variables.flatMap((name) => (environment[name] === undefined ? [] : [[name, environment[name]]]))))
   const settings = readSections(linesOf(texts, environment))
   const reader = certificateReader(host, settings, instance.workingDirectory)
   const { binds, problems } = await loadBinds(settings.binds, reader)
@@ -38,6 +39,19 @@ export async function readConfiguration(host: Host, instance: Instance): Promise
     texts: [...texts, ...reader.texts], problems: [...settings.problems, ...problems], settings, binds, taken, contents, variables, environment,
     pairs: pairsOf(binds, taken, (file) => contents.get(file) ?? { names: [], keyType: null }),
   }
+}
+
+/** What HAProxy itself would not start with is not worth reading. */
+async function test(host: Host, instance: Instance, environment: Record<string, string>): Promise<void> {
+  const argv = testCommand(instance)
+  const { exitCode, stdout, stderr } = await host.run(argv, { timeoutSeconds: 60, environment, runAs: instance.runAs })
+  if (exitCode !== 0) throw new CertloopError('SERVER_CONFIGURATION_UNREADABLE', `HAProxy does not accept its present configuration: ${complaints(stdout + stderr)}`, { command: argv.join(' ') })
+}
+
+/** "[ALERT]    (4711) : config : parsing […]", without the number of a process that is gone, and without notices. */
+function complaints(said: string): string {
+  const lines = said.split('\n').map((line) => line.trim()).filter((line) => line !== '' && !line.startsWith('[NOTICE]'))
+  return lines.map((line) => line.replace(/^\[ALERT\][\s/:\d]*\(\d+\) : /, '')).join(' ')
 }
 
 /** A file, or those of a folder whose names end in .cfg. */

@@ -80,6 +80,8 @@ export function runtimeStep({ socket, prefix, certificates, transactions }: Runt
   const [busy] = transactions
   if (names.length === 0) return { reason: `the running process has no certificate of the name ${slot.pair.certificatePath}.` }
   if (busy !== undefined && !names.includes(busy)) return { reason: `somebody is changing ${busy} through it just now.` }
+  const holed = [certificate, key].find(({ content }) => /^\r?\n/m.test(Buffer.from(content ?? []).toString('latin1')))
+  if (holed !== undefined) return { reason: `${holed.path} has empty lines, and one ends what is sent, so an undo could not send it. Remove them, or take a reload: what is written now has none.` }
   const longest = Math.max(chainPem.join('').length + keyAllowance, (certificate.content?.length ?? 0) + 200)
   if (longest > bufsize) return { reason: `the certificate with its chain does not fit into tune.bufsize (${bufsize} bytes).` }
   const separate = certificate.realPath !== key.realPath

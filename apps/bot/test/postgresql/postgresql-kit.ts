@@ -2,7 +2,7 @@ import { type PostgresqlServer, type PostgresqlServerOptions, selfSignedPair, st
 import { chown, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
-import { uniqueName } from '../mail/mail-kit.ts'
+import { uniqueName } from '../kit/kit.ts'
 
 /** Puts a pair into the server's folder, as its account's own. */
 export async function ownPair(folder: string, name: string, pair: TestPair, mode = 0o600): Promise<void> {

@@ -8,7 +8,7 @@ import { connect } from 'node:tls'
 import { connect as connectPlain } from 'node:net'
 import { once } from 'node:events'
 import { promisify } from 'node:util'
-import { assertDeployed, context, deployer, detect, driverOf, planMaterial, servedBy, slotOf, stepKinds } from '../mail/mail-kit.ts'
+import { assertDeployed, context, deployer, detect, driverOf, planMaterial, servedBy, slotOf, stepKinds } from '../kit/kit.ts'
 import { ownPair, pairOf, start, withPair } from './postgresql-kit.ts'
 
 const run = promisify(execFile)
