@@ -61,9 +61,19 @@ stat -c '%f %s %u %g' -- "$f" || exit 1
 if [ -L "$f" ]; then readlink -n -- "$f"; fi
 `
 
+/** BusyBox does not follow a last link that leads to nothing, so that one is followed here. */
 export const realPathScript = (file: string): string => `f=${quoted(file)}
 [ "$f" = / ] && { printf /; exit; }
-readlink -n -v -f -- "$f"
+i=0
+while [ $i -le 40 ]; do
+if r=$(readlink -n -v -f -- "$f" && echo x); then printf '%s' "\${r%x}"; exit 0; fi
+[ -L "$f" ] || exit 1
+t=$(readlink -n -- "$f" && echo x) || exit 1
+t=\${t%x}
+case $t in /*) f=$t;; *) f=\${f%/*}/$t;; esac
+i=$((i+1))
+done
+exit 1
 `
 
 export const listScript = (folder: string): string => `f=${quoted(folder)}

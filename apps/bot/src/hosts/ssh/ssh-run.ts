@@ -44,7 +44,8 @@ late=
 trap 'late=1' TERM
 ( trap 'kill -9 $k 2>/dev/null;exit' USR1; trap '' TERM; sleep ${Math.ceil(timeoutSeconds)} & k=$!; wait $k; kill -TERM 0; sleep 2; kill -KILL 0 ) </dev/null >/dev/null 2>&1 &
 w=$!
-"$@" </dev/null
+exec 5>&2 2>/dev/null
+( exec "$@" </dev/null 2>&5 5>&- )
 c=$?
 [ "$late" ] && kill -KILL 0
 kill -USR1 $w 2>/dev/null
@@ -64,8 +65,9 @@ const accountScript = ({ uid, gid }: Account) => `if [ "$(id -u)" = 0 ]; then
 if setpriv --reuid ${uid} --regid ${gid} --clear-groups true 2>/dev/null; then set -- setpriv --reuid ${uid} --regid ${gid} --clear-groups -- "$@"
 elif chroot --userspec=${uid}:${gid} --groups= / true 2>/dev/null; then set -- chroot --userspec=${uid}:${gid} --groups= / "$@"
 else
-u=$(id -nu ${uid} 2>/dev/null)
-if [ "$u" ] && [ "$(id -g "$u")" = ${gid} ]; then set -- su -s /bin/sh "$u" -c 'exec "$0" "$@"' "$@"
+u=
+while IFS=: read -r a _ b g _; do [ "$b" = ${uid} ] && [ "$g" = ${gid} ] && { u=$a; break; }; done </etc/passwd
+if [ "$u" ] && command -v su >/dev/null; then set -- su -s /bin/sh -c 'exec "$0" "$@"' -- "$u" "$@"
 else printf '%s other account\\n' "$m" >&2; exit 126; fi
 fi
 elif [ "$(id -u)" != ${uid} ]; then printf '%s other account\\n' "$m" >&2; exit 126; fi`
