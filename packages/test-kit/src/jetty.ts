@@ -57,7 +57,7 @@ export async function startJetty(t: Pick<TestContext, 'after'>, options: JettyOp
       await process.waitFor(/ Started (?:@|\S*Server@)/, 60_000)
       return { ...base, process }
     } catch (error) {
-      if (attempt === 3 || !process.output().includes('Address already in use')) throw new Error(`Jetty did not start: ${String(error)}\n${process.output()}`, { cause: error })
+      if (attempt === 3 || !process.output().includes('Address already in use')) throw new Error(`Jetty did not start: ${String(error).slice(0, 3000)}`, { cause: error })
     }
   }
 }

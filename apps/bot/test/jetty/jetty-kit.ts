@@ -1,14 +1,13 @@
-import { type DetectedServer, type DetectedSlot } from '@certloop/contract'
+import type { DetectedServer, DetectedSlot } from '@certloop/contract'
 import { type KeyEntry, splitPem, writeJks, writePkcs12 } from '@certloop/pki'
-import { serverTypes } from '@certloop/server-types'
 import type { RunningJetty, TestPair } from '@certloop/test-kit'
 import assert from 'node:assert/strict'
 import { createPrivateKey } from 'node:crypto'
-import { writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
-import { local } from '../kit/reach.ts'
+import { mkdir, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { detect } from '../kit/kit.ts'
 
-export const storePassword = 'Käse-store 7'
+export const storePassword = 'cheese-store 7'
 
 export interface StoreOptions { format?: 'pkcs12' | 'jks'; keyPassword?: string; password?: string }
 
@@ -20,11 +19,13 @@ export async function writeStore(file: string, pairs: Readonly<Record<string, Te
   }))
   const bytes = format === 'pkcs12' ? await writePkcs12({ entries }, password, { iterations: 2000 })
     : await writeJks({ entries }, password, { now, ...(keyPassword === undefined ? {} : { keyPasswords: new Map(entries.map(({ alias }) => [alias ?? '', keyPassword])) }) })
+  await mkdir(dirname(file), { recursive: true })
   await writeFile(file, bytes, { mode: 0o600 })
 }
 
-/** Lines of an ini file that name etc/<name> as the keystore. */
-export const storeLines = (name: string, password = storePassword): string[] => [`jetty.sslContext.keyStorePath=etc/${name}`, `jetty.sslContext.keyStorePassword=${password}`, `jetty.sslContext.keyManagerPassword=${password}`]
+/** Lines of an ini file that name etc/<name> as the keystore. Jetty 9.4 insists on a truststore. */
+export const storeLines = (name: string, password = storePassword): string[] => ['keyStorePath', 'trustStorePath'].map((kind) => `jetty.sslContext.${kind}=etc/${name}`)
+  .concat(['keyStorePassword', 'keyManagerPassword', 'trustStorePassword'].map((kind) => `jetty.sslContext.${kind}=${password}`))
 
 /** A keystore etc/keystore.p12 with these pairs, for `settings` of a Jetty. */
 export const withStore = (pairs: Readonly<Record<string, TestPair>>, options: StoreOptions & { name?: string; more?: readonly string[] } = {}) => async (base: string): Promise<string[]> => {
@@ -33,13 +34,7 @@ export const withStore = (pairs: Readonly<Record<string, TestPair>>, options: St
   return [...storeLines(name, password), ...(keyPassword === undefined ? [] : [`jetty.sslContext.keyManagerPassword=${keyPassword}`]), ...more]
 }
 
-export async function detectAt(base: string): Promise<DetectedServer> {
-  const entry = serverTypes.find('jetty')
-  assert.ok(entry)
-  const found = (await (await entry.driver()).detect(local)).find(({ key }) => key === base)
-  assert.ok(found, `no Jetty with the base ${base} was found`)
-  return found
-}
+export const detectAt = (base: string): Promise<DetectedServer> => detect('jetty', base)
 
 export function slotOf({ slots, problem }: DetectedServer, alias: string): DetectedSlot {
   const slot = slots.find(({ fields }) => fields['alias'] === alias)
