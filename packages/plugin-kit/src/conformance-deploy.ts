@@ -1,15 +1,12 @@
 import assert from 'node:assert/strict'
 import type { TestContext } from 'node:test'
-import { assertAsBefore, assertOutcome, before, deployed, planOf, type Scene, standing } from './conformance-scene.ts'
-
-/** Until the engine looks at it. */
-const overwriteSkip = 'the engine does not refuse to overwrite yet'
+import { assertAsBefore, assertDone, assertInspected, assertOutcome, before, deployed, planOf, type Scene, standing } from './conformance-scene.ts'
 
 /** From one pair to the other, with and without leave to overwrite. */
 export async function deployTests(t: TestContext, scene: Scene): Promise<void> {
   const { subject, fields } = scene
 
-  await t.test('overwrite off: what somebody else put there is TARGET_OCCUPIED and stays', { skip: overwriteSkip }, async () => {
+  await t.test('overwrite off: what somebody else put there is TARGET_OCCUPIED and stays', async () => {
     const stood = await before(scene)
     const engine = await scene.engine()
     await assert.rejects(engine.plan(fields, stood.other, { overwrite: false }), { code: 'TARGET_OCCUPIED' })
@@ -27,14 +24,14 @@ export async function deployTests(t: TestContext, scene: Scene): Promise<void> {
     // Each way to TLS that is spoken there was proven with a handshake that began the same way.
     const proven = plan.steps.flatMap((step) => (step.kind === 'prove' ? step.endpoints.map(({ endpoint }) => endpoint) : []))
     assert.deepEqual(result.inspection?.served.map(({ endpoint, fingerprint }) => [endpoint, fingerprint]), proven.map((endpoint) => [endpoint, stood.other.fingerprint]))
-    const { steps } = await planOf(scene, stood.other)
-    assert.deepEqual(steps.filter(({ kind }) => kind !== 'prove'), [], 'there is something left to do')
+    await assertInspected(scene, stood.other)
+    assertDone(await planOf(scene, stood.other))
     const now = await before(scene)
     assertOutcome(await engine.deploy(fields, stood.other), 'deployed')
     await assertAsBefore(scene, now)
   })
 
-  await t.test('overwrite off: what was put there by this platform is replaced', { skip: overwriteSkip }, async () => {
+  await t.test('overwrite off: what was put there by this platform is replaced', async () => {
     const engine = await scene.engine()
     await deployed(engine, fields, (await standing(scene)).other)
     const { other } = await standing(scene)

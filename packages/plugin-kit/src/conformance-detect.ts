@@ -29,7 +29,9 @@ export async function detectTests(t: TestContext, scene: Scene): Promise<void> {
     const inspected = checkShape(DetectedSlot, await driver.inspect(context, fields), { what: 'The inspection' })
     if (slot !== undefined) assert.deepEqual({ ...inspected, fields: {}, served: [] }, { ...slot, fields: {}, served: [] })
     assert.doesNotMatch(inspected.installedPem ?? '', /PRIVATE KEY/)
-    assert.equal((await standing(scene)).now, subject.pairs[0], 'the first of the pairs is the one that is served at the beginning')
+    const { now } = await standing(scene)
+    assert.equal(now, subject.pairs[0], 'the first of the pairs is the one that is served at the beginning')
+    assert.ok(inspected.installedPem?.includes(now.certPem.trim()), 'the installed certificate is not the served one')
     assert.deepEqual(await subject.snapshot(), before)
   })
 

@@ -1,7 +1,8 @@
-import { type DeployResult, type DetectedServer, type DetectedSlot, type Plan, type TargetOptions } from '@certloop/contract'
+import type { DeployResult, DetectedServer, DetectedSlot, Endpoint, Plan, Step, TargetOptions } from '@certloop/contract'
 import assert from 'node:assert/strict'
 import { setTimeout as pause } from 'node:timers/promises'
 import { type BenchOptions, type ConformanceBench, type ConformanceEngine, type ConformancePair, type ConformanceSubject, type Fields, materialOfPair } from './conformance-subject.ts'
+import { probeAll } from './in-parallel.ts'
 import type { DriverContext, PlanDraft, ServerTypeDriver, ServerTypeEntry } from './driver.ts'
 
 /** One subject on its host, and what was said about it so far. */
@@ -16,6 +17,8 @@ export interface Scene {
   readonly slot: DetectedSlot | undefined
   /** To deploy with. */
   readonly fields: Fields
+  /** Where a plan proves it. */
+  readonly endpoints: readonly Endpoint[]
   engine(options?: BenchOptions): Promise<ConformanceEngine>
   readonly engines: readonly ConformanceEngine[]
   /** What people and the control plane get to see: plans, results, detected servers. */
@@ -30,8 +33,10 @@ export async function sceneOf(entry: ServerTypeEntry, bench: ConformanceBench, s
   if (server !== undefined) assert.ok(slot, `detect found no slot: ${server.problem?.message ?? 'and no problem'}`)
   const fields = subject.fields?.(slot) ?? slot?.fields
   assert.ok(fields, 'a server type that detects nothing needs fields from its subject')
+  const { steps } = await driver.plan(bench.context, fields, materialOfPair(subject.pairs[1]))
+  const endpoints = steps.flatMap((step) => (step.kind === 'prove' ? step.endpoints.map(({ endpoint }) => endpoint) : []))
   const engines: ConformanceEngine[] = []
-  const scene = { entry, driver, context: bench.context, subject, detects, server, slot, fields, engines, said: [server] }
+  const scene = { entry, driver, context: bench.context, subject, detects, server, slot, fields, endpoints, engines, said: [server] }
   return { ...scene, engine: async (options) => remembered(scene, await bench.engine(options)) }
 }
 
@@ -67,25 +72,37 @@ function remembered(memory: Memory, engine: ConformanceEngine): ConformanceEngin
 
 export const planOf = ({ driver, context, fields }: Scene, pair: ConformancePair): Promise<PlanDraft> => driver.plan(context, fields, materialOfPair(pair))
 
-export interface Standing { now: ConformancePair; other: ConformancePair; slot: DetectedSlot }
+export interface Standing { now: ConformancePair; other: ConformancePair }
 
 /**
- * Which of the two pairs is in place and served, once all endpoints agree: servers may let previous workers answer
- * beside the new ones for a moment.
+ * Which of the two pairs is served now, by handshakes, once all endpoints agree: servers may let previous workers answer
+ * beside the new ones for a moment. Where nothing is served, by what is in place.
  */
-export async function standing({ driver, context, fields, subject }: Scene): Promise<Standing> {
+export async function standing(scene: Scene): Promise<Standing> {
+  const { subject: { pairs: [first, second] }, endpoints, context: { probe } } = scene
   const end = performance.now() + 20_000
   for (;;) {
-    const slot = await driver.inspect(context, fields)
-    const [first, second] = subject.pairs
-    for (const [now, other] of [[first, second], [second, first]] as const) if (shows(slot, now)) return { now, other, slot }
-    if (performance.now() > end) assert.fail(`neither of the two certificates is in place and served everywhere: ${JSON.stringify({ pairs: subject.pairs.map(({ fingerprint }) => fingerprint), ...slot })}`)
+    const served = await probeAll(probe, endpoints)
+    const slot = endpoints.length > 0 ? { served, installedPem: null } : await scene.driver.inspect(scene.context, scene.fields)
+    for (const [now, other] of [[first, second], [second, first]] as const) if (endpoints.length > 0 ? isServed(slot, now) : isInstalled(slot, now)) return { now, other }
+    if (performance.now() > end) assert.fail(`neither of the two certificates is served everywhere: ${JSON.stringify({ pairs: [first.fingerprint, second.fingerprint], ...slot })}`)
     await pause(40)
   }
 }
 
-export const shows = ({ served, installedPem }: DetectedSlot, { fingerprint, certPem }: ConformancePair): boolean =>
-  served.every((sight) => sight.fingerprint === fingerprint) && installedPem?.includes(certPem.trim()) === true
+const isServed = ({ served }: Pick<DetectedSlot, 'served'>, { fingerprint }: ConformancePair) => served.every((sight) => sight.fingerprint === fingerprint)
+const isInstalled = ({ installedPem }: Pick<DetectedSlot, 'installedPem'>, { certPem }: ConformancePair) => installedPem?.includes(certPem.trim()) === true
+
+/** The driver's own words agree: this pair is in place and served. */
+export async function assertInspected({ driver, context, fields }: Scene, pair: ConformancePair): Promise<void> {
+  const end = performance.now() + 20_000
+  for (;;) {
+    const slot = await driver.inspect(context, fields)
+    if (isServed(slot, pair) && isInstalled(slot, pair)) return
+    if (performance.now() > end) assert.fail(`${pair.fingerprint} is not what inspect shows: ${JSON.stringify(slot)}`)
+    await pause(40)
+  }
+}
 
 export interface Before extends Standing { snapshot: unknown; foreign: unknown }
 
@@ -112,11 +129,14 @@ export async function deployed(engine: ConformanceEngine, fields: Fields, pair: 
   return result
 }
 
+/** Nothing is left to do but to prove. */
+export const assertDone = ({ steps }: { steps: readonly Step[] }): void => assert.deepEqual(steps.filter(({ kind }) => kind !== 'prove'), [], 'there is something left to do')
+
 /** Places in a plan of steps of these kinds. */
 export const placesOf = ({ steps }: Pick<Plan, 'steps'>, ...kinds: string[]): number[] => steps.flatMap((step, index) => (kinds.includes(step.kind) ? [index] : []))
 
 /** With as little patience for the proof as the server type allows: for proofs that are to fail. */
 export function impatient({ entry }: Scene, fields: Fields): Fields {
   const patience: unknown = entry.manifest.fields.properties['proofSeconds']
-  return patience === undefined ? fields : { ...fields, proofSeconds: 2 }
+  return patience === undefined ? fields : { ...fields, proofSeconds: 3 }
 }

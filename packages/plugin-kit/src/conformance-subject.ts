@@ -39,6 +39,8 @@ export interface BadInput {
   names: RegExp
   /** Brings it about: other fields, or something changed on the server, which `mend` puts back. */
   spoil: (fields: Fields) => Promise<{ fields?: Fields; mend?: () => Promise<unknown> }>
+  /** Why it can't be brought about here; false when it can. */
+  skip?: string | false
 }
 
 /** Something that breaks while a deployment is under way, after the new files were made ready: it has to be undone. */

@@ -34,6 +34,6 @@ async function reachTests(t: TestContext, entry: ServerTypeEntry, options: Confo
   await badInputTests(t, scene)
   await deployTests(t, scene)
   await undoTests(t, scene)
-  await crashTests(t, scene, options.crashPoints)
+  await crashTests(t, scene, options.crashPoints ?? 'default', !first)
   await secretTests(t, scene)
 }

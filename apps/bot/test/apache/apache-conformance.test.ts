@@ -1,5 +1,6 @@
 import { leftOut, selfSignedPair, startApache, tempFolder, writePair } from '@certloop/test-kit'
-import { conformance, watching } from '../kit/conformance.ts'
+import { dirname } from 'node:path'
+import { breakingConfiguration, brokenConfiguration, conformance, unnamedPath, unwritableFolder, watching } from '../kit/conformance.ts'
 import { isOf, uniqueName } from './apache-kit.ts'
 
 conformance('apache', {
@@ -12,6 +13,8 @@ conformance('apache', {
       isSubject: isOf(apache),
       pairs: [one, await selfSignedPair([name])],
       ...await watching({ own: [one.certPath, one.keyPath], foreign: [apache.configPath] }),
+      badInput: [unnamedPath('certificatePath'), unnamedPath('keyPath'), unwritableFolder(dirname(one.certPath)), brokenConfiguration(apache.configPath, 'Nonsense on\n', /Invalid command 'Nonsense'/)],
+      failures: [breakingConfiguration(apache.configPath, 'Nonsense on\n')],
     }
   },
 })

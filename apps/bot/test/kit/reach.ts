@@ -1,24 +1,55 @@
-import type { BotTarget } from '@certloop/contract'
+import type { Reach, SshReach, TargetSecrets } from '@certloop/contract'
 import type { DriverContext } from '@certloop/plugin-kit'
 import type { ConformanceReach } from '@certloop/plugin-kit/conformance'
-import { createProber } from '../../src/engine/index.ts'
+import { leftOut, makeLoginKey, startSshd } from '@certloop/test-kit'
+import { after } from 'node:test'
+import { probersFor } from '../../src/engine/index.ts'
+import { createLimits } from '../../src/hosts/limits.ts'
+import { createSshPool } from '../../src/hosts/ssh/pool.ts'
+import { createSshHost } from '../../src/hosts/ssh/ssh-host.ts'
 import { localHost } from '../engine/engine-kit.ts'
 import { benchOn } from './bench.ts'
 
 export type KitReach = 'local' | 'ssh'
 
-export interface Reached extends DriverContext { reach: BotTarget['reach'] }
+/** A host as drivers get it, and how a target names the way to it. */
+export interface Reached extends DriverContext {
+  reach: Reach
+  secrets?: TargetSecrets
+}
+
+const probeFor = probersFor({ now: () => new Date() })
 
 /** This machine without limits, with real handshakes. */
-export const local: Reached = { host: localHost, probe: createProber({ now: () => new Date() }), reach: 'local' }
+export const local: Reached = { host: localHost, probe: probeFor(localHost), reach: 'local' }
 
 /** Why a way can't be gone here; false when it can. */
-export const leftOutReach = (reach: KitReach): string | false => (reach === 'local' ? false : 'the SSH host is not there yet')
+export function leftOutReach(reach: KitReach): string | false {
+  if (reach === 'local') return false
+  return process.getuid?.() === 0 ? leftOut('sshd') || leftOut('ssh-keygen') : 'sshd lets others in only when root starts it'
+}
 
-/** The same machine by one way or the other. Over SSH: one sshd and one connection for all tests of a file. */
+// At the end of the file: inside of a test these would be called at the end of that test.
+const endings: (() => unknown)[] = []
+after(async () => { for (const end of endings.toReversed()) await end() })
+
+let far: Promise<Reached> | undefined
+
+/** The same machine by one way or the other. Over SSH: as root with a key, one sshd and one connection for all tests of a file. */
 export async function reached(reach: KitReach): Promise<Reached> {
-  if (reach === 'local') return local
-  throw new Error('the SSH host is not there yet')
+  return reach === 'local' ? local : far ??= overSsh()
+}
+
+async function overSsh(): Promise<Reached> {
+  const t = { after: (end: () => unknown) => { endings.push(end) } }
+  const [sshd, key] = await Promise.all([startSshd(t), makeLoginKey(t)])
+  await sshd.authorize('root', key.publicLine)
+  const pool = createSshPool()
+  t.after(() => { pool.close() })
+  const way: SshReach = { kind: 'ssh', host: '127.0.0.1', port: sshd.port, user: 'root', authentication: 'key', hostKey: sshd.fingerprints[0] ?? null, privilege: 'none', jumps: [] }
+  const secrets: TargetSecrets = { login: { privateKey: key.privateText } }
+  const host = createSshHost(way, secrets, { pool, limits: createLimits({ writePaths: null, commands: null, scripts: true }) })
+  return { host, probe: probeFor(host), reach: way, secrets }
 }
 
 /** For the conformance suite: both ways. */

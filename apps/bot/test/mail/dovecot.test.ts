@@ -3,8 +3,9 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { readFile, rm, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
+import { dirname } from 'node:path'
 import { test } from 'node:test'
-import { conformance, watching } from '../kit/conformance.ts'
+import { breakingConfiguration, brokenConfiguration, conformance, unnamedPath, unwritableFolder, watching } from '../kit/conformance.ts'
 import { assertDeployed, deployer, detect, servedBy, slotOf, stepKinds, uniqueName } from './mail-kit.ts'
 
 const skip = process.getuid?.() === 0 ? leftOut('dovecot') || leftOut('imap-login') || leftOut('pop3-login') : 'Dovecot is started as root here'
@@ -22,6 +23,8 @@ conformance('dovecot', {
       isSubject: ({ key }) => key === dovecot.configPath,
       pairs: [one, await selfSignedPair([name])],
       ...await watching({ own: [one.certPath, one.keyPath], foreign: [dovecot.configPath] }),
+      badInput: [unnamedPath('certificatePath'), unnamedPath('keyPath'), unwritableFolder(dirname(one.certPath)), brokenConfiguration(dovecot.configPath, 'bogus = yes\n', /Unknown setting: bogus/)],
+      failures: [breakingConfiguration(dovecot.configPath, 'bogus = yes\n')],
     }
   },
 })

@@ -3,9 +3,9 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { readFile, rm, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { test } from 'node:test'
-import { conformance, watching } from '../kit/conformance.ts'
+import { brokenConfiguration, conformance, unnamedPath, unwritableFolder, watching } from '../kit/conformance.ts'
 import { assertDeployed, context, deployer, detect, driverOf, servedBy, slotOf, stepKinds, uniqueName } from './mail-kit.ts'
 
 const skip = process.getuid?.() === 0 ? leftOut('postfix') : 'Postfix starts only as root'
@@ -23,6 +23,7 @@ conformance('postfix', {
       isSubject: ({ key }) => key === postfix.mainPath,
       pairs: [one, await selfSignedPair([name])],
       ...await watching({ own: [one.certPath, one.keyPath], foreign: [postfix.mainPath, join(postfix.configFolder, 'master.cf')] }),
+      badInput: [unnamedPath('certificatePath'), unnamedPath('keyPath'), unwritableFolder(dirname(one.certPath)), brokenConfiguration(postfix.mainPath, 'no parameter\n', /missing '=' after attribute name/)],
     }
   },
 })

@@ -1,5 +1,6 @@
 import { leftOut, selfSignedPair, startNginx, tempFolder, writePair } from '@certloop/test-kit'
-import { conformance, watching } from '../kit/conformance.ts'
+import { dirname } from 'node:path'
+import { breakingConfiguration, brokenConfiguration, conformance, unnamedPath, unwritableFolder, watching } from '../kit/conformance.ts'
 import { isOf } from './nginx-kit.ts'
 
 conformance('nginx', {
@@ -12,6 +13,8 @@ conformance('nginx', {
       isSubject: isOf(nginx),
       pairs: [one, await selfSignedPair(['one.test'])],
       ...await watching({ own: [one.certPath, one.keyPath], foreign: [nginx.configPath] }),
+      badInput: [unnamedPath('certificatePath'), unnamedPath('keyPath'), unwritableFolder(dirname(one.certPath)), brokenConfiguration(nginx.configPath, 'nonsense on;\n', /unknown directive "nonsense"/)],
+      failures: [breakingConfiguration(nginx.configPath, 'nonsense on;\n')],
     }
   },
 })
