@@ -14,6 +14,7 @@ import { ActionProgress } from './action-progress.tsx'
 import { CertificateActions } from './certificate-actions.tsx'
 import { Installations } from './installations.tsx'
 import { ManagementSwitch } from './management-switch.tsx'
+import { UnknownHostKeys } from './unknown-host-keys.tsx'
 import { Versions } from './versions.tsx'
 
 const route = getRouteApi('/certificates/$id')
@@ -34,7 +35,8 @@ function CertificateView({ certificate }: { certificate: CertificateDetail }) {
       summary={<Summary certificate={certificate} />} toolbar={<CertificateActions certificate={certificate} />}
     >
       {certificate.lastAction && <ActionProgress action={certificate.lastAction} />}
-      {certificate.problem && certificate.lastAction?.error?.code !== certificate.problem.code && <ProblemAlert error={certificate.problem} />}
+      {certificate.problem && certificate.lastAction?.error?.code !== certificate.problem.code && !waitsForHostKey(certificate) && <ProblemAlert error={certificate.problem} />}
+      <UnknownHostKeys certificate={certificate} />
       <Tabs value={tab} keepMounted={false} onChange={(next) => void navigate({ search: next === 'overview' ? {} : { tab: next as 'configuration' | 'timeline' }, replace: true })}>
         <Tabs.List mb="md">
           <Tabs.Tab value="overview">Overview</Tabs.Tab>
@@ -48,6 +50,9 @@ function CertificateView({ certificate }: { certificate: CertificateDetail }) {
     </Page>
   )
 }
+
+/** Shown with its question below. */
+const waitsForHostKey = ({ problem, configuration }: CertificateDetail) => problem?.code === 'HOST_KEY_UNKNOWN' && configuration?.targets.some(({ seenHostKey }) => seenHostKey !== null) === true
 
 function Summary({ certificate: { statusReason, names, name, notAfter, nextRenewalAt } }: { certificate: CertificateDetail }) {
   return (

@@ -1,9 +1,10 @@
 import type { Authority, CertificateDetail, ConfigurationInput, TargetInput, TargetSuggestion } from '@certloop/api-client'
 import { linesOf } from '../shared/lines.ts'
+import { blankTarget, draftTargetOf, targetInputOf, type DraftTarget } from './draft-target.ts'
 
 /** A configuration as it stands in the form: lists as text, empty boxes as empty text. */
 export interface Draft extends Pick<ConfigurationInput, 'authorityId' | 'renewal' | 'deployAfterRenewal' | 'rollback' | 'approval'> {
-  targets: TargetInput[]
+  targets: DraftTarget[]
   commonName: string
   names: string
   keyAlgorithm: ConfigurationInput['csr']['keyAlgorithm']
@@ -19,7 +20,7 @@ export function draftOf(certificate: CertificateDetail, authorities: readonly Au
   if (configuration !== null) {
     const { csr, targets, authorityId, renewal, deployAfterRenewal, rollback, approval } = configuration
     return {
-      targets: targets.map(({ botId, serverType, reach, fields }) => ({ botId, serverType, reach, fields })),
+      targets: targets.map(draftTargetOf),
       authorityId, renewal, deployAfterRenewal, rollback, approval,
       commonName: csr.commonName ?? '', names: csr.names.join('\n'), keyAlgorithm: csr.keyAlgorithm, keyReuse: csr.keyReuse, validityDays: csr.validityDays ?? '',
     }
@@ -38,18 +39,16 @@ export function draftOf(certificate: CertificateDetail, authorities: readonly Au
 export function inputOf(draft: Draft, complete: boolean): ConfigurationInput {
   const { targets, authorityId, renewal, deployAfterRenewal, rollback, approval, commonName, names, keyAlgorithm, keyReuse, validityDays } = draft
   return {
-    complete, targets, authorityId, renewal, deployAfterRenewal, rollback, approval,
+    complete, targets: targets.map(targetInputOf), authorityId, renewal, deployAfterRenewal, rollback, approval,
     csr: { commonName: commonName.trim() === '' ? null : commonName.trim(), names: linesOf(names), keyAlgorithm, keyReuse, validityDays: validityDays === '' ? null : validityDays },
   }
 }
 
-export function targetOf({ botId, serverType, fields }: TargetSuggestion): TargetInput {
-  return { botId, serverType, reach: 'local', fields }
-}
+export const targetOf = ({ botId, serverType, fields }: TargetSuggestion): DraftTarget => blankTarget({ botId, serverType, fields })
 
 /** Suggestions that the draft does not use yet. */
 export function unusedSuggestions(suggestions: readonly TargetSuggestion[], targets: readonly TargetInput[]): TargetSuggestion[] {
   const keyOf = ({ botId, serverType, fields }: TargetInput | TargetSuggestion) => JSON.stringify([botId, serverType, Object.entries(fields).toSorted(([a], [b]) => (a < b ? -1 : 1))])
-  const used = new Set(targets.map(keyOf))
+  const used = new Set(targets.filter(({ reach = 'local' }) => reach === 'local').map(keyOf))
   return suggestions.filter((suggestion) => !used.has(keyOf(suggestion)))
 }

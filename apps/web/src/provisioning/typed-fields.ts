@@ -7,18 +7,19 @@ export interface TypedField extends FieldNotes {
   preset: string | number | boolean | undefined
   minimum: number | undefined
   maximum: number | undefined
-  choices: string[]
+  /** The values of a choice, with the words for each. */
+  choices: { value: string; label: string }[]
 }
 
-interface PropertySchema { type?: string; title?: string; description?: string; default?: string | number | boolean; minimum?: number; maximum?: number; enum?: unknown[]; 'x-field'?: FieldNotes }
+interface PropertySchema { type?: string; title?: string; description?: string; default?: string | number | boolean; minimum?: number; maximum?: number; enum?: unknown[]; 'x-field'?: FieldNotes; 'x-values'?: Record<string, string> }
 interface FieldsSchema { properties?: Record<string, PropertySchema>; required?: string[] }
 
 /** Reads the JSON Schema of a server type's fields; "x-field" holds label, help and control. */
 export function typedFields(schema: unknown): TypedField[] {
   const { properties = {}, required = [] } = (schema ?? {}) as FieldsSchema
-  return Object.entries(properties).map(([name, { 'x-field': notes, title, description, enum: choices = [], default: preset, minimum, maximum }]) => ({
+  return Object.entries(properties).map(([name, { 'x-field': notes, 'x-values': words = {}, title, description, enum: choices = [], default: preset, minimum, maximum }]) => ({
     kind: 'text', label: title ?? name, help: description ?? '', ...notes,
-    name, required: required.includes(name), choices: choices.map(String), preset, minimum, maximum,
+    name, required: required.includes(name), choices: choices.map((value) => ({ value: String(value), label: words[String(value)] ?? String(value) })), preset, minimum, maximum,
   }))
 }
 
