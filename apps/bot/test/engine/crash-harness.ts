@@ -27,7 +27,8 @@ export async function runEngine(scene: Scene, deploy: DeployRequest | null, kill
 export async function assertRecovered(scene: Scene, deploy: DeployRequest, what: string): Promise<Side> {
   try {
     // The server may need a moment for the reload it was told; which side is right, the files say.
-    const files = (await readFile(scene.certPath, 'utf8')).trim() === scene.old.certPem.trim() ? scene.old : scene.next
+    const isOld = scene.sideNow === undefined ? (await readFile(scene.certPath, 'utf8')).trim() === scene.old.certPem.trim() : await scene.sideNow() === 'old'
+    const files = isOld ? scene.old : scene.next
     await eventually(async () => await scene.served() === files.fingerprint, { what: 'the installed certificate being served', timeoutMs: 10_000 })
     const side = await assertWhole(scene)
     assertTruth(await outcomeAfterRestart(scene, deploy.deploymentId), side)
@@ -41,15 +42,16 @@ export interface Enumeration { points: string[]; sides: Record<Side, number> }
 
 /**
  * Counts the points of one undisturbed deployment, then kills the k-th for every k and recovers in a new process.
- * `good`: what the undisturbed one ends in.
+ * `good`: what the undisturbed one ends in. `chosen`: only these.
  */
-export async function killAtEveryPoint(scene: Scene, good: Side, say: (line: string) => void): Promise<Enumeration> {
+export async function killAtEveryPoint(scene: Scene, good: Side, say: (line: string) => void, chosen: (k: number, name: string) => boolean = () => true): Promise<Enumeration> {
   await reset(scene)
   const plan = await planned(scene)
   const whole = await runEngine(scene, await request(scene, { plan }), null)
   assert.equal(await assertWhole(scene), good, whole.output)
   const sides: Record<Side, number> = { old: 0, new: 0 }
   for (const [k, name] of whole.points.entries()) {
+    if (!chosen(k, name)) continue
     await reset(scene)
     const deploy = await request(scene, { plan })
     const cut = await runEngine(scene, deploy, k)

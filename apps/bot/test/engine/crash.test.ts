@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { test, type TestContext } from 'node:test'
 import { killAtEveryPoint, killAtRandomInstants, killRecoveryAtEveryPoint, seeded, seedOfRun } from './crash-harness.ts'
+import { keystoreScene } from './keystore-scene.ts'
 import { tinyScene, toolCommand } from './scene.ts'
 
 const timeout = 900_000
@@ -18,6 +19,30 @@ test('killed at any point of a deployment that fails and is undone, the target e
   const { points, sides } = await killAtEveryPoint(scene, 'old', (line) => { t.diagnostic(line) })
   t.diagnostic(`${points.length} points`)
   assert.deepEqual(sides, { old: points.length, new: 0 })
+})
+
+/** Each point is a start of two processes: a run of the tests takes every fifth, another run others. */
+const sampled = (t: TestContext) => {
+  const seed = seedOfRun()
+  const every = Number(process.env['CERTLOOP_CRASH_EVERY'] ?? 5)
+  t.diagnostic(`CERTLOOP_SEED=${seed}`)
+  return (k: number) => k % every === seed % every
+}
+
+test('killed at any point of a deployment into a keystore, told over a socket and with scripts around, it ends wholly old or wholly new', { timeout }, async (t) => {
+  const { points, sides } = await killAtEveryPoint(await keystoreScene(t), 'new', (line) => { t.diagnostic(line) }, sampled(t))
+  t.diagnostic(`${points.length} points: ${sides.old} ended old, ${sides.new} ended new`)
+  assert.ok(sides.old > 0 && sides.new > 0, 'some go forward and some back')
+})
+
+test('killed at any point of an undo of a keystore, it ends wholly old', { timeout }, async (t) => {
+  const scene = await keystoreScene(t)
+  scene.fields.tell = { socket: scene.socket, expect: '^never' }
+  const isUndo = (name: string) => /undo|again|clean|outcome|closed/.test(name)
+  const inSample = sampled(t)
+  const { sides } = await killAtEveryPoint(scene, 'old', (line) => { t.diagnostic(line) }, (k, name) => isUndo(name) && inSample(k))
+  assert.ok(sides.old > 0)
+  assert.equal(sides.new, 0)
 })
 
 test('killed again at any point of the recovery, the target ends wholly old or wholly new', { timeout }, async (t) => {

@@ -8,6 +8,7 @@ import { createEngine, type Engine, type EngineDeps, type EngineTarget, probersF
 import type { StepContext } from '../../src/engine/steps/executor.ts'
 import { createLimits } from '../../src/hosts/limits.ts'
 import { createLocalHost } from '../../src/hosts/local-host.ts'
+import { keystoreDriver } from './keystore-driver.ts'
 import { tinyDriver } from './tiny-driver.ts'
 
 /** This machine, without limits. */
@@ -23,7 +24,8 @@ export function testEngine(folder: string, { probe, ...more }: TestEngineOptions
     keys: { privateKeyPem: (keyId) => readFile(join(folder, `${keyId}.pem`), 'utf8') },
     hostFor: () => localHost,
     driverFor: async (serverType) => {
-      const load: (() => Promise<ServerTypeDriver>) | undefined = serverType === 'tiny' ? async () => tinyDriver : serverTypes.find(serverType)?.driver
+      const ours = { tiny: tinyDriver, keystore: keystoreDriver }[serverType]
+      const load: (() => Promise<ServerTypeDriver>) | undefined = ours ? async () => ours : serverTypes.find(serverType)?.driver
       if (load === undefined) throw new CertloopError('PLAN_FAILED', `No driver for ${serverType}.`)
       return load()
     },

@@ -68,8 +68,8 @@ for (const [algorithm, hash] of [['MD5', 'md5'], ['SHA-256', 'sha256']] as const
     const url = await server(t, (request, response, body) => {
       const part = (name: string) => new RegExp(`${name}="?([^",]*)`).exec(request.headers.authorization ?? '')?.[1] ?? ''
       const expected = h([h(`admin:Realm:${password}`), 'n0nce', part('nc'), part('cnonce'), 'auth', h('POST:/m?a=b')].join(':'))
-      if (part('response') === expected && part('uri') === '/m?a=b') return response.end(`welcome ${body}`)
-      response.writeHead(401, { 'WWW-Authenticate': `Digest realm="Realm", nonce="n0nce", qop="auth", algorithm=${algorithm}` }).end('who are you?')
+      if (part('response') === expected && part('uri') === '/m?a=b') response.end(`welcome ${body}`)
+      else response.writeHead(401, { 'WWW-Authenticate': `Digest realm="Realm", nonce="n0nce", qop="auth", algorithm=${algorithm}` }).end('who are you?')
     })
     const asked = step(`${url}/m?a=b`, { body: 'x', authorization: { scheme: 'digest', user: 'admin', password: 'admin' }, expect: { status: [200], body: 'welcome x' } })
     await run(asked)

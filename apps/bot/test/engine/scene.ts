@@ -30,6 +30,11 @@ export interface Scene {
   tellServer(): Promise<void>
   /** Waits until a reload under way is over, and checks that the server could be started with its files. */
   settled?(): Promise<void>
+  /** Which side lies there, and how the old one is put back, where that is not a certificate and a key as two files. */
+  sideNow?(): Promise<Side | 'other'>
+  restore?(): Promise<void>
+  /** What is in the folder, with modes. */
+  files?: Record<string, number>
 }
 
 /** One of the commands of server-tools-process.ts. */
@@ -110,7 +115,7 @@ export async function placePair({ certPath, keyPath }: Pick<Scene, 'certPath' | 
 /** Everything as it was at the beginning, and served. */
 export async function reset(scene: Scene, { keepJournals = false } = {}): Promise<void> {
   for (const name of await readdir(scene.pairFolder)) await rm(join(scene.pairFolder, name), { recursive: true })
-  await placePair(scene, scene.old)
+  await (scene.restore?.() ?? placePair(scene, scene.old))
   if (!keepJournals) await rm(join(scene.folder, 'journals'), { recursive: true, force: true })
   await scene.tellServer()
   await eventually(async () => await scene.served() === scene.old.fingerprint, { what: 'the old pair being served' })
@@ -128,18 +133,24 @@ export async function request(scene: Scene, { rollback = true, plan }: { rollbac
 const sideOf = (scene: Scene, text: string, file: 'certPem' | 'keyPem'): Side | 'other' =>
   (text.trim() === scene.old[file].trim() ? 'old' : text.trim() === scene.next[file].trim() ? 'new' : 'other')
 
+async function sideOfFiles(scene: Scene): Promise<Side | 'other'> {
+  const side = sideOf(scene, await readFile(scene.certPath, 'utf8'), 'certPem')
+  assert.equal(sideOf(scene, await readFile(scene.keyPath, 'utf8'), 'keyPem'), side, 'key and certificate are of one side')
+  return side
+}
+
 /**
  * The target is wholly on one side: both files, owner's mode, what is served; nothing is left over and no journal is open.
  * @returns the side
  */
 export async function assertWhole(scene: Scene, expected?: Side): Promise<Side> {
   await scene.settled?.()
-  assert.deepEqual((await readdir(scene.pairFolder)).toSorted(), ['shop.crt', 'shop.key'], 'nothing is left over')
-  const side = sideOf(scene, await readFile(scene.certPath, 'utf8'), 'certPem')
-  assert.equal(sideOf(scene, await readFile(scene.keyPath, 'utf8'), 'keyPem'), side, 'key and certificate are of one side')
+  const files = scene.files ?? { 'shop.crt': 0o644, 'shop.key': 0o600 }
+  assert.deepEqual((await readdir(scene.pairFolder)).toSorted(), Object.keys(files), 'nothing is left over')
+  const side = await (scene.sideNow?.() ?? sideOfFiles(scene))
   assert.notEqual(side, 'other')
   if (expected !== undefined) assert.equal(side, expected)
-  assert.deepEqual([(await stat(scene.certPath)).mode & 0o7777, (await stat(scene.keyPath)).mode & 0o7777], [0o644, 0o600], 'modes are kept')
+  for (const [name, mode] of Object.entries(files)) assert.equal((await stat(join(scene.pairFolder, name))).mode & 0o7777, mode, 'modes are kept')
   assert.equal(await scene.served(), scene[side === 'old' ? 'old' : 'next'].fingerprint, 'the same is served')
   for (const name of await readdir(join(scene.folder, 'journals')).catch(() => [])) {
     const text = await readFile(join(scene.folder, 'journals', name, 'journal.ndjson'), 'utf8')
