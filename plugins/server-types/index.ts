@@ -5,6 +5,7 @@ import { manifest as files } from './files/manifest.ts'
 import { manifest as ftp } from './ftp/manifest.ts'
 import { manifest as haproxy } from './haproxy/manifest.ts'
 import { manifest as jetty } from './jetty/manifest.ts'
+import { manifest as mysql } from './mysql/manifest.ts'
 import { manifest as nginx } from './nginx/manifest.ts'
 import { manifest as postfix } from './postfix/manifest.ts'
 import { manifest as postgresql } from './postgresql/manifest.ts'
@@ -26,6 +27,7 @@ export const serverTypes = registry([
   serverType(ftp, () => import('./ftp/driver.ts').then((m) => m.driver)),
   serverType(tomcat, () => import('./tomcat/driver.ts').then((m) => m.driver)),
   serverType(jetty, () => import('./jetty/driver.ts').then((m) => m.driver)),
+  serverType(mysql, () => import('./mysql/driver.ts').then((m) => m.driver)),
   serverType(proftpd, () => import('./proftpd/driver.ts').then((m) => m.driver)),
   serverType(vsftpd, () => import('./vsftpd/driver.ts').then((m) => m.driver)),
   serverType(haproxy, () => import('./haproxy/driver.ts').then((m) => m.driver)),

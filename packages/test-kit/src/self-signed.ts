@@ -10,6 +10,7 @@ const run = promisify(execFile)
 
 const keyArguments = {
   rsa: ['-newkey', 'rsa:2048'],
+  'weak-rsa': ['-newkey', 'rsa:1024'],
   ec: ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256'],
 } as const
 
@@ -23,18 +24,21 @@ export interface TestPair {
   keyType: 'rsa' | 'ec'
 }
 
-/** A new key and a certificate for these names, valid for 30 days, signed by itself; made with OpenSSL. */
-export async function selfSignedPair(names: readonly string[], keyType: 'rsa' | 'ec' = 'ec'): Promise<TestPair> {
+/**
+ * A new key and a certificate for these names, valid for 30 days, signed by itself; made with OpenSSL.
+ * weak-rsa: 1024 bits, which servers with OpenSSL at its usual security level refuse to load.
+ */
+export async function selfSignedPair(names: readonly string[], kind: keyof typeof keyArguments = 'ec'): Promise<TestPair> {
   const alternativeNames = names.map((name) => `${isIP(name) === 0 ? 'DNS' : 'IP'}:${name}`).join(',')
   const { stdout } = await run(requireTool('openssl'), [
-    'req', '-x509', ...keyArguments[keyType], '-nodes', '-days', '30', '-sha256',
+    'req', '-x509', ...keyArguments[kind], '-nodes', '-days', '30', '-sha256',
     '-subj', `/CN=${names[0] ?? 'test'}`, '-addext', `subjectAltName=${alternativeNames}`, '-keyout', '-', '-out', '-',
   ])
   const [keyPem, certPem] = ['PRIVATE KEY', 'CERTIFICATE'].map((label) => new RegExp(`-----BEGIN ${label}-----[^-]*-----END ${label}-----\n`).exec(stdout)?.[0])
   if (!keyPem || !certPem) throw new Error(`openssl req gave something else than a key and a certificate:\n${stdout}`)
   const certificate = new X509Certificate(certPem)
   return {
-    certPem, keyPem, keyType,
+    certPem, keyPem, keyType: kind === 'ec' ? 'ec' : 'rsa',
     fingerprint: certificate.fingerprint256.replaceAll(':', '').toLowerCase(),
     spkiDigest: createHash('sha256').update(certificate.publicKey.export({ type: 'spki', format: 'der' })).digest('hex'),
   }

@@ -1,0 +1,25 @@
+import path from 'node:path'
+import type { Static } from 'typebox'
+import { type PemConfiguration, pemServerDriver } from '../shared/pem-files/driver.ts'
+import { readConfiguration } from './configuration.ts'
+import { findMasters, type Instance, readInstance } from './instance.ts'
+import { type fields as fieldSchema, manifest } from './manifest.ts'
+
+type Fields = Static<typeof fieldSchema>
+
+export const driver = pemServerDriver<Fields, Instance, PemConfiguration>({
+  manifest,
+  title: 'ProFTPD',
+  findProcesses: findMasters,
+  mayBeNamed: () => true,
+  readInstance,
+  isNamed: ({ configurationPath }, fields) => configurationPath === path.posix.normalize(fields.configurationPath),
+  keyOf: ({ configurationPath }) => configurationPath,
+  readConfiguration,
+  // Each session reads the files when it begins (tried with 1.3.8). A SIGHUP would add nothing but danger: ProFTPD ends
+  // when it then finds a fault in its configuration.
+  activation: ({ sudo, program, configurationPath }) => ({
+    service: `ProFTPD (${configurationPath})`, test: [...(sudo ? ['sudo', '-n'] : []), program, '-t', '-c', configurationPath], reload: null,
+  }),
+  moreFields: () => ({}),
+})

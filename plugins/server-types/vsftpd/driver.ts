@@ -1,0 +1,34 @@
+import { CertloopError } from '@certloop/contract'
+import type { Host } from '@certloop/plugin-kit'
+import path from 'node:path'
+import type { Static } from 'typebox'
+import { type PemConfiguration, pemServerDriver } from '../shared/pem-files/driver.ts'
+import type { Activation } from '../shared/pem-files/plan.ts'
+import { unitOf } from '../shared/pem-files/systemd.ts'
+import { readConfiguration } from './configuration.ts'
+import { findListeners, type Instance, readInstance } from './instance.ts'
+import { type fields as fieldSchema, manifest } from './manifest.ts'
+
+type Fields = Static<typeof fieldSchema>
+
+export const driver = pemServerDriver<Fields, Instance, PemConfiguration>({
+  manifest,
+  title: 'vsftpd',
+  findProcesses: findListeners,
+  mayBeNamed: () => true,
+  readInstance,
+  isNamed: ({ configurationPath }, fields) => configurationPath === path.posix.normalize(fields.configurationPath),
+  keyOf: ({ configurationPath }) => configurationPath,
+  readConfiguration,
+  activation,
+  moreFields: () => ({}),
+})
+
+/** The pair is read once, at the start: a SIGHUP reads the configuration again, and not the pair (tried with 3.0.3). */
+async function activation({ process, sudo, configurationPath }: Instance, _configuration: PemConfiguration, { host, fields }: { host: Host; fields: Fields }): Promise<Activation> {
+  const call = (argv: readonly string[]) => [...(sudo ? ['sudo', '-n'] : []), ...argv]
+  if (fields.restartCommand !== undefined) return { service: `vsftpd (${configurationPath})`, test: null, reload: call(fields.restartCommand), script: true, runAs: null }
+  const unit = await unitOf(host, process)
+  if (unit === null) throw new CertloopError('PLAN_FAILED', `vsftpd reads its certificate when it starts and has to be restarted, and process ${process.pid} is not the main process of a systemd unit. Name a command in the field "Restart command".`, { pid: process.pid })
+  return { service: unit, test: null, reload: call(['systemctl', 'restart', unit]), start: call(['systemctl', 'start', unit]), runAs: null }
+}
