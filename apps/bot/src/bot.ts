@@ -16,6 +16,8 @@ import { probersFor } from './engine/probe.ts'
 import type { Engine, Way } from './engine/types.ts'
 import { createLimits } from './hosts/limits.ts'
 import { createLocalHost } from './hosts/local-host.ts'
+import { createSshPool } from './hosts/ssh/pool.ts'
+import { hostFor } from './hosts/host-for.ts'
 import { encryptionKeyPem, loadEncryptionKey, loadIdentity, type Identity } from './identity.ts'
 import { createKeyStore, type KeyStore } from './keys/key-store.ts'
 import { errorFacts, type Logger } from './log.ts'
@@ -103,6 +105,7 @@ function run(identity: Identity & { encryptionKey: KeyObject }, configuration: B
     const grace = setTimeout(() => delivery.abort(stopReason), deliveryGraceMs)
     await runner.idle()
     clearTimeout(grace)
+    parts.closeConnections()
     transport.close()
     lock.release()
     logger.info('The bot has stopped.')
@@ -113,19 +116,18 @@ function run(identity: Identity & { encryptionKey: KeyObject }, configuration: B
   return { ended, stop: async () => { taking.abort(stopReason); await ended } }
 }
 
-interface LocalParts { host: Host; engine: Engine; keys: KeyStore; scan: (way?: Way) => Promise<HostScan> }
+interface LocalParts { host: Host; engine: Engine; keys: KeyStore; scan: (way?: Way) => Promise<HostScan>; closeConnections: () => void }
 
 /** Everything that needs no network. */
 function localParts(dataFolder: string, { limits }: BotConfiguration, { now, crashPoint }: BotOptions): LocalParts {
-  const host = createLocalHost({ limits: createLimits(limits) })
+  const allowed = createLimits(limits)
+  const host = createLocalHost({ limits: allowed })
+  const pool = createSshPool()
   const probeFor = probersFor({ now })
-  const hostFor = ({ reach }: Way): Host | Promise<Host> => {
-    if (reach === 'local') return host
-    throw new CertloopError('HOST_UNREACHABLE', `This bot (version ${version}) does not reach other machines. Update the bot.`)
-  }
+  const wayTo = (way: Way): Host => hostFor(way, { local: host, pool, limits: allowed })
   const keys = createKeyStore({ folder: join(dataFolder, 'keys'), now })
   const engine = createEngine({
-    folder: join(dataFolder, 'engine'), now, keys, probeFor, scripts: limits.scripts, hostFor, ...(crashPoint ? { crashPoint } : {}),
+    folder: join(dataFolder, 'engine'), now, keys, probeFor, scripts: limits.scripts, hostFor: wayTo, ...(crashPoint ? { crashPoint } : {}),
     driverFor(serverType) {
       const entry = serverTypes.find(serverType)
       if (entry) return entry.driver()
@@ -134,10 +136,10 @@ function localParts(dataFolder: string, { limits }: BotConfiguration, { now, cra
   })
   const drivers = serverTypes.all.map(({ manifest, driver }) => ({ id: manifest.id, driver }))
   const scan = async (way?: Way): Promise<HostScan> => {
-    const scanned = way === undefined ? host : await hostFor(way)
+    const scanned = way === undefined ? host : wayTo(way)
     return scanHost({ host: scanned, probe: probeFor(scanned) }, drivers, now)
   }
-  return { host, engine, keys, scan }
+  return { host, engine, keys, scan, closeConnections: () => { pool.close() } }
 }
 
 /** Before the network is asked for anything: what was under way when the bot stopped is finished or undone. */

@@ -2,27 +2,27 @@ import { type FtpReach } from '@certloop/contract'
 import type { ConformanceBench } from '@certloop/plugin-kit/conformance'
 import { eventually, leftOut, selfSignedPair } from '@certloop/test-kit'
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
 import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
-import { connect, createServer, type Socket } from 'node:net'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
-import { createSecureContext, createServer as createTlsServer } from 'node:tls'
 import { once } from 'node:events'
-import type { AddressInfo } from 'node:net'
 import { probersFor } from '../../src/engine/index.ts'
+import { createLimits } from '../../src/hosts/limits.ts'
 import { createFtpHost } from '../../src/hosts/transfer/ftp-host.ts'
 import { benchOn } from '../kit/bench.ts'
 import { conformance, watching } from '../kit/conformance.ts'
 import { type FtpServer, startUploadServer } from './proftpd-kit.ts'
+import { watchingProgram } from './watching-program.ts'
 
 const skip = process.getuid?.() === 0 ? leftOut('proftpd') || leftOut('mod_tls.so') : 'ProFTPD starts only as root'
+const limits = createLimits({ writePaths: null, commands: null, scripts: false })
 const probeFor = probersFor({ now: () => new Date() })
 
 const reachOf = ({ port, user, pair }: FtpServer, more: Partial<FtpReach> = {}): FtpReach => ({ kind: 'ftp', host: '127.0.0.1', port, user, security: 'explicit-tls', pin: pair.fingerprint, ...more })
 
 function hostOf(server: FtpServer, more: Partial<FtpReach> = {}, password = server.password) {
-  const host = createFtpHost(reachOf(server, more), { login: { password } })
+  const host = createFtpHost(reachOf(server, more), { login: { password } }, { limits })
   server.clients.push(host)
   return host
 }
@@ -30,16 +30,6 @@ function hostOf(server: FtpServer, more: Partial<FtpReach> = {}, password = serv
 async function benchFor(t: TestContext, server: FtpServer): Promise<ConformanceBench> {
   const host = hostOf(server)
   return benchOn(t, { host, probe: probeFor(host), serverType: 'ftp', reach: reachOf(server) })
-}
-
-/** What uploads are for: a program that takes its files up by itself, here at each handshake. */
-async function watchingProgram(t: TestContext, files: { certPath: string; keyPath: string }): Promise<number> {
-  const server = createTlsServer({ SNICallback: (_name, done) => { done(null, createSecureContext({ cert: readFileSync(files.certPath), key: readFileSync(files.keyPath) })) } })
-  server.on('tlsClientError', () => undefined).on('secureConnection', (socket) => socket.on('error', () => undefined).end())
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.after(() => { server.close() })
-  return (server.address() as AddressInfo).port
 }
 
 let upload: FtpServer | undefined
@@ -127,7 +117,7 @@ test('no right to write, and a server that renames over nothing', { skip }, asyn
 test('an upload that is cut off goes on over a new connection', { skip }, async (t) => {
   const server = await startUploadServer(t)
   const relay = await cuttingRelay(t, server.port)
-  const host = createFtpHost(reachOf(server, { port: relay.port }), { login: { password: server.password } })
+  const host = createFtpHost(reachOf(server, { port: relay.port }), { login: { password: server.password } }, { limits })
   server.clients.push(host)
   await host.list('/')
   relay.cut()

@@ -3,6 +3,7 @@ import type { FileFacts, Host } from '@certloop/plugin-kit'
 import { type Client, FileType, FTPError, type FileInfo } from 'basic-ftp'
 import { createHash, randomBytes } from 'node:crypto'
 import { Readable, Writable } from 'node:stream'
+import type { Limits } from '../limits.ts'
 import { type FilePlace, filesOnlyHost, nameOf, parentOf } from './files-only.ts'
 import { createFtpSession, type FtpSession, isLost } from './ftp-session.ts'
 
@@ -14,8 +15,8 @@ const usualMode = 0o600
  * show them, and nothing can be forced to disk. Transfers are binary, over passive connections that resume the TLS
  * session of the control connection.
  */
-export function createFtpHost(reach: FtpReach, secrets: TargetSecrets): Host & { close(): void } {
-  const session = createFtpSession(reach, secrets.login?.password ?? '')
+export function createFtpHost(reach: FtpReach, secrets: TargetSecrets, { limits }: { limits: Pick<Limits, 'allowSsh'> }): Host & { close(): void } {
+  const session = createFtpSession(reach, secrets.login?.password ?? '', limits)
   return { ...filesOnlyHost('ftp', 'over FTP', reach.host, filePlace(session)), close: () => session.close() }
 }
 

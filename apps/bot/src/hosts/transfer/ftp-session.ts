@@ -1,6 +1,7 @@
 import { CertloopError, type FtpReach, toCertloopError } from '@certloop/contract'
 import { Client, FTPError } from 'basic-ftp'
 import type { SecureVersion, TLSSocket } from 'node:tls'
+import type { Limits } from '../limits.ts'
 
 export interface FtpSession {
   /** Runs one piece of work on the connection, after those asked for before. The connection is made when there is none. */
@@ -21,7 +22,7 @@ const lostCodes = /^(?:ECONNRESET|ECONNREFUSED|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENET
 export const isLost = (error: unknown): boolean => error instanceof Error && !(error instanceof FTPError) && !(error instanceof CertloopError)
 
 /** One login, used by one piece of work after the other. */
-export function createFtpSession(reach: FtpReach, password: string): FtpSession {
+export function createFtpSession(reach: FtpReach, password: string, limits: Pick<Limits, 'allowSsh'>): FtpSession {
   let client: Client | undefined
   let last: Promise<unknown> = Promise.resolve()
   let idle: NodeJS.Timeout | undefined
@@ -33,6 +34,7 @@ export function createFtpSession(reach: FtpReach, password: string): FtpSession 
   }
   async function open(): Promise<Client> {
     if (client !== undefined && !client.closed) return client
+    limits.allowSsh(reach.host, reach.port)
     client = await logIn(reach, password)
     return client
   }
