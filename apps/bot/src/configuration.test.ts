@@ -6,7 +6,7 @@ import { tempFolder } from '@certloop/test-kit'
 import { loadConfiguration, readConfiguration } from './configuration.ts'
 
 const exampleFile = new URL('../bot.example.toml', import.meta.url)
-const defaults = { writePaths: null, commands: null, scripts: false }
+const defaults = { writePaths: null, commands: null, scripts: false, ssh: true, sshHosts: null }
 
 test('without bot.toml paths and programs are free and scripts are off', async (t) => {
   const folder = await tempFolder(t)
@@ -18,7 +18,7 @@ test('the example says what the defaults say, and its commented lines are usable
   assert.deepEqual(readConfiguration(example, 'x').limits, defaults)
   const { proxy, limits } = readConfiguration(example.replaceAll(/^# (?=\w+ = )/gm, ''), 'x')
   assert.equal(proxy, 'http://proxy.example:3128')
-  assert.deepEqual(limits, { writePaths: ['/etc/nginx/tls', '/etc/ssl/private'], commands: ['/usr/sbin/nginx', 'systemctl'], scripts: false })
+  assert.deepEqual(limits, { writePaths: ['/etc/nginx/tls', '/etc/ssl/private'], commands: ['/usr/sbin/nginx', 'systemctl'], scripts: false, ssh: false, sshHosts: ['web-1.example', '192.0.2.7:2222'] })
 })
 
 test('the first file that is there is read and no other', async (t) => {
@@ -28,11 +28,11 @@ test('the first file that is there is read and no other', async (t) => {
   assert.deepEqual((await loadConfiguration([first, second])).limits.writePaths, ['/b'])
   await writeFile(first, '[limits]\nscripts = true\n')
   const { file, limits } = await loadConfiguration([first, second])
-  assert.deepEqual([file, limits], [first, { writePaths: null, commands: null, scripts: true }])
+  assert.deepEqual([file, limits], [first, { ...defaults, scripts: true }])
 })
 
 test('an empty list is a limit, not the lack of one', () => {
-  assert.deepEqual(readConfiguration('[limits]\nwrite_paths = []\ncommands = []', 'x').limits, { writePaths: [], commands: [], scripts: false })
+  assert.deepEqual(readConfiguration('[limits]\nwrite_paths = []\ncommands = []', 'x').limits, { ...defaults, writePaths: [], commands: [] })
 })
 
 test('"none" turns the proxy of the environment off', () => {
@@ -49,6 +49,7 @@ const bad: [title: string, text: string, key: string][] = [
   ['a number in a list', '[limits]\ncommands = [1]', 'limits.commands'],
   ['a relative program', '[limits]\ncommands = ["bin/nginx"]', 'limits.commands'],
   ['a text for a yes or no', '[limits]\nscripts = "no"', 'limits.scripts'],
+  ['a machine with a user', '[limits]\nssh_hosts = ["root@web-1"]', 'limits.ssh_hosts'],
   ['a proxy without scheme', '[control-plane]\nproxy = "proxy:3128"', 'control-plane.proxy'],
   ['a proxy of another kind', '[control-plane]\nproxy = "socks5://proxy:1080"', 'control-plane.proxy'],
   ['no TOML', '[limits\n', ''],

@@ -27,9 +27,10 @@ const listOf = (fits: (text: string) => boolean, what: string): Read<string[]> =
   Array.isArray(value) && value.every((v) => typeof v === 'string' && fits(v)) ? (value as string[]) : `must be a list of ${what}`
 const paths = listOf(isAbsolute, 'absolute paths')
 const programs = listOf((text) => /^[^/\\]+$/.test(text) || isAbsolute(text), 'programs: absolute paths, or names without a folder')
+const machines = listOf((text) => /^[^\s/@]+$/.test(text), 'machines such as "web-1.example" or "web-1.example:22"')
 const yesOrNo: Read<{ yes: boolean }> = (value) => typeof value === 'boolean' ? { yes: value } : 'must be true or false'
 
-const knownKeys: Record<string, readonly string[]> = { 'control-plane': ['proxy'], limits: ['write_paths', 'commands', 'scripts'] }
+const knownKeys: Record<string, readonly string[]> = { 'control-plane': ['proxy'], limits: ['write_paths', 'commands', 'scripts', 'ssh', 'ssh_hosts'] }
 
 /**
  * Reads bot.toml. The whole table of keys is in bot.example.toml.
@@ -53,6 +54,8 @@ export function readConfiguration(text: string, file: string): BotConfiguration 
       writePaths: valueOf('limits', 'write_paths', paths) ?? null,
       commands: valueOf('limits', 'commands', programs) ?? null,
       scripts: valueOf('limits', 'scripts', yesOrNo)?.yes ?? false,
+      ssh: valueOf('limits', 'ssh', yesOrNo)?.yes ?? true,
+      sshHosts: valueOf('limits', 'ssh_hosts', machines) ?? null,
     },
   }
 }
