@@ -1,5 +1,5 @@
 import { type KeyId, type Material, newId, secretFields, type TargetOptions } from '@certloop/contract'
-import type { Host } from '@certloop/plugin-kit'
+import type { Host, Prober } from '@certloop/plugin-kit'
 import type { BenchOptions, ConformanceBench, ConformanceEngine, ConformancePair, Fields } from '@certloop/plugin-kit/conformance'
 import { serverTypes } from '@certloop/server-types'
 import { tempFolder } from '@certloop/test-kit'
@@ -7,7 +7,7 @@ import { cpSync } from 'node:fs'
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
-import type { Engine, EngineTarget } from '../../src/engine/index.ts'
+import type { DeployRequest, Engine, EngineTarget, KeySource, LogSink } from '../../src/engine/index.ts'
 import { testEngine, type TestEngineOptions } from '../engine/engine-kit.ts'
 import type { Reached } from './reach.ts'
 import { recordingHost, severable } from './severed.ts'
@@ -56,7 +56,7 @@ async function engineIn(bench: Bench, folder: string, options: BenchOptions): Pr
   const log = (entry: ConformanceEngine['heard']['log'][number]) => { heard.log.push(entry) }
   const host: Host = recordingHost(options.host?.(place.host) ?? place.host, heard.ran)
   const probe = options.probe?.(place.probe) ?? place.probe
-  const make = (more: TestEngineOptions = {}): Engine => testEngine(folder, { hostFor: () => host, probe, keys: { privateKeyPem: (keyId) => readFile(join(keys.folder, `${keyId}.pem`), 'utf8') }, ...more })
+  const make = (more: TestEngineOptions = {}): Engine => testEngine(folder, { hostFor: () => host, probe, keys: keySource(keys.folder), ...more })
   const engine = make()
   const request = async (fields: Fields, pair: ConformancePair, more?: TargetOptions) => ({ deploymentId: newId('dep', new Date()), target: targetOf(place, fields, more), material: await keys.materialOf(pair) })
   return {
@@ -75,17 +75,7 @@ async function engineIn(bench: Bench, folder: string, options: BenchOptions): Pr
       const copy = bench.newFolder()
       const asked = await request(fields, pair)
       const plan = await engine.plan(asked)
-      const severed = severable(host, probe)
-      const doomed = make({
-        hostFor: () => severed.host, probe: severed.probe,
-        crashPoint: (name) => {
-          if (name !== point || severed.isCut()) return
-          cpSync(folder, copy, { recursive: true, preserveTimestamps: true })
-          severed.cut()
-        },
-      })
-      const result = await Promise.race([severed.end, doomed.deploy({ ...asked, plan, rollback: true }, log)])
-      if (!severed.isCut()) throw new Error(`the deployment did not pass ${point}: ${result === undefined ? '' : `${result.outcome}, ${result.error?.message ?? ''}`}`)
+      await cutOff({ folder, copy, point, host, probe, keys: keys.folder }, { ...asked, plan, rollback: true }, log)
       return engineIn(bench, copy, options)
     },
     recover: () => engine.recover((_id, entry) => log(entry)),
@@ -95,6 +85,34 @@ async function engineIn(bench: Bench, folder: string, options: BenchOptions): Pr
     },
   }
 }
+
+interface Cut {
+  /** Of the engine that is cut off; `copy`: of what is on disk at that moment. */
+  folder: string
+  copy: string
+  point: string
+  host: Host
+  probe: Prober
+  /** Folder of the keys. */
+  keys: string
+}
+
+/** Carries out a deployment as far as a crash point. From there on nothing that its engine does counts. @throws Error when it ends before */
+export async function cutOff({ folder, copy, point, host, probe, keys }: Cut, asked: DeployRequest, log?: LogSink): Promise<void> {
+  const severed = severable(host, probe)
+  const doomed = testEngine(folder, {
+    hostFor: () => severed.host, probe: severed.probe, keys: keySource(keys),
+    crashPoint: (name) => {
+      if (name !== point || severed.isCut()) return
+      cpSync(folder, copy, { recursive: true, preserveTimestamps: true })
+      severed.cut()
+    },
+  })
+  const result = await Promise.race([severed.end, doomed.deploy(asked, log)])
+  if (!severed.isCut()) throw new Error(`the deployment did not pass ${point}: ${result === undefined ? '' : `${result.outcome}, ${result.error?.message ?? ''}`}`)
+}
+
+const keySource = (folder: string): KeySource => ({ privateKeyPem: (keyId) => readFile(join(folder, `${keyId}.pem`), 'utf8') })
 
 /** Each call waits for what goes on beside it. */
 function waitingHost(host: Host, busy: () => Promise<unknown>): Host {
