@@ -11,8 +11,6 @@ export interface Instance extends PemInstance {
   /** Absolute, of -f. */
   named: string[]
   workingDirectory: string
-  /** Master and workers. */
-  pids: ReadonlySet<number>
 }
 
 const programs = { names: /^haproxy(-[\w.]+)?$/, otherwise: 'not haproxy', field: 'haproxy program', usual: ['/usr/sbin/haproxy', '/usr/local/sbin/haproxy', '/opt/haproxy/sbin/haproxy', '/usr/bin/haproxy'] }
@@ -37,13 +35,12 @@ export async function readInstance(host: Host, master: HostProcess, { program: g
   if (first === undefined) throw unreadable(`Process ${pid} was started without a configuration file (-f).`, pid)
   if (workingDirectory === '' && line.configuration.some((file) => !path.posix.isAbsolute(file))) throw unreadable(`Process ${pid} was started with a relative path, and where it works can not be seen. Let the bot run as root.`, pid)
   const runAs = uid === 0 ? {} : { runAs: { uid, gid } }
-  const [said, processes] = await Promise.all([host.run([program, '-v'], { timeoutSeconds: 30, ...runAs }), host.processes()])
+  const said = await host.run([program, '-v'], { timeoutSeconds: 30, ...runAs })
   const [, version] = /^HA-?Proxy version (\d[\w.-]*)/m.exec(said.stdout) ?? []
   if (version === undefined) throw unreadable(`haproxy -v did not say its version: ${(said.stdout + said.stderr).trim().slice(0, 200)}`, pid)
   if (!isNewEnough(version)) throw new CertloopError('PLACE_UNSUPPORTED', `HAProxy ${version} is older than 2.2, which is the first whose ways are known here.`, { pid })
   return {
     process: master, program, line, named, workingDirectory: workingDirectory || '/', sudo, ...runAs, product: 'HAProxy', version, configurationPath: first,
-    pids: new Set([pid, ...processes.filter(({ parentPid }) => parentPid === pid).map((worker) => worker.pid)]),
   }
 }
 

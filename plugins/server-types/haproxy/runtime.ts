@@ -30,17 +30,19 @@ export async function findRuntime(host: Host, instance: Instance, { settings }: 
   const master = instance.line.masterSocket?.split(',')[0]
   const candidates = [...settings.statsSockets.map((address) => ({ address, prefix: '' })), ...(master === undefined ? [] : [{ address: master, prefix: '@1 ' }])]
   const reasons: string[] = []
+  const { pid } = instance.process
+  const pids = new Set((candidates.length === 0 ? [] : await host.processes()).filter((entry) => entry.pid === pid || entry.parentPid === pid).map((entry) => entry.pid))
   for (const { address, prefix } of candidates) {
     const socket = commandSocket(address.startsWith('/') || address.includes('@') || address.includes(':') ? address : path.posix.resolve(instance.workingDirectory, address))
     if (socket === undefined) continue
-    const found = await look(host, instance, socket, prefix).catch((error: unknown) => `${address}: ${toCertloopError(error).message}`)
+    const found = await look(host, pids, socket, prefix).catch((error: unknown) => `${address}: ${toCertloopError(error).message}`)
     if (typeof found !== 'string') return found
     reasons.push(found)
   }
   return { reason: reasons.length > 0 ? reasons.join(' ') : 'no stats socket is configured' }
 }
 
-async function look(host: Host, { pids }: Instance, socket: Place, prefix: string): Promise<Runtime | string> {
+async function look(host: Host, pids: ReadonlySet<number>, socket: Place, prefix: string): Promise<Runtime | string> {
   const place = 'path' in socket ? socket.path : `${socket.address}:${socket.port}`
   const level = (await ask(host, socket, `${prefix}show cli level`)).trim()
   if (level !== 'admin') return `${place} is not of level admin${level === '' ? '' : ` but "${level.slice(0, 60)}"`}.`

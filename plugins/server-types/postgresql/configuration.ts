@@ -7,7 +7,7 @@ import { proofAddress, socketKey } from '../shared/pem-files/sockets.ts'
 import { type Instance, setting } from './instance.ts'
 
 /** postgresql.conf(5), "Connections and Authentication: SSL". */
-const names = ['ssl', 'ssl_cert_file', 'ssl_key_file', 'ssl_ca_file', 'ssl_crl_file', 'listen_addresses', 'port'] as const
+const names = ['ssl', 'ssl_cert_file', 'ssl_key_file', 'ssl_ca_file', 'ssl_crl_file', 'port'] as const
 type Settings = Record<(typeof names)[number], string>
 
 /** The configuration as the server reads it at a reload: files, includes, postgresql.auto.conf and command line together. */
@@ -25,9 +25,10 @@ export async function readConfiguration(host: Host, instance: Instance): Promise
   return { texts, pairs, problems: [] }
 }
 
-/** Its own sockets; where their processes can't be seen, those on its port. */
-function endpointsOf(listeners: readonly HostListener[], { pids }: Instance, { port }: Settings): Omit<PairEndpoint, 'holder'>[] {
-  const own = listeners.filter((socket) => (socket.pid === null ? socket.port === Number(port) : pids.has(socket.pid)))
+/** Its own sockets; where their processes can't be seen, or a session that begins just now has them too, those on its port. */
+function endpointsOf(listeners: readonly HostListener[], { process: { pid } }: Instance, { port }: Settings): Omit<PairEndpoint, 'holder'>[] {
+  const certain = listeners.filter((socket) => socket.pid === pid)
+  const own = certain.length > 0 ? certain : listeners.filter((socket) => socket.port === Number(port))
   const taken = new Set(listeners.map(socketKey))
   return [...new Map(own.map((socket) => [socketKey(socket), socket])).values()].flatMap((socket) => {
     const address = proofAddress(socket, taken)

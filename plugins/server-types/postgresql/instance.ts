@@ -11,8 +11,6 @@ export interface Instance extends PemInstance {
   pgCtl: string
   /** Names the same configuration as the running server: -D and all else it was started with. */
   options: readonly string[]
-  /** Postmaster and sessions. */
-  pids: ReadonlySet<number>
 }
 
 const packaged = ['postgres', 'postmaster'].flatMap((name) => [
@@ -37,11 +35,10 @@ export async function readInstance(host: Host, postmaster: HostProcess, { progra
   // A postmaster works in its data directory.
   const { pid, uid, gid, user, workingDirectory: dataDirectory } = postmaster
   if (dataDirectory === '') throw unreadable(`The data directory of process ${pid} can not be seen. Let the bot run as root or as ${user}.`, pid)
-  const [options, groups, processes] = await Promise.all([optionsOf(host, postmaster), groupsOf(host, pid), host.processes()])
+  const [options, groups] = await Promise.all([optionsOf(host, postmaster), groupsOf(host, pid)])
   const instance: Instance = {
     process: postmaster, program, sudo: false, runAs: { uid, gid }, groups, product: 'PostgreSQL', version: '', configurationPath: '', dataDirectory, options,
     pgCtl: path.posix.join(path.posix.dirname(program), 'pg_ctl'),
-    pids: new Set([pid, ...processes.filter(({ parentPid }) => parentPid === pid).map((child) => child.pid)]),
   }
   const [version, file] = await Promise.all([setting(host, instance, 'server_version'), setting(host, instance, 'config_file')])
   if (Number.parseInt(version, 10) < 10) throw new CertloopError('PLACE_UNSUPPORTED', `PostgreSQL ${version} takes up a new certificate only when it is restarted, which cuts all sessions. Certloop reloads version 10 and later.`, { pid })
