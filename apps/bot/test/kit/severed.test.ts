@@ -1,13 +1,16 @@
+import { overlaid } from '@certloop/plugin-kit/conformance'
 import { leftOut, tempFolder } from '@certloop/test-kit'
 import assert from 'node:assert/strict'
 import { cp, mkdir, readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { setImmediate } from 'node:timers/promises'
 import { runEngine } from '../engine/crash-harness.ts'
 import { testEngine } from '../engine/engine-kit.ts'
 import { assertWhole, nginxScene, planned, request, reset, type Scene } from '../engine/scene.ts'
 import { cutOff } from './bench.ts'
 import { local } from './reach.ts'
+import { severable } from './severed.ts'
 
 /** Whatever differs from one deployment to the next, ids, times and salts, taken out. */
 async function remains(scene: Scene, folder: string) {
@@ -48,4 +51,20 @@ test('an engine that is cut off leaves what a killed process leaves, and its suc
     assert.equal(await assertWhole(scene), side, point)
     await rm(whole, { recursive: true })
   }
+})
+
+test('after the cut nothing reaches the host, and what was under way is never answered', async () => {
+  const asked: string[] = []
+  const { promise, resolve } = Promise.withResolvers<undefined>()
+  const severed = severable(overlaid(local.host, { stat: async (path) => { asked.push(path); return path === '/slow' ? promise : undefined } }), local.probe)
+  assert.equal(await severed.host.stat('/before'), undefined)
+  let answers = 0
+  const count = () => { answers++ }
+  void severed.host.stat('/slow').then(count, count)
+  severed.cut()
+  resolve(undefined)
+  void severed.host.stat('/after').then(count, count)
+  void severed.probe({ address: '127.0.0.1', port: 1, serverName: null, keyType: null }).then(count, count)
+  for (let turn = 0; turn < 20; turn++) await setImmediate()
+  assert.deepEqual([asked, answers], [['/before', '/slow'], 0])
 })
