@@ -21,7 +21,7 @@ export interface RunningVsftpd {
   readonly port: number
   readonly folder: string
   readonly configPath: string
-  /** Ends the listener and starts it anew; sessions go on. Carried out as root, as the init script of a distribution would. */
+  /** Ends the listener, and its sessions with it, and starts it anew: as the init script of a distribution would. */
   readonly restartCommand: string[]
   restart(): Promise<void>
   /** Of the listener now. */

@@ -27,7 +27,10 @@ export const driver = pemServerDriver<Fields, Instance, PemConfiguration>({
 /** The pair is read once, at the start: a SIGHUP reads the configuration again, and not the pair (tried with 3.0.3). */
 async function activation({ process, sudo, configurationPath }: Instance, _configuration: PemConfiguration, { host, fields }: { host: Host; fields: Fields }): Promise<Activation> {
   const call = (argv: readonly string[]) => [...(sudo ? ['sudo', '-n'] : []), ...argv]
-  if (fields.restartCommand !== undefined) return { service: `vsftpd (${configurationPath})`, test: null, reload: call(fields.restartCommand), script: true, runAs: null }
+  if (fields.restartCommand !== undefined) {
+    const restart = call(fields.restartCommand)
+    return { service: `vsftpd (${configurationPath})`, test: null, reload: restart, start: restart, script: true, runAs: null }
+  }
   const unit = await unitOf(host, process)
   if (unit === null) throw new CertloopError('PLAN_FAILED', `vsftpd reads its certificate when it starts and has to be restarted, and process ${process.pid} is not the main process of a systemd unit. Name a command in the field "Restart command".`, { pid: process.pid })
   return { service: unit, test: null, reload: call(['systemctl', 'restart', unit]), start: call(['systemctl', 'start', unit]), runAs: null }

@@ -14,17 +14,10 @@ export interface Instance extends PemInstance {
 const fileLimitBytes = 8 << 20
 const isVsftpd = ({ name, executable }: HostProcess) => name === 'vsftpd' || executable.endsWith('/vsftpd')
 
-/**
- * Listeners. Sessions are their children; those that outlived a restart have no parent left and are told by their
- * listening to nothing. Where the bot may not see who listens, all count.
- */
-export async function findListeners(processes: readonly HostProcess[], host: Host): Promise<HostProcess[]> {
+/** Listeners; their sessions are their children and end with them. What has ended and was not collected yet has no words left. */
+export function findListeners(processes: readonly HostProcess[]): HostProcess[] {
   const byPid = new Map(processes.filter(isVsftpd).map((entry) => [entry.pid, entry]))
-  const tops = [...byPid.values()].filter(({ parentPid }) => !byPid.has(parentPid))
-  if (tops.length < 2) return tops
-  const listening = new Set((await host.listeners()).map(({ pid }) => pid))
-  const sure = (top: HostProcess) => top.container !== null || listening.has(top.pid)
-  return tops.filter((top) => sure(top) || !tops.some((other) => other !== top && sure(other) && other.container === null && other.argv.join('\0') === top.argv.join('\0')))
+  return [...byPid.values()].filter(({ parentPid, argv }) => !byPid.has(parentPid) && argv.some((word) => word !== ''))
 }
 
 const unreadable = (message: string, pid: number) => new CertloopError('SERVER_CONFIGURATION_UNREADABLE', message, { pid })

@@ -41,7 +41,7 @@ export interface PemServerType<F extends PemFields, I extends PemInstance, C ext
   /** For people, within a sentence. */
   title: string
   /** Running servers among all processes; one for each instance. */
-  findProcesses(processes: readonly HostProcess[], host: Host): HostProcess[] | Promise<HostProcess[]>
+  findProcesses(processes: readonly HostProcess[]): HostProcess[]
   /** false spares the calls to a process that says itself that it is another one than the fields name. */
   mayBeNamed(process: HostProcess, fields: F): boolean
   /**
@@ -75,7 +75,7 @@ const slotsAtOnce = 4
 export function pemServerDriver<F extends PemFields, I extends PemInstance, C extends PemConfiguration>(type: PemServerType<F, I, C>): ServerTypeDriver<F> {
   return {
     async detect(context) {
-      const found = await type.findProcesses(await context.host.processes(), context.host)
+      const found = type.findProcesses(await context.host.processes())
       return Promise.all(found.map((process) => detectServer(type, context, process)))
     },
 
@@ -126,7 +126,7 @@ async function openSlot<F extends PemFields, I extends PemInstance, C extends Pe
 
 async function findInstance<F extends PemFields, I extends PemInstance, C extends PemConfiguration>(type: PemServerType<F, I, C>, host: Host, fields: F): Promise<I> {
   const problems: unknown[] = []
-  for (const process of await type.findProcesses(await host.processes(), host)) {
+  for (const process of type.findProcesses(await host.processes())) {
     if (process.container !== null || !type.mayBeNamed(process, fields)) continue
     try {
       const instance = await type.readInstance(host, process, { program: fields.binaryPath, sudo: fields.sudo, fields })
