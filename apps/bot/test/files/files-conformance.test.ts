@@ -5,7 +5,6 @@ import { conformance, watching } from '../kit/conformance.ts'
 
 conformance('files', {
   skip: leftOut('nginx'),
-  crashPoints: 'all',
   async makeSubject(t) {
     const name = 'files-command.test'
     const folder = await tempFolder(t, 'pairs')

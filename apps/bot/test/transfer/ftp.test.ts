@@ -35,7 +35,6 @@ async function benchFor(t: TestContext, server: FtpServer): Promise<ConformanceB
 let upload: FtpServer | undefined
 conformance('ftp', {
   skip,
-  crashPoints: 'all',
   reaches: [{ kind: 'ftp', async bench(t) { upload = await startUploadServer(t); return benchFor(t, upload) } }],
   async makeSubject(t) {
     assert.ok(upload)

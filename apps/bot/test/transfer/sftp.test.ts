@@ -33,7 +33,6 @@ async function uploadTo(t: TestContext, pool: SshPool, sshd: RunningSshd, more: 
 
 conformance('sftp', {
   skip,
-  crashPoints: 'all',
   reaches: [{
     kind: 'sftp',
     async bench(t) {

@@ -18,6 +18,9 @@ export interface FilesType<F extends FileFields> {
   defaultProofSeconds: number
 }
 
+/** Whatever reads the files may let old and new workers answer side by side for a moment. */
+const steadyMilliseconds = 250
+
 /** The driver of such a type. Nothing is detected: any file may be a place. */
 export function filesDriver<F extends FileFields>(type: FilesType<F>): ServerTypeDriver<F> {
   const present = ({ host }: DriverContext, fields: F) => readPresent(host, fields, async (file) => (type.locate === undefined ? file : type.locate(host, file)))
@@ -39,7 +42,7 @@ export function filesDriver<F extends FileFields>(type: FilesType<F>): ServerTyp
       const served = await probeAll(context.probe, endpoints)
       const isServed = served.every(({ fingerprint }) => fingerprint === material.fingerprint)
       const proof: Step[] = endpoints.length === 0 ? [] : [{
-        kind: 'prove', expect: material.fingerprint, timeoutSeconds: fields.proofSeconds ?? type.defaultProofSeconds,
+        kind: 'prove', expect: material.fingerprint, timeoutSeconds: fields.proofSeconds ?? type.defaultProofSeconds, steadyMilliseconds,
         endpoints: endpoints.map((endpoint, i) => ({ endpoint, before: served[i]?.fingerprint ?? null })),
       }]
       const activation = writes.length === 0 && isServed ? [] : type.activation?.(fields) ?? []
