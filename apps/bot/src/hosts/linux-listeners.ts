@@ -26,11 +26,16 @@ export function parseSocketTable(text: string, byteOrder = os.endianness()): Omi
   return found
 }
 
+/** ::ffff:0:0/96, IPv4-mapped addresses (RFC 4291, 2.5.5.2). */
+const mappedPrefix = Buffer.from('00000000000000000000ffff', 'hex')
+
 /** Words of 32 bits in the byte order of the machine. */
 function decodeAddress(hex: string, byteOrder: 'BE' | 'LE'): string {
   const bytes = Buffer.from(hex, 'hex')
   if (byteOrder === 'LE') bytes.swap32()
   if (bytes.length === 4) return bytes.join('.')
+  // Java binds IPv4 addresses to sockets for both: to everybody else these are the IPv4 address.
+  if (bytes.subarray(0, mappedPrefix.length).equals(mappedPrefix)) return bytes.subarray(mappedPrefix.length).join('.')
   const groups = Array.from({ length: 8 }, (_, i) => bytes.readUInt16BE(i * 2).toString(16)).join(':')
   // The URL parser writes IPv6 addresses in their short form (RFC 5952).
   return new URL(`http://[${groups}]`).hostname.slice(1, -1)

@@ -28,10 +28,11 @@ test('container ids', () => {
 test('listening sockets of both families', () => {
   const head = '  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n'
   const row = (address: string, state: string, inode: string) => `   0: ${address} 00000000:0000 ${state} 00000000:00000000 00:00000000 00000000     0        0 ${inode} 1 0 100 0 0 10 0\n`
-  const table = head + row('0100007F:01BB', '0A', '11') + row('0100007F:01BC', '01', '12') + row('00000000000000000000000001000000:0050', '0A', '13') + row('00000000000000000000000000000000:0051', '0A', '14')
+  const table = head + row('0100007F:01BB', '0A', '11') + row('0100007F:01BC', '01', '12') + row('00000000000000000000000001000000:0050', '0A', '13') + row('00000000000000000000000000000000:0051', '0A', '14') + row('0000000000000000FFFF00000100007F:0052', '0A', '15')
   assert.deepEqual(parseSocketTable(table), [
     { address: '127.0.0.1', port: 443, inode: '11' },
     { address: '::1', port: 80, inode: '13' },
     { address: '::', port: 81, inode: '14' },
+    { address: '127.0.0.1', port: 82, inode: '15' },
   ])
 })
