@@ -3,6 +3,7 @@ import type { Host, HostProcess } from '@certloop/plugin-kit'
 import path from 'node:path'
 import type { PemInstance } from '../shared/pem-files/driver.ts'
 import { programOf } from '../shared/pem-files/program.ts'
+import { unitOf } from '../shared/pem-files/systemd.ts'
 import { type CommandLine, isShortCall, readCommandLine } from './command-line.ts'
 
 /** A running HAProxy: a master with its workers, or one process alone. */
@@ -62,12 +63,10 @@ export const testCommand = (instance: Instance): string[] => withSudo(instance, 
 
 /** How it is reloaded, or why it can't be. `kill` has to be a trusted program. */
 export async function reloadCommand(host: Host, instance: Instance, kill: string | undefined): Promise<{ argv: string[]; start?: string[] } | { reason: string }> {
-  const { process: { pid, service }, line, runAs } = instance
-  if (service !== null && runAs === undefined) {
-    // A unit may hold a process that is not its main one, such as a shell in a session: that unit is not ours.
-    const shown = await host.run(['systemctl', 'show', '--property=MainPID', '--value', service], { timeoutSeconds: 30 }).catch(() => undefined)
-    if (shown?.exitCode === 0 && Number(shown.stdout.trim()) === pid) return { argv: withSudo(instance, ['systemctl', 'reload', service]), start: withSudo(instance, ['systemctl', 'start', service]) }
-  }
+  const { process: { pid }, line, runAs } = instance
+  // systemctl would need root again, which the steps of a server of another account give up.
+  const unit = runAs === undefined ? await unitOf(host, instance.process) : null
+  if (unit !== null) return { argv: withSudo(instance, ['systemctl', 'reload', unit]), start: withSudo(instance, ['systemctl', 'start', unit]) }
   if (!line.masterWorker) return { reason: 'it runs without a master process (-W), so only another program could start its successor' }
   if (kill === undefined) return { reason: 'no kill program that belongs to root was found' }
   return { argv: withSudo(instance, [kill, '-USR2', String(pid)]) }
