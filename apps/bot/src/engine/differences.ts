@@ -18,7 +18,12 @@ export function planDifferences(approved: PlanSide, present: PlanSide): string[]
 }
 
 /** Two steps are about the same thing when these are equal. */
-const subject = (step: Step) => `${step.kind} ${'path' in step ? step.path : 'purpose' in step ? step.purpose : 'service' in step ? step.service : ''}`
+function subject(step: Step): string {
+  if ('path' in step) return `${step.kind} ${step.path}`
+  if ('title' in step) return `${step.kind} ${step.title}`
+  if ('when' in step) return `${step.kind} ${step.when}`
+  return `${step.kind} ${'purpose' in step ? step.purpose : 'service' in step ? step.service : ''}`
+}
 
 function stepDifferences(before: readonly Step[], after: readonly Step[]): string[] {
   const rest = [...after]
@@ -40,6 +45,11 @@ const meanings: Record<string, string> = {
   ownership: 'owner or mode of the new file',
   endpoints: 'what is served there now, or where',
   argv: 'the command',
+  source: 'the script',
+  environment: 'variables of the command',
+  commands: 'what is said',
+  body: 'what is sent',
+  expect: 'what is expected',
   timeoutSeconds: 'the time allowed',
 }
 

@@ -48,7 +48,7 @@ export async function keystoreScene(t: TestContext): Promise<KeystoreScene> {
       process.kill(Number(await readFile(job.pidFile, 'utf8')), 'SIGHUP')
       await eventually(() => reloads() > before, { what: 'the server reading its keystore again' })
     },
-    restore: () => writeFile(keystore, original),
+    restore: () => writeFile(keystore, original, { mode: 0o640 }),
     async sideNow() {
       const { entries } = await readKeystoreFile(await readFile(keystore), keystorePassword)
       const [shop, kept] = ['shop', 'other'].map((alias) => entries.find((entry) => entry.alias === alias))

@@ -5,6 +5,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { shortName } from '../../src/engine/run.ts'
 import { runEngine } from './crash-harness.ts'
 import { localHost, testEngine } from './engine-kit.ts'
 import { adminPassword, keystorePassword, keystoreScene, type KeystoreScene } from './keystore-scene.ts'
@@ -23,11 +24,12 @@ test('a keystore gets its entry, the server is told over its socket, scripts run
   const scene = await keystoreScene(t)
   const plan = await planned(scene)
   assert.deepEqual(plan.steps.map(({ kind }) => kind), ['run-script', 'keystore-entry', 'socket-command', 'prove', 'run-script'])
-  const result = await testEngine(scene.folder).deploy(await request(scene, { plan }))
+  const asked = await request(scene, { plan })
+  const result = await testEngine(scene.folder).deploy(asked)
   assert.equal(result.outcome, 'deployed', JSON.stringify(result.error))
   await assertWhole(scene, 'new')
   assert.equal(await readFile(scene.scriptLog, 'utf8'), 'before shop.test keystore\nafter\n')
-  assert.deepEqual((await readdir(tmpdir())).filter((name) => name.startsWith('certloop-script-')), [])
+  assert.deepEqual((await readdir(tmpdir())).filter((name) => name.includes(shortName(asked.deploymentId))), [])
   assert.match(result.log.find(({ step }) => step === 2)?.output ?? '', /^\d+ bytes taken\ndone$/)
   noSecrets(JSON.stringify([plan, result]) + await onDisk(scene))
   // Nothing is left to do but to tell and to prove.
