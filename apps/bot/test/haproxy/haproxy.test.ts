@@ -99,10 +99,12 @@ async function openConnection(t: TestContext, port = 0): Promise<{ ask(): Promis
   const socket = connect({ port, host: '127.0.0.1', rejectUnauthorized: false, servername: 'one.test' }).setEncoding('utf8')
   t.after(() => socket.destroy())
   await once(socket, 'secureConnect')
+  const cut = new Promise<never>((_resolve, reject) => { socket.once('close', () => { reject(new Error('the connection was cut')) }).on('error', reject) })
+  cut.catch(() => {})
   return {
     async ask() {
       socket.write('GET / HTTP/1.1\r\nHost: one.test\r\n\r\n')
-      return String((await once(socket, 'data'))[0])
+      return String((await Promise.race([once(socket, 'data'), cut]))[0])
     },
   }
 }

@@ -92,6 +92,9 @@ async function openSession(t: TestContext, port: number): Promise<{ query(sql: s
   plain.write(Uint8Array.of(0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f))
   await once(plain, 'data')
   const socket = connect({ socket: plain, rejectUnauthorized: false })
+  // A server that restarts cuts it: then the test has to fail, not to wait.
+  const cut = new Promise<never>((_resolve, reject) => { socket.once('close', () => { reject(new Error('the session was cut')) }).on('error', reject) })
+  cut.catch(() => {})
   const message = (type: string, body: string) => {
     const head = Buffer.alloc(4)
     head.writeUInt32BE(body.length + 4)
@@ -103,7 +106,7 @@ async function openSession(t: TestContext, port: number): Promise<{ query(sql: s
     socket.write(request)
     let said = ''
     for (;;) {
-      const [bytes] = await once(socket, 'data') as [Buffer]
+      const [bytes] = await Promise.race([once(socket, 'data'), cut]) as [Buffer]
       said += bytes.toString('latin1')
       if (said.slice(0, -1).endsWith(ready)) return said
     }
