@@ -52,7 +52,9 @@ async function runStep(run: Run, index: number): Promise<ServedCertificate[]> {
   const phase = executor.role(step) === 'prove' ? 'prove' : 'do'
   const report = await run.log.reported(phase, index, stepTitle(run.plan, index), () => executor.do(contextOf(run, index), step))
   run.point(`do-${index}:after`)
-  run.journal.note({ type: 'done', step: index })
+  // A script is not run twice: that it ended has to be known for sure.
+  if (executor.role(step) === 'script') await run.journal.append({ type: 'done', step: index })
+  else run.journal.note({ type: 'done', step: index })
   return report?.served ?? []
 }
 

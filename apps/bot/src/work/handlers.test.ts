@@ -75,3 +75,19 @@ test('a bot that joined for discovery looks, and does nothing else', async (t) =
   for (const kind of ['make-csr', 'plan-deployment', 'deploy'] as const) assert.throws(() => jobFor(task(kind, {}), deps), { code: 'ACTION_NOT_POSSIBLE' }, kind)
   assert.ok(jobFor(task('scan-host', {}), deps))
 })
+
+test('the secrets of a target are opened for the engine, those of a machine to be scanned for the scan', async (t) => {
+  const scene = await tinyScene(t)
+  const seen: unknown[] = []
+  const secrets = { fields: { token: 'x' }, login: { password: 'y' } }
+  const base = handling(scene)
+  const reach = { kind: 'ssh', host: 'far.test', port: 22, user: 'bot', authentication: 'password', hostKey: null, privilege: 'none', jumps: [] } as const
+  const deps: HandlerDeps = {
+    ...base, openSecrets: async (sealed) => { assert.equal(sealed, 'for this bot'); return secrets },
+    engine: { ...base.engine, inspect: async (asked) => { seen.push(asked); return { at: now().toISOString(), installedPem: null, served: [] } } },
+    scan: async (way) => { seen.push(way); throw new Error('seen') },
+  }
+  await jobFor(task('inspect-target', { target: { serverType: 'tiny', reach: 'local', fields: { a: 1 }, sealed: 'for this bot' } }), deps).run(() => undefined)
+  await assert.rejects(jobFor(task('scan-host', { reach, sealed: 'for this bot' }), deps).run(() => undefined), /seen/)
+  assert.deepEqual(seen, [{ serverType: 'tiny', reach: 'local', fields: { a: 1 }, secrets }, { reach, secrets }])
+})
