@@ -29,7 +29,7 @@ export function activationOf(jetty: Jetty, context: ConfiguredContext, fields: J
 }
 
 /** Jetty looks twice before it believes in a change. */
-const watched = (scanSeconds: number): Activation => ({ steps: [], seconds: Math.min(600, Math.ceil(scanSeconds * 2) + 10) })
+const watched = (scanSeconds: number): Activation => ({ steps: [], seconds: Math.min(600, Math.ceil(scanSeconds * 2) + 5) })
 
 function restarted(service: string, { sudo = false }: JettyFields): Activation {
   const { restart, start } = unitCommands(service, { sudo })
@@ -39,7 +39,7 @@ function restarted(service: string, { sudo = false }: JettyFields): Activation {
 function commanded({ process: { java, base } }: Jetty, { restartCommand, restartAs }: JettyFields): Activation {
   if (restartCommand === undefined) throw new CertloopError('PLAN_FAILED', 'The target says that Jetty is restarted with a command, and names none. Fill in the field "Restart command".')
   const { runAs } = java
-  return { steps: [{ kind: 'reload-service', service: `Jetty (${base})`, argv: [...restartCommand], script: true, timeoutSeconds: restartSeconds, ...(restartAs === 'bot' || runAs === undefined ? {} : { runAs }) }], seconds: 0 }
+  return { steps: [{ kind: 'reload-service', service: `Jetty (${base})`, argv: [...restartCommand], start: [...restartCommand], script: true, timeoutSeconds: restartSeconds, ...(restartAs === 'bot' || runAs === undefined ? {} : { runAs }) }], seconds: 0 }
 }
 
 function refuse({ process: { base } }: Jetty, why: string): never {

@@ -1,5 +1,6 @@
 import type { Host, HostProcess } from '@certloop/plugin-kit'
 import assert from 'node:assert/strict'
+import { basename, dirname } from 'node:path/posix'
 import { test } from 'node:test'
 import { parseXml } from '../shared/xml/document.ts'
 import { plainPassword } from './password.ts'
@@ -22,7 +23,7 @@ const processOf = (argv: string[], more: Partial<HostProcess> = {}): HostProcess
 /** A host with these files. */
 const hostWith = (files: Record<string, string>) => ({
   readFile: async (file: string) => (files[file] === undefined ? undefined : Buffer.from(files[file])),
-  list: async (folder: string) => Object.keys(files).filter((file) => file.startsWith(`${folder}/`)).map((file) => file.slice(folder.length + 1)),
+  list: async (folder: string) => Object.keys(files).filter((file) => dirname(file) === folder).map((file) => basename(file)),
 }) as unknown as Host
 
 test('home and base are found as start.jar finds them; two virtual machines of one Jetty are one', async () => {
@@ -43,13 +44,13 @@ test('ini files by name, the command line after them, modules with what they nee
     '/b/start.ini': '# --module=no\n--module=https\na=ini\nlist=1\nonly=${a}',
     '/b/start.d/9.ini': 'a=nine\nlist+=,3', '/b/start.d/10.ini': 'a=ten\nlist+=,2\n--modules=watch,own', '/b/start.d/no.txt': 'a=no',
     '/h/modules/https.mod': '[depend]\nssl\n[xml]\netc/https.xml', '/h/modules/ssl.mod': '[xml]\netc/ssl.xml\n[ini]\na?=module\nc?=module', '/h/modules/watch.mod': '[depend]\nssl\n[ini-template]\nd=no',
-    '/b/modules/own.mod': '[xml]\n${jetty.base}/etc/own.xml', '/h/etc/ssl.xml': '<home/>', '/b/etc/ssl.xml': '<base/>', '/h/etc/https.xml': '<home/>', '/b/etc/own.xml': '<own/>', '/b/more.xml': '<more/>',
+    '/b/modules/own.mod': '[xml]\n${jetty.base}/etc/own.xml\n[depend]\nthreadpool\nscheduler', '/b/modules/threadpool.mod': '[ini]\nf=base', '/h/modules/scheduler.mod': '[xml]\netc/unread.xml', '/h/etc/unread.xml': '<unread/>', '/h/etc/ssl.xml': '<home/>', '/b/etc/ssl.xml': '<base/>', '/h/etc/https.xml': '<home/>', '/b/etc/own.xml': '<own/>', '/b/more.xml': '<more/>',
   })
   const java = (await readJetty(host, processOf(['-Dd=system', '-Djetty.home=/h', '-Djetty.base=/b', '-jar', 'start.jar', 'e=line', 'more.xml', '--module=absent'])))
   assert.ok(java)
   const { properties, modules, xmls, inis } = await readStart(host, java)
-  assert.deepEqual(['a', 'list', 'c', 'd', 'e', 'only'].map((name) => properties.get(name)), ['nine', '1,2,3', 'module', 'system', 'line', '${a}'])
-  assert.deepEqual([...modules].toSorted(), ['absent', 'https', 'own', 'ssl', 'watch'])
+  assert.deepEqual(['a', 'list', 'c', 'd', 'e', 'f', 'only'].map((name) => properties.get(name)), ['nine', '1,2,3', 'module', 'system', 'line', 'base', '${a}'])
+  assert.deepEqual([...modules].toSorted(), ['absent', 'https', 'own', 'scheduler', 'ssl', 'threadpool', 'watch'])
   assert.deepEqual(xmls.map(({ path, text }) => `${path} ${text}`), ['/b/etc/ssl.xml <base/>', '/h/etc/https.xml <home/>', '/b/etc/own.xml <own/>', '/b/more.xml <more/>'])
   assert.deepEqual(inis.map(({ path }) => path), ['/b/start.ini', '/b/start.d/10.ini', '/b/start.d/9.ini'])
 })

@@ -18,18 +18,19 @@ const limitBytes = 2 << 20
 
 /**
  * The configuration as start.jar of Jetty 9 to 12 puts it together: start.ini, then start.d/*.ini by name, then the
- * command line, where the later wins; then the modules named there and all that they need. Each file is taken from the base,
- * or else from the home of Jetty. The server's own word for the same is "start.jar --list-config", which starts a
+ * command line, where the later wins; then the modules named there and all that they need, as far as they may concern
+ * TLS. Each file is taken from the base, or else from the home of Jetty. The server's own word for the same is "start.jar --list-config", which starts a
  * virtual machine.
  * @throws CertloopError FILE_UNWRITABLE when a file may not be read
  */
 export async function readStart(host: Host, command: JettyProcess): Promise<StartConfiguration> {
   const inis = await iniFiles(host, command.base)
   const said = new Said(command)
+  const files = filesOf(host, command)
   for (const { text } of inis) said.lines(text)
   for (const word of command.arguments) said.word(word)
-  const { modules, xmls } = await readModules(host, command, said)
-  const texts = await Promise.all([...new Set([...xmls, ...said.xmls].map((name) => said.expanded(name)))].map((name) => fromBaseOrHome(host, command, name)))
+  const { modules, xmls } = await readModules(files, said)
+  const texts = await Promise.all([...new Set([...xmls, ...said.xmls].map((name) => said.expanded(name)))].map((name) => files(name)))
   return { properties: said.properties, modules, xmls: texts.filter((file) => file !== undefined), inis }
 }
 
@@ -93,14 +94,17 @@ class Said {
   }
 }
 
+/** Modules of the distribution that neither settle anything about TLS nor need one that does: not worth a way to the host. */
+const withoutTls = /^(?:threadpool|scheduler|bytebufferpool|http-config|logging|resources|jvm|ext|jsp|jstl|jndi|plus|annotations|webapp|deploy|requestlog|console-capture|stat|servlet|security|websocket|session|ee\d+-)/
+
 interface Module { depend: string[]; xml: string[]; ini: string }
 
 /** All modules that are on, and their XML files: what a module needs comes before it. */
-async function readModules(host: Host, command: JettyProcess, said: Said): Promise<{ modules: Set<string>; xmls: string[] }> {
+async function readModules(files: Files, said: Said): Promise<{ modules: Set<string>; xmls: string[] }> {
   const known = new Map<string, Module>()
   let wanted = [...said.modules]
   while (wanted.length > 0) {
-    const found = await Promise.all(wanted.map(async (name) => ({ name, file: await fromBaseOrHome(host, command, `modules/${said.expanded(name)}.mod`) })))
+    const found = await Promise.all(wanted.map(async (name) => ({ name, file: await files(`modules/${said.expanded(name)}.mod`, !withoutTls.test(name)) })))
     for (const { name, file } of found) known.set(name, parseModule(file?.text ?? ''))
     wanted = [...new Set(found.flatMap(({ name }) => known.get(name)?.depend ?? []))].filter((name) => !known.has(name))
   }
@@ -130,11 +134,19 @@ function parseModule(text: string): Module {
   return { depend: sections.get('depend') ?? [], xml: sections.get('xml') ?? [], ini: (sections.get('ini') ?? []).join('\n') }
 }
 
-async function fromBaseOrHome(host: Host, { home, base }: JettyProcess, name: string): Promise<ConfigurationFile | undefined> {
-  for (const folder of new Set([base, home])) {
-    const file = path.posix.resolve(folder, name)
-    const text = await readText(host, file)
-    if (text !== undefined) return { path: file, text }
+/** A file of the base, or else of the home where that is asked for; undefined when there is none. */
+type Files = (name: string, ofHome?: boolean) => Promise<ConfigurationFile | undefined>
+
+function filesOf(host: Host, { home, base }: JettyProcess): Files {
+  const listed = new Map<string, Promise<string[]>>()
+  const isIn = async (file: string) => {
+    const folder = path.posix.dirname(file)
+    return (await listed.getOrInsertComputed(folder, () => host.list(folder))).includes(path.posix.basename(file))
   }
-  return undefined
+  return async (name, ofHome = true) => {
+    const [near, far] = [path.posix.resolve(base, name), path.posix.resolve(home, name)]
+    const file = await isIn(near) ? near : far
+    const text = file === far && !ofHome ? undefined : await readText(host, file)
+    return text === undefined ? undefined : { path: file, text }
+  }
 }

@@ -101,5 +101,5 @@ function restarted({ process: { java, base } }: Wildfly, { sudo = false }: Wildf
 function commanded(wildfly: Wildfly, { restartCommand, restartAs }: WildflyFields): ReloadServiceStep {
   if (restartCommand === undefined) throw refused('The target says that the server is restarted with a command, and names none. Fill in the field "Restart command".')
   const { runAs } = wildfly.process.java
-  return { kind: 'reload-service', service: nameOf(wildfly), argv: [...restartCommand], script: true, timeoutSeconds: restartSeconds, ...(restartAs === 'bot' || runAs === undefined ? {} : { runAs }) }
+  return { kind: 'reload-service', service: nameOf(wildfly), argv: [...restartCommand], start: [...restartCommand], script: true, timeoutSeconds: restartSeconds, ...(restartAs === 'bot' || runAs === undefined ? {} : { runAs }) }
 }

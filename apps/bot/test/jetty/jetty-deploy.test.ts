@@ -1,34 +1,18 @@
 import type { DeployResult } from '@certloop/contract'
 import { eventually, jettyBase, jettyLeftOut, runProcess, selfSignedPair, startJetty } from '@certloop/test-kit'
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
-import { chmod, chown, mkdir, readFile, stat, writeFile } from 'node:fs/promises'
-import { Agent, request } from 'node:https'
+import { chmod, chown, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { assertDeployed, deployer, stepKinds } from '../kit/kit.ts'
 import { detectAt, seen, seenAt, slotOf, storePassword, withStore } from './jetty-kit.ts'
+import { keptConnection } from './kept-connection.ts'
 
 const debian = await jettyLeftOut('debian')
 const twelve = await jettyLeftOut('jetty-home-12')
 const ten = await jettyLeftOut('jetty-home-10')
 
 const assertRolledBack = (result: DeployResult, code: string) => assert.deepEqual([result.outcome, result.error?.code], ['rolled-back', code], JSON.stringify(result.log.map(({ message }) => message)))
-
-const byText = (a = '', b = '') => (a < b ? -1 : 1)
-
-/** One connection that asks several times. */
-async function visitor(t: TestContext, port: number, servername: string) {
-  const agent = new Agent({ keepAlive: true, maxSockets: 1 })
-  t.after(() => { agent.destroy() })
-  return async () => {
-    const asked = request({ host: '127.0.0.1', port, agent, servername, rejectUnauthorized: false, headers: { host: servername } }).end()
-    const [answer] = await once(asked, 'response') as [import('node:http').IncomingMessage]
-    answer.resume()
-    await once(answer, 'end')
-    return asked.reusedSocket
-  }
-}
 
 test('ssl-reload on 9.4: each entry by its names, RSA beside ECDSA, a new entry; connections and the other base live on', { skip: debian || ten }, async (t) => {
   const [one, rsa, two, oneNext, rsaNext, third] = await Promise.all([selfSignedPair(['one.test']), selfSignedPair(['one.test'], 'rsa'), selfSignedPair(['two.test']), selfSignedPair(['one.test', 'www.one.test']), selfSignedPair(['one.test'], 'rsa'), selfSignedPair(['third.test'])])
@@ -39,13 +23,14 @@ test('ssl-reload on 9.4: each entry by its names, RSA beside ECDSA, a new entry;
   const server = await detectAt(jetty.base)
   assert.deepEqual([server.problem, server.version?.split('.')[0]], [null, '9'])
   assert.deepEqual(server.slots.map((slot) => [slot.fields['alias'], seen(slot)]), [['One', { 'one.test ec': one.fingerprint }], ['rsa', { 'one.test rsa': rsa.fingerprint }], ['two', { 'two.test': two.fingerprint }]])
-  const ask = await visitor(t, jetty.port, 'one.test')
+  const ask = await keptConnection(t, jetty.port, 'one.test')
   assert.equal(await ask(), false)
 
   const { plan, deploy } = await deployer(t, 'jetty')
   const { fields } = slotOf(server, 'One')
   assert.deepEqual(stepKinds(await plan(fields, oneNext)), ['keystore-entry', 'prove'])
   assertDeployed(await deploy({ ...fields, alias: 'one' }, oneNext))
+  assert.equal(await ask(), true, 'the connection of before goes on')
   assertDeployed(await deploy(slotOf(server, 'rsa').fields, rsaNext))
   assertDeployed(await deploy({ ...fields, alias: 'third', newEntry: true }, third))
   await assert.rejects(plan({ ...fields, alias: 'fourth', newEntry: true }, third), { code: 'PLAN_FAILED', message: /other entries have the same names/ })
@@ -53,7 +38,6 @@ test('ssl-reload on 9.4: each entry by its names, RSA beside ECDSA, a new entry;
   assert.deepEqual(after.slots.map((slot) => [slot.fields['alias'], seen(slot)]), [
     ['One', { 'one.test ec': oneNext.fingerprint, 'www.one.test': oneNext.fingerprint }], ['rsa', { 'one.test rsa': rsaNext.fingerprint }], ['two', { 'two.test': two.fingerprint }], ['third', { 'third.test': third.fingerprint }],
   ])
-  assert.equal(await ask(), true, 'the connection of before goes on')
   assert.match(await readFile(jetty.iniPath, 'utf8'), /^# Kept by hand: comments stay\.$/m)
 
   const beside = slotOf(await detectAt(other.base), 'one')
@@ -66,7 +50,7 @@ test('a key that Jetty can not serve is rolled back; passwords that only the tar
   const [old, next, rsa] = await Promise.all([selfSignedPair(['shop.test']), selfSignedPair(['shop.test']), selfSignedPair(['shop.test'], 'rsa')])
   const settings = async (base: string) => {
     const only = (what: string, value: string) => `<Set name="${what}"><Array type="String"><Item>${value}</Item></Array></Set>`
-    await writeFile(join(base, 'etc', 'ecdsa.xml'), `<Configure id="sslContextFactory" class="org.eclipse.jetty.util.ssl.SslContextFactory$Server">${only('IncludeProtocols', 'TLSv1.2')}${only('IncludeCipherSuites', 'TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256')}</Configure>`)
+    await writeFile(join(base, 'etc', 'ecdsa.xml'), `<!DOCTYPE Configure PUBLIC "-//Jetty//Configure//EN" "https://jetty.org/configure_10_0.dtd"><Configure id="sslContextFactory" class="org.eclipse.jetty.util.ssl.SslContextFactory$Server">${only('IncludeProtocols', 'TLSv1.2')}${only('IncludeCipherSuites', 'TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256')}</Configure>`)
     return withStore({ shop: old }, { more: ['etc/ecdsa.xml'] })(base)
   }
   const jetty = await startJetty(t, { release: 'jetty-home-12', settings })
@@ -84,15 +68,14 @@ test('a key that Jetty can not serve is rolled back; passwords that only the tar
   assertDeployed(await deploy({ ...fields, keystorePassword: storePassword, keyPassword: storePassword }, next))
 })
 
-/** A script as operators have it beside Debian's jetty.sh, and what stops its Jetty. */
-async function ownScript(t: TestContext, base: string, home: string): Promise<string> {
+/** A script as operators have it beside Debian's jetty.sh. */
+async function ownScript(base: string, home: string): Promise<string> {
   const script = join(base, 'service.sh')
   await writeFile(script, [
     '#!/bin/sh', `export JETTY_HOME=${home} JETTY_BASE=${base} JETTY_RUN=${base} JETTY_PID=${base}/pid JETTY_STATE=${base}/state TMPDIR=${base} JAVA_OPTIONS="-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:-UsePerfData -Xmx128m"`,
     `if [ -e ${base}/failing ]; then rm ${base}/failing; ${home}/bin/jetty.sh stop; exit 3; fi`, `exec ${home}/bin/jetty.sh "$@" > ${base}/service.log 2>&1`, '',
   ].join('\n'))
   await chmod(script, 0o755)
-  t.after(async () => { await runProcess({ after: () => undefined }, [script, 'stop']) })
   return script
 }
 
@@ -100,60 +83,32 @@ test("Debian's Jetty without ssl-reload: restarted by its own script as its acco
   const [old, next] = await Promise.all([selfSignedPair(['shop.test'], 'rsa'), selfSignedPair(['shop.test'], 'rsa')])
   const account = { uid: 65534, gid: 65534 }
   const { base, home } = await jettyBase(t, { release: 'debian', modules: ['https'], settings: withStore({ shop: old }, { name: 'keystore', format: 'jks', keyPassword: 'of the key' }) })
-  const script = await ownScript(t, base, home)
+  const script = await ownScript(base, home)
   const store = join(base, 'etc', 'keystore')
   for (const file of [base, join(base, 'etc'), join(base, 'start.d'), store]) await chown(file, account.uid, account.gid)
-  const started = await runProcess(t, [script, 'start'], account)
-  assert.equal(started.code, 0, started.stdout + started.stderr)
-  const server = await eventually(async () => { const found = await detectAt(base); return seen(slotOf(found, 'shop'))['-'] === old.fingerprint && found }, { what: 'Jetty serving' })
-  const { fields } = slotOf(server, 'shop')
-  const { plan, deploy } = await deployer(t, 'jetty')
-  await assert.rejects(plan(fields, next), { code: 'PLAN_FAILED', message: /ssl-reload is not on/ })
+  try {
+    const started = await runProcess(t, [script, 'start'], account)
+    assert.equal(started.code, 0, started.stdout + started.stderr)
+    const server = await eventually(async () => { const found = await detectAt(base); return seen(slotOf(found, 'shop'))['-'] === old.fingerprint && found }, { what: 'Jetty serving' })
+    const { fields } = slotOf(server, 'shop')
+    const { plan, deploy } = await deployer(t, 'jetty')
+    await assert.rejects(plan(fields, next), { code: 'PLAN_FAILED', message: /ssl-reload is not on/ })
 
-  const withCommand = { ...fields, activation: 'command', restartCommand: [script, 'restart'] }
-  const planned = await plan(withCommand, next)
-  assert.deepEqual(planned.steps.flatMap((step) => (step.kind === 'reload-service' ? [step.script, step.runAs] : [])), [true, account])
-  await writeFile(join(base, 'failing'), '')
-  const failed = await deploy(withCommand, next, planned)
-  assertRolledBack(failed, 'RELOAD_FAILED')
-  assert.deepEqual(await seenAt({ base }, 'shop'), { '-': old.fingerprint, 'shop.test': old.fingerprint })
+    const withCommand = { ...fields, activation: 'command', restartCommand: [script, 'restart'] }
+    const planned = await plan(withCommand, next)
+    assert.deepEqual(planned.steps.flatMap((step) => (step.kind === 'reload-service' ? [step.script, step.runAs] : [])), [true, account])
+    await writeFile(join(base, 'failing'), '')
+    const failed = await deploy(withCommand, next, planned)
+    assertRolledBack(failed, 'RELOAD_FAILED')
+    assert.deepEqual(await seenAt({ base }, 'shop'), { '-': old.fingerprint, 'shop.test': old.fingerprint })
 
-  assertDeployed(await deploy(withCommand, next))
-  assert.deepEqual(await seenAt({ base }, 'shop'), { '-': next.fingerprint, 'shop.test': next.fingerprint })
-  assert.deepEqual([(await stat(store)).uid, (await stat(store)).mode & 0o777], [account.uid, 0o600])
+    assertDeployed(await deploy(withCommand, next))
+    assert.deepEqual(await seenAt({ base }, 'shop'), { '-': next.fingerprint, 'shop.test': next.fingerprint })
+    assert.deepEqual([(await stat(store)).uid, (await stat(store)).mode & 0o777], [account.uid, 0o600])
 
-  await chown(store, 0, 0)
-  await assert.rejects(plan(withCommand, old), { code: 'PLAN_FAILED', message: /can not be read by it/ })
+    await chown(store, 0, 0)
+    await assert.rejects(plan(withCommand, old), { code: 'PLAN_FAILED', message: /can not be read by it/ })
+  } finally {
+    await runProcess(t, [script, 'stop'])
+  }
 })
-
-/** What Jetty says of itself: properties and XML files. */
-async function listConfig(t: TestContext, home: string, base: string, args: readonly string[]) {
-  const { stdout } = await runProcess(t, ['java', '-XX:TieredStopAtLevel=1', `-Djetty.home=${home}`, `-Djetty.base=${base}`, '-jar', join(home, 'start.jar'), '--list-config', ...args], { cwd: base })
-  const section = (title: RegExp) => (stdout.split(/\n(?=[A-Z][^\n]*:[^\n]*\n-{3,})/).find((part) => title.test(part)) ?? '').split('\n').slice(2).map((line) => line.trim()).filter((line) => line !== '')
-  return { properties: section(/^Properties/), xmls: section(/Active XMLs/).map((line) => line.replace('${jetty.home}', home).replace('${jetty.base}', base).split('/').at(-1)) }
-}
-
-for (const [release, skip] of [['debian', debian], ['jetty-home-12', twelve]] as const) {
-  test(`the configuration is what start.jar --list-config of ${release} says`, { skip }, async (t) => {
-    const [{ readStart }, { localHost }] = await Promise.all([import('../../../../plugins/server-types/jetty/start.ts'), import('../engine/engine-kit.ts')])
-    const { base, home } = await jettyBase(t, { release, modules: ['https', 'ssl-reload', 'own'], settings: async (folder) => {
-      await mkdir(join(folder, 'modules'))
-      await writeFile(join(folder, 'modules', 'own.mod'), '[depend]\nhttp\n[xml]\netc/own.xml\n[ini]\nown.a?=module\nown.e?=module\n')
-      await writeFile(join(folder, 'etc', 'own.xml'), '<Configure/>')
-      await writeFile(join(folder, 'start.ini'), 'own.a=ini\nown.list=1\n#own.a=no\n')
-      await writeFile(join(folder, 'start.d', '9.ini'), 'own.a=nine\nown.list+=,3\n')
-      await writeFile(join(folder, 'start.d', 'A10.ini'), 'own.a=ten\nown.c?=first')
-      await writeFile(join(folder, 'start.d', '10.ini'), 'own.list+=,2\nown.c?=earlier')
-      return []
-    } })
-    const args = ['own.d=line', 'etc/own.xml']
-    const said = await listConfig(t, home, base, args)
-    const { properties, xmls } = await readStart(localHost, { home, base, arguments: args, java: { properties: new Map() } as never })
-    assert.deepEqual(said.properties.filter((line) => line.startsWith('own.')), [...properties].filter(([name]) => name.startsWith('own.')).map(([name, value]) => `${name} = ${value}`).toSorted(byText))
-    assert.equal(properties.get('own.list'), '1,2,3')
-    assert.ok(said.properties.includes('own.e = module'))
-    // Which of two that don't need each other comes first differs; none of Jetty's own settles what another one does.
-    assert.deepEqual(xmls.map(({ path }) => path.split('/').at(-1)).toSorted(byText), said.xmls.toSorted(byText))
-    assert.ok(said.xmls.includes('jetty-ssl-context-reload.xml'))
-  })
-}

@@ -27,7 +27,7 @@ conformance('wildfly', {
         { what: 'an alias that a filter leaves out', code: 'PLAN_FAILED', names: /alias filter/, spoil: async (fields) => ({ fields: { ...fields, alias: 'beside' } }) },
         { what: 'a wrong keystore password in the target', code: 'KEYSTORE_PASSWORD_WRONG', names: /shop\.jks/, spoil: async (fields) => ({ fields: { ...fields, keystorePassword: 'other' } }) },
         { what: 'a management password that is wrong', code: 'MANAGEMENT_REFUSED', names: /127\.0\.0\.1/, spoil: async (fields) => ({ fields: { ...fields, managementPassword: 'other' } }) },
-        { what: 'a management password that is not given', code: 'PLAN_FAILED', names: /no password for it/, spoil: async ({ managementPassword: _, ...fields }) => ({ fields }) },
+        { what: 'a management password that is not given', code: 'PLAN_FAILED', names: /no password for it/, spoil: async (fields) => ({ fields: Object.fromEntries(Object.entries(fields).filter(([name]) => name !== 'managementPassword')) }) },
         { what: 'a keystore that is away', code: 'KEYSTORE_UNREADABLE', names: /shop\.jks is not there/, spoil: async () => {
           await rename(store, `${store}.away`)
           return { mend: () => rename(`${store}.away`, store) }
