@@ -47,7 +47,8 @@ test('a target on another machine is set, shown, exported without its secrets an
   assert.match((await cli.run('certificate', 'configure', 'shop.cli.test', '--file', path('moved.json'))).stderr, /secrets\/login\/privateKey: has to be entered again/)
 
   const changed = jsonOf<CertificateDetail>(await cli.run('target', 'set', 'shop.cli.test', '--target', '1', '--overwrite', '--before', '', '--field', 'proofSeconds=', '--secret', 'keystorePassword=', '--json')).configuration?.targets[0]
-  assert.deepEqual([changed?.id, changed?.overwrite, Object.keys(changed?.scripts ?? {}), changed?.fields['proofSeconds'], changed?.secretsSet], [shown.id, true, ['after'], undefined, ['login.privateKey', 'jumps.0.password']])
+  assert.ok(changed)
+  assert.deepEqual([changed.id, changed.overwrite, Object.keys(changed.scripts ?? {}), changed.fields['proofSeconds'], changed.secretsSet], [shown.id, true, ['after'], undefined, ['login.privateKey', 'jumps.0.password']])
   const confirmed = await cli.run('target', 'confirm-host-key', 'shop.cli.test', '--fingerprint', `SHA256:${'A'.repeat(43)}`)
   assert.match(confirmed.stderr, /No host key waits to be confirmed[^]*recheck-pinning/)
   assert.equal((await cli.run('target', 'remove', 'shop.cli.test', '--yes')).code, 0)

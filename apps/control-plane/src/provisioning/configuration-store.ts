@@ -74,6 +74,11 @@ export async function updateTarget(tx: Tx, id: TargetId, changes: Partial<Pick<T
   await tx.updateTable('target').set(changes).where('id', '=', id).execute()
 }
 
+/** It is no longer what somebody who has it open began with. */
+export async function touchConfiguration(tx: Tx, certificateId: CertificateId, now: Date): Promise<void> {
+  await tx.updateTable('configuration').set({ updatedAt: iso(now) }).where('certificateId', '=', certificateId).execute()
+}
+
 export async function findConfiguration(db: Db | Tx, certificateId: CertificateId): Promise<ConfigurationRow | undefined> {
   return db.selectFrom('configuration').selectAll().where('certificateId', '=', certificateId).executeTakeFirst()
 }

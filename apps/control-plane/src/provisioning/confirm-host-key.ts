@@ -5,7 +5,7 @@ import { toJson } from '../database/columns.ts'
 import type { Tx } from '../database/database.ts'
 import { addEvent } from '../event/event-store.ts'
 import type { Wakes } from '../task/task-kinds.ts'
-import { findTarget, reachOf, seenHostKeyOf, updateTarget } from './configuration-store.ts'
+import { findTarget, reachOf, seenHostKeyOf, touchConfiguration, updateTarget } from './configuration-store.ts'
 import { isAt, type PinnedHost } from './seen-host-key.ts'
 
 function withKey(reach: Reach, seen: SeenHostKey): Reach {
@@ -29,6 +29,7 @@ export async function confirmHostKey(tx: Tx, wake: Wakes, confirmed: { certifica
   if (!seen) throw new CertloopError('ACTION_NOT_POSSIBLE', 'No host key waits to be confirmed for this target. A changed key has to be edited in the configuration.', { targetId })
   if (seen.fingerprint !== fingerprint) throw new CertloopError('CONFLICT', `${seen.host}:${seen.port} showed the key ${seen.fingerprint}, not ${fingerprint}. Compare again on the host itself.`, { host: seen.host, port: seen.port, fingerprint: seen.fingerprint })
   await updateTarget(tx, targetId, { reach: toJson(withKey(reachOf(target), seen)), seenHostKey: null })
+  await touchConfiguration(tx, certificateId, now)
   await addEvent(tx, { kind: 'target.host-key-confirmed', message: `The key ${fingerprint} of ${seen.host}:${seen.port} was confirmed for ${target.title}.`, requester, certificateId }, now)
   await refreshCertificate(tx, wake, certificateId, now)
 }

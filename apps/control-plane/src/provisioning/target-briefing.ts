@@ -10,7 +10,7 @@ import { openSecrets, secretsSet } from './kept-secrets.ts'
 export async function sealForBot(tx: Tx, botId: BotId, secrets: TargetSecrets): Promise<string> {
   const { name, encryptionKeyPem } = await getBot(tx, botId)
   if (encryptionKeyPem === null) {
-    throw new CertloopError('TARGET_SECRETS_UNREADABLE', `The bot "${name}" has told no key for secrets: it is of an older version, or was not started since the update. Update and restart it. Nothing was sent.`, { botId })
+    throw new CertloopError('TARGET_SECRETS_UNREADABLE', `The bot "${name}" has told no key for secrets: it is of an older version, or has not been started yet. Update it and restart it. Nothing was sent.`, { botId })
   }
   return sealTargetSecrets(secrets, botId, encryptionKeyPem)
 }

@@ -186,7 +186,9 @@ testOnDatabases('an unknown host key is shown and confirmed by its fingerprint, 
   assert.deepEqual((await target()).seenHostKey, { host: 'jump.example', port: 2222, fingerprint: pin('A'), at: w.now().toISOString() })
   assert.deepEqual([(await w.detail(id)).problem?.code, (await w.detail(id)).problem?.message.includes(pin('A'))], ['HOST_KEY_UNKNOWN', true])
   assert.equal(problemsOf(await confirm(pin('B'))).code, 'CONFLICT')
+  w.clock.pass(1)
   const confirmed = (await confirm(pin('A'))).json<CertificateDetail>()
+  assert.equal(confirmed.configuration?.updatedAt, w.now().toISOString(), 'a form that is open must not put the old key back')
   const after = confirmed.configuration?.targets[0]?.reach as SshReach
   assert.deepEqual([after.jumps[0]?.hostKey, after.hostKey, confirmed.configuration?.targets[0]?.seenHostKey], [pin('A'), null, null])
   assert.deepEqual((await target()).secretsSet.toSorted(), allSet)
