@@ -25,12 +25,10 @@ export interface TomcatOptions {
   version?: TomcatVersion
   /** Connector elements of server.xml. Files that they name are written here; `own` gives them to the account of Tomcat. */
   connectors: (place: TomcatPlace) => string | Promise<string>
-  /** The whole server.xml instead, from the connectors. */
-  serverXml?: (connectors: string, place: TomcatPlace) => string
+  /** Attribute of the server: `connectors` gets its ports without it. */
+  portOffset?: number
   /** How many ports the connectors take; default 1. */
   portCount?: number
-  /** Ports that take connections once it runs; default: all. */
-  waitFor?: (ports: readonly number[]) => readonly number[]
   /** User elements of tomcat-users.xml. With them the manager is deployed, on every connector. */
   users?: string
   /** Further lines of conf/catalina.properties. */
@@ -73,16 +71,14 @@ async function tomcatAccount({ asRoot = false }: TomcatOptions): Promise<{ uid: 
 export async function startTomcat(t: Pick<TestContext, 'after'>, options: TomcatOptions): Promise<RunningTomcat> {
   const { home, manager } = await installation(options.version ?? '10')
   const account = await tomcatAccount(options)
-  const base: string = await tempFolderFor(t, 'tomcat', () => stopAll(base))
-  for (const folder of ['conf/Catalina/localhost', 'logs', 'temp', 'webapps', 'work']) await mkdir(join(base, folder), { recursive: true })
-  await chmod(base, 0o755)
+  const base = await newBase(t)
   for (let attempt = 1; ; attempt++) {
     const place = { base, ports: await freePorts((options.portCount ?? 1) + 1) }
     await writeConfiguration(place, { home, manager, options })
     if (account !== undefined) await own(base, account)
     try {
       await start(home, base, options.environment ?? {}, account)
-      for (const port of options.waitFor?.(place.ports) ?? place.ports) await answers(port, base)
+      for (const port of place.ports) await answers(port, base)
       return { ...place, home, serverXmlPath: join(base, 'conf/server.xml'), pid: async () => (await pidsOf(base))[0] ?? 0, log: () => logOf(base) }
     } catch (error) {
       const log = await logOf(base)
@@ -90,6 +86,13 @@ export async function startTomcat(t: Pick<TestContext, 'after'>, options: Tomcat
       if (attempt === 3 || !log.includes('Address already in use')) throw new Error(`Tomcat did not start: ${String(error)}\n${log}`, { cause: error })
     }
   }
+}
+
+async function newBase(t: Pick<TestContext, 'after'>): Promise<string> {
+  const base: string = await tempFolderFor(t, 'tomcat', () => stopAll(base))
+  for (const folder of ['bin', 'conf/Catalina/localhost', 'logs', 'temp', 'webapps', 'work']) await mkdir(join(base, folder), { recursive: true })
+  await chmod(base, 0o755)
+  return base
 }
 
 /** Small and quick rather than fast under load. */
@@ -116,7 +119,6 @@ interface Layout { home: string; manager: string; options: TomcatOptions }
 
 async function writeConfiguration(place: TomcatPlace, { home, manager, options }: Layout): Promise<void> {
   const conf = join(place.base, 'conf')
-  await mkdir(join(place.base, 'bin'), { recursive: true })
   const defaults = await readFile(join(home, 'conf/catalina.properties'), 'utf8').catch(() => readFile(join(home, 'etc/catalina.properties'), 'utf8'))
   // Looking through jars takes longer than all the rest.
   await writeFile(join(conf, 'catalina.properties'), `${defaults}\ntomcat.util.scan.StandardJarScanFilter.jarsToSkip=*.jar\n${options.properties ?? ''}\n`)
@@ -125,13 +127,15 @@ async function writeConfiguration(place: TomcatPlace, { home, manager, options }
     await writeFile(join(conf, 'Catalina/localhost/manager.xml'), `<Context docBase="${manager}" privileged="true" />\n`)
     await cp(join(home, 'conf/web.xml'), join(conf, 'web.xml')).catch(() => cp(join(home, 'etc/web.xml'), join(conf, 'web.xml')))
   }
-  await writeFile(join(conf, 'server.xml'), (options.serverXml ?? serverXml)(await options.connectors(place), place), { mode: 0o640 })
+  const { portOffset = 0 } = options
+  const named = { ...place, ports: place.ports.map((port) => port - portOffset) }
+  await writeFile(join(conf, 'server.xml'), serverXml(await options.connectors(named), named, portOffset), { mode: 0o640 })
 }
 
-function serverXml(connectors: string, { ports }: TomcatPlace): string {
+function serverXml(connectors: string, { ports }: TomcatPlace, portOffset: number): string {
   return `<?xml version="1.0" encoding="UTF-8"?>
 <!-- A comment before all -->
-<Server port="${ports.at(-1)}" shutdown="SHUTDOWN">
+<Server port="${ports.at(-1)}" shutdown="SHUTDOWN"${portOffset === 0 ? '' : ` portOffset="${portOffset}"`}>
   <GlobalNamingResources>
     <Resource name="UserDatabase" auth="Container" type="org.apache.catalina.UserDatabase" factory="org.apache.catalina.users.MemoryUserDatabaseFactory" pathname="conf/tomcat-users.xml" />
   </GlobalNamingResources>

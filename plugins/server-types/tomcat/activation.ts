@@ -97,6 +97,7 @@ async function restarted({ context: { host }, tomcat, fields: { sudo = false } }
   // What the bot itself started lives in the bot's unit, and would end with it.
   const own = host.kind === 'local' ? (await host.processes()).find(({ pid }) => pid === process.pid)?.service ?? null : null
   if (service === null || service === own) return catalinaSteps(host, tomcat, { botUnit: own })
-  const { restart, start } = unitCommands(service, { sudo })
-  return [{ kind: 'reload-service', service, argv: restart, start, timeoutSeconds: restartSeconds }]
+  const { restart } = unitCommands(service, { sudo })
+  // Where a connector could not start with its certificate, the unit runs on without it: to start it would do nothing.
+  return [{ kind: 'reload-service', service, argv: restart, start: restart, timeoutSeconds: restartSeconds }]
 }

@@ -15,6 +15,7 @@ export interface ConfiguredCertificate {
 export interface TlsConnector {
   /** Of the MBeans: the name of the engine. */
   domain: string
+  /** With the offset of the server. */
   port: number
   /** As written. */
   address: string | undefined
@@ -57,20 +58,21 @@ function attributesOf(element: XmlElement, values: PropertyValues, names: Readon
  */
 export function readServerXml(root: XmlElement, values: PropertyValues, major: number | undefined): ServerConfiguration {
   const found: ServerConfiguration = { certificates: [], connectors: [], problems: [] }
+  const offset = Number(attributesOf(root, values).get('portOffset') ?? 0)
   for (const service of descendants(root, 'Service')) {
     const [engine] = descendants(service, 'Engine')
     const domain = engine === undefined ? 'Catalina' : attributesOf(engine, values).get('name') ?? 'Catalina'
-    for (const connector of descendants(service, 'Connector')) readConnector(connector, { values, major, domain, found })
+    for (const connector of descendants(service, 'Connector')) readConnector(connector, { values, major, domain, offset, found })
   }
   return found
 }
 
-interface Reading { values: PropertyValues; major: number | undefined; domain: string; found: ServerConfiguration }
+interface Reading { values: PropertyValues; major: number | undefined; domain: string; offset: number; found: ServerConfiguration }
 
-function readConnector(element: XmlElement, { values, major, domain, found }: Reading): void {
+function readConnector(element: XmlElement, { values, major, domain, offset, found }: Reading): void {
   const own = attributesOf(element, values)
   if (/ajp/i.test(own.get('protocol') ?? '')) return
-  const port = portOf(own)
+  const port = portOf(own, offset)
   const [tls, address] = [isTrue(own.get('SSLEnabled')), own.get('address')]
   if (port === undefined) {
     if (tls) found.problems.push(`the connector in line ${element.line} has no port of its own`)
@@ -86,8 +88,8 @@ function readConnector(element: XmlElement, { values, major, domain, found }: Re
 }
 
 /** 0 is any port, and below there is none. */
-function portOf(attributes: Attributes): number | undefined {
-  const [port, offset] = [Number(attributes.get('port')), Number(attributes.get('portOffset') ?? 0)]
+function portOf(attributes: Attributes, offset: number): number | undefined {
+  const port = Number(attributes.get('port'))
   return Number.isInteger(port + offset) && port > 0 && port + offset < 65_536 ? port + offset : undefined
 }
 

@@ -5,7 +5,7 @@ const requests = ['auto', 'manager', 'jmx-proxy']
 
 export const fields = fieldsObject({
   basePath: field.path({ label: 'CATALINA_BASE', help: 'Folder of the running instance with conf and logs; it tells apart several on one host. On Debian /var/lib/tomcat10.' }),
-  port: field.port({ label: 'Port', help: 'Port of the connector, as server.xml has it with portOffset added.' }),
+  port: field.port({ label: 'Port', help: 'Port of the connector; the portOffset of the server is added to what server.xml says of it.' }),
   address: field.optional(field.text({ label: 'Address', help: 'The attribute "address" of the connector. Empty where it has none.' })),
   hostName: field.text({ label: 'Host name', help: 'hostName of the SSLHostConfig: a name, *.name, or _default_.' }),
   certificateType: field.choice({

@@ -57,9 +57,11 @@ function pemUse({ configured, endpoints, source }: Slot) {
   return [{ certificatePath, keyPath, chainPath, holder: configured, of: configured.of, names: [configured.hostName], endpoints: endpoints.map(({ keyType: _keyType, ...endpoint }) => ({ ...endpoint, holder: configured })), left: [] }]
 }
 
-function problemOf({ endpoints, configured: { connector } }: Slot): WireError | null {
+function problemOf({ endpoints, configured: { connector, hostName } }: Slot): WireError | null {
   if (endpoints.length > 0) return null
-  return new CertloopError('PLACE_UNSUPPORTED', `The connector on port ${connector.port} listens on the name ${connector.address}, not on an address, so what it serves can not be proven.`).toWire()
+  const { port, address, defaultHost } = connector
+  const why = hostName === '_default_' && defaultHost !== hostName ? `No handshake reaches the host _default_ of the connector on port ${port}: its defaultSSLHostConfigName is ${defaultHost}` : `The connector on port ${port} listens on the name ${address}, not on an address`
+  return new CertloopError('PLACE_UNSUPPORTED', `${why}, so what it serves can not be proven.`).toWire()
 }
 
 type Read = Pick<Slot, 'content' | 'installedPem'>
