@@ -173,7 +173,15 @@ for (const good of [true, false]) {
     }).deploy(deploy)
     assert.ok(full, 'the disk was full before the first step')
     assert.deepEqual(whatItSaid(result), good ? ['deployed', true, undefined] : ['rolled-back', true, 'CONFIG_TEST_FAILED'])
+    const { log: kept, ...stored } = await outcomeAfterRestart(scene, deploy.deploymentId) ?? assert.fail('no outcome')
+    const { log, ...told } = result
+    assert.deepEqual([stored, kept], [told, log.slice(0, kept.length)])
+    if (good) {
+      // What is its own now could not be noted: the journal stays open until there is room.
+      assert.match(log.at(-1)?.message ?? '', /ENOSPC/)
+      await rm(join(disk, 'filler'))
+      assert.deepEqual((await testEngine(scene.folder).recover()).recovered.map((one) => one.result.outcome), ['deployed'])
+    }
     await assertWhole(scene, good ? 'new' : 'old')
-    assert.deepEqual(await outcomeAfterRestart(scene, deploy.deploymentId), result)
   })
 }
