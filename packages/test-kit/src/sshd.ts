@@ -91,7 +91,8 @@ async function listen(t: Context, program: string, folder: string, options: Sshd
   for (let attempt = 1; ; attempt++) {
     const port = await freePort()
     await writeFile(config, configuration(folder, port, options, hostKeys))
-    const server = await startProcess(t, [program, '-D', '-E', log, '-f', config])
+    // Its sessions would hold the outputs open after its end.
+    const server = await startProcess(t, ['/bin/sh', '-c', 'exec "$@" >/dev/null 2>&1', 'sh', program, '-D', '-E', log, '-f', config])
     const ready = await eventually(async () => {
       if (server.child.exitCode !== null) return 'ended'
       if (!(await readFile(log, 'utf8')).includes('Server listening')) return false

@@ -44,9 +44,11 @@ if command -v nc >/dev/null && nc -h 2>&1 | grep -q -- -U; then echo go; exec nc
 echo 'the host has neither socat nor an nc that knows Unix sockets (netcat-openbsd)' >&2; exit 1`
   }
   const [address, port] = [quoted(to.address), String(to.port)]
-  return `if command -v socat >/dev/null; then echo go; exec socat - TCP:${to.address.includes(':') ? quoted(`[${to.address}]`) : address}:${port}; fi
-if command -v nc >/dev/null; then echo go; exec nc ${address} ${port}; fi
-if command -v bash >/dev/null; then exec bash -c 'exec 3<>"/dev/tcp/$1/$2" || exit 1; echo go; cat <&3 & cat >&3; wait' bash ${address} ${port}; fi
+  const forSocat = to.address.includes(':') ? quoted(`[${to.address}]`) : address
+  // bash says itself when it is connected; the others are asked whether they can be, before they are.
+  return `if command -v bash >/dev/null; then exec bash -c 'exec 3<>"/dev/tcp/$1/$2" || exit 1; echo go; cat <&3 & cat >&3; wait' bash ${address} ${port}; fi
+if command -v socat >/dev/null; then socat -u /dev/null TCP:${forSocat}:${port} && echo go && exec socat - TCP:${forSocat}:${port}; exit 1; fi
+if command -v nc >/dev/null; then nc -z ${address} ${port} || { echo 'nothing listens there' >&2; exit 1; }; echo go; exec nc ${address} ${port}; fi
 echo 'the host has none of socat, nc and bash to connect with' >&2; exit 1`
 }
 
