@@ -72,6 +72,26 @@ test('a body other than the one that was signed is refused', async (t) => {
   assert.deepEqual((await call('POST', path, headers(), body)).json(), { tasks: [] })
 })
 
+test('the key for secrets that a bot tells at its start is kept; anything but a public X25519 key is refused', async (t) => {
+  const { call, addBot, database } = await startProtocol(t)
+  const bot = await addBot()
+  const host = { hostName: 'h', os: 'linux', osVersion: '6', arch: 'x64', addresses: [] }
+  const hello = async (encryptionKeyPem?: string) => {
+    const body = JSON.stringify({ bootId: 'boot-0001', version: '0.1.0', protocol: 1, host, ...(encryptionKeyPem === undefined ? {} : { encryptionKeyPem }) })
+    return call('POST', botPaths.hello, { 'content-type': 'application/json', ...bot.signed(botPaths.hello, body) }, body)
+  }
+  const kept = async () => (await database.db.selectFrom('bot').select('encryptionKeyPem').where('id', '=', bot.botId).executeTakeFirstOrThrow()).encryptionKeyPem
+  const { publicKey, privateKey } = generateKeyPairSync('x25519')
+  const pem = publicKey.export({ type: 'spki', format: 'pem' }).toString()
+  assert.equal((await hello(pem)).statusCode, 200)
+  assert.equal(await kept(), pem)
+  const others = [privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(), generateKeyPairSync('ed25519').publicKey.export({ type: 'spki', format: 'pem' }).toString(), 'nonsense']
+  for (const other of others) assert.match((await hello(other)).body, /INPUT_INVALID.*encryptionKeyPem/)
+  assert.equal(await kept(), pem)
+  assert.equal((await hello()).statusCode, 200)
+  assert.equal(await kept(), null, 'an older bot in its place can open nothing')
+})
+
 test('joining, which is open to strangers, takes small bodies only', async (t) => {
   const { call } = await startProtocol(t)
   const answer = await call('POST', botPaths.join, { 'content-type': 'application/json' }, JSON.stringify({ name: 'x'.repeat(300_000) }))
