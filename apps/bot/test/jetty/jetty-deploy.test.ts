@@ -109,6 +109,6 @@ test("Debian's Jetty without ssl-reload: restarted by its own script as its acco
     await chown(store, 0, 0)
     await assert.rejects(plan(withCommand, old), { code: 'PLAN_FAILED', message: /can not be read by it/ })
   } finally {
-    await runProcess(t, [script, 'stop'])
+    await runProcess(t, [script, 'stop'], account)
   }
 })
