@@ -27,6 +27,8 @@ export interface TomcatOptions {
   connectors: (place: TomcatPlace) => string | Promise<string>
   /** Attribute of the server: `connectors` gets its ports without it. */
   portOffset?: number
+  /** How long it waits for visitors to go when it stops, with its ports still open. */
+  patienceMs?: number
   /** How many ports the connectors take; default 1. */
   portCount?: number
   /** User elements of tomcat-users.xml. With them the manager is deployed, on every connector. */
@@ -127,19 +129,18 @@ async function writeConfiguration(place: TomcatPlace, { home, manager, options }
     await writeFile(join(conf, 'Catalina/localhost/manager.xml'), `<Context docBase="${manager}" privileged="true" />\n`)
     await cp(join(home, 'conf/web.xml'), join(conf, 'web.xml')).catch(() => cp(join(home, 'etc/web.xml'), join(conf, 'web.xml')))
   }
-  const { portOffset = 0 } = options
-  const named = { ...place, ports: place.ports.map((port) => port - portOffset) }
-  await writeFile(join(conf, 'server.xml'), serverXml(await options.connectors(named), named, portOffset), { mode: 0o640 })
+  const named = { ...place, ports: place.ports.map((port) => port - (options.portOffset ?? 0)) }
+  await writeFile(join(conf, 'server.xml'), serverXml(await options.connectors(named), named, options), { mode: 0o640 })
 }
 
-function serverXml(connectors: string, { ports }: TomcatPlace, portOffset: number): string {
+function serverXml(connectors: string, { ports }: TomcatPlace, { portOffset = 0, patienceMs = 0 }: TomcatOptions): string {
   return `<?xml version="1.0" encoding="UTF-8"?>
 <!-- A comment before all -->
 <Server port="${ports.at(-1)}" shutdown="SHUTDOWN"${portOffset === 0 ? '' : ` portOffset="${portOffset}"`}>
   <GlobalNamingResources>
     <Resource name="UserDatabase" auth="Container" type="org.apache.catalina.UserDatabase" factory="org.apache.catalina.users.MemoryUserDatabaseFactory" pathname="conf/tomcat-users.xml" />
   </GlobalNamingResources>
-  <Service name="Catalina">
+  <Service name="Catalina"${patienceMs === 0 ? '' : ` gracefulStopAwaitMillis="${patienceMs}"`}>
 ${connectors}
     <Engine name="Catalina" defaultHost="localhost">
       <Realm className="org.apache.catalina.realm.UserDatabaseRealm" resourceName="UserDatabase" />

@@ -2,7 +2,9 @@ import type { DeployResult } from '@certloop/contract'
 import { readKeystoreFile } from '@certloop/plugin-kit'
 import { selfSignedPair, startTomcat, tomcatLeftOut, type TomcatPlace, type TomcatVersion } from '@certloop/test-kit'
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { chmod, readFile, writeFile } from 'node:fs/promises'
+import { connect } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { storePassword, writeStore } from '../jetty/jetty-kit.ts'
@@ -139,7 +141,7 @@ test('Tomcat 10: a new pair that it can not serve is rolled back; the manager ov
 
 test('Tomcat 10 without a manager: restarted with catalina.sh as its account; a key that it can not serve is undone', { skip: skipOf('10') }, async (t) => {
   const { main, next, nextRsa } = await pairs()
-  const tomcat = await startTomcat(t, { portCount: 2, environment: { CATALINA_OPTS: '' }, connectors: async ({ base, ports }) => {
+  const tomcat = await startTomcat(t, { portCount: 2, patienceMs: 3000, connectors: async ({ base, ports }) => {
     await writeStore(join(base, 'conf/main.jks'), { main }, { format: 'jks' })
     return `<Connector port="${ports[0]}" address="127.0.0.1" /><Connector port="${ports[1]}" address="127.0.0.1" SSLEnabled="true">${host('_default_', store('conf/main.jks', 'type="UNDEFINED"'))}</Connector>`
   } })
@@ -148,6 +150,11 @@ test('Tomcat 10 without a manager: restarted with catalina.sh as its account; a 
   const { plan, deploy } = await deployer(t, 'tomcat')
   const pid = await tomcat.pid()
   assert.deepEqual(stepKinds(await plan(fields, next)), ['keystore-entry', 'reload-service', 'reload-service', 'prove'])
+  // Somebody stays: catalina.sh stop comes back long before the ports are free.
+  const guest = connect(tomcat.ports[1] ?? 0, '127.0.0.1')
+  t.after(() => guest.destroy())
+  await once(guest, 'connect')
+  guest.resume().on('error', () => undefined)
   assertDeployed(await deploy(fields, next))
   assert.notEqual(await tomcat.pid(), pid)
   assert.equal((await detectAt(tomcat.base)).process.user, user)
