@@ -16,8 +16,9 @@ const architectures: Record<string, string> = { x86_64: 'x64', amd64: 'x64', aar
 /** @throws CertloopError PLACE_UNSUPPORTED where the host is no Linux */
 export async function farFacts(far: FarSide): Promise<HostFacts> {
   const { stdout, mark } = await far.ask({ script: factsScript })
-  const [names = '', release = '', routes = '', six = ''] = stdout.toString('utf8').split(`${mark}\n`)
-  const [system = '', hostName = '', machine = '', kernel = ''] = names.split('\n')
+  const parts = [...stdout.toString('utf8').split(`${mark}\n`), '', '', '', '']
+  const [names, release, routes, six] = parts as [string, string, string, string]
+  const [system, hostName, machine, kernel] = [...names.split('\n'), '', '', ''] as [string, string, string, string]
   if (system !== 'Linux') throw new CertloopError('PLACE_UNSUPPORTED', `${hostName || far.reach.host} runs ${system || 'something unknown'}; over SSH the bot works with Linux hosts alone.`, { host: far.reach.host })
   const pretty = /^PRETTY_NAME="?([^"\n]*)"?$/m.exec(release)?.[1]
   return { hostName, os: 'linux', osVersion: pretty ?? kernel, arch: architectures[machine] ?? machine, addresses: [...new Set([...addressesOf(routes), ...addressesOf6(six)])].toSorted() }

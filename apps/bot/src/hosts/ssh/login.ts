@@ -55,7 +55,7 @@ function attempt(stream: Duplex, login: JumpHost, methods: AnyAuthMethod[], fami
       resolve({ client })
     })
     const config: ConnectConfig = {
-      sock: stream as NonNullable<ConnectConfig['sock']>,
+      sock: stream,
       username: login.user,
       readyTimeout: connectTimeoutMs,
       keepaliveInterval: keepaliveMs,

@@ -16,7 +16,7 @@ export async function runFar(far: FarSide, argv: readonly string[], options: Run
   const [program] = argv
   if (program === undefined) throw new CertloopError('COMMAND_FAILED', 'A command without a program was asked for.')
   if (program.includes('/') && !program.startsWith('/')) throw notFound(program)
-  if ([...argv, ...Object.entries(options.environment ?? {}).flat()].some((text) => text.includes('\0'))) throw new CertloopError('COMMAND_FAILED', `${program}: its words or variables hold a zero byte.`, { program })
+  if (holdsZero(argv, options)) throw new CertloopError('COMMAND_FAILED', `${program}: its words or variables hold a zero byte.`, { program })
   const timeoutSeconds = options.timeoutSeconds ?? defaultTimeoutSeconds
   const started = performance.now()
   const answer = await far.ask({ script: runScript(argv, options, far.userland.path), timeoutMs: timeoutSeconds * 1000 + graceMs, limitBytes: options.outputLimitBytes ?? defaultOutputLimit })
@@ -27,6 +27,8 @@ export async function runFar(far: FarSide, argv: readonly string[], options: Run
   if (stderr.endsWith(`${answer.mark} other account\n`)) throw otherAccount(program, far.reach.user, options.runAs)
   return { exitCode: answer.exitCode, stdout, stderr, truncated: answer.truncated, durationMs }
 }
+
+const holdsZero = (argv: readonly string[], { environment = {} }: RunOptions) => [...argv, ...Object.entries(environment).flat()].some((text) => text.includes('\0'))
 
 const otherAccount = (program: string, user: string, runAs: Account | undefined) => new CertloopError('COMMAND_NOT_ALLOWED',
   `The bot may not run ${program}: it belongs to a service of user ${runAs?.uid ?? '?'}, and the account ${user} can not change to that one.`, { program })
