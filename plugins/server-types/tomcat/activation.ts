@@ -63,7 +63,7 @@ function jmxRequest(manager: string, hostName: string, { domain, port, address }
 async function managerOf({ context: { probe }, tomcat: { configuration }, fields, material }: ActivationInput): Promise<{ url: string; pins: string[] }> {
   const text = fields.managerUrl ?? nearManager(configuration)
   if (text === undefined) throw new CertloopError('PLAN_FAILED', 'Where the manager of Tomcat answers is not known. Fill in the field "Manager".')
-  if (!URL.canParse(text) || !/^https?:\/\//.test(text)) throw new CertloopError('PLAN_FAILED', `The address of the manager, ${text}, is none of the form http://127.0.0.1:8080/manager.`)
+  if (!URL.canParse(text) || !/^https?:\/\/[^@?#]*$/.test(text)) throw new CertloopError('PLAN_FAILED', 'The address of the manager is none of the form http://127.0.0.1:8080/manager, without user and password.')
   const url = text.replace(/\/+$/, '')
   const endpoint = loopbackEndpoint(new URL(url))
   if (endpoint === undefined) return { url, pins: [] }

@@ -43,6 +43,7 @@ conformance('tomcat', {
         { what: 'an instance that does not run', code: 'SERVER_NOT_RUNNING', names: /\/no\/base/, spoil: async (fields) => ({ fields: { ...fields, basePath: '/no/base' } }) },
         { what: 'a host that server.xml does not have', code: 'SLOT_NOT_FOUND', names: /nobody\.test/, spoil: async (fields) => ({ fields: { ...fields, hostName: 'nobody.test' } }) },
         { what: 'a user of the manager without a password', code: 'PLAN_FAILED', names: /Manager password/, spoil: async ({ managerPassword: _none, ...fields }) => ({ fields }) },
+        { what: 'an address of the manager with a password in it', code: 'PLAN_FAILED', names: /without user and password/, spoil: async (fields) => ({ fields: { ...fields, managerUrl: 'http://a:b@127.0.0.1/manager' } }) },
         { what: 'a restart command that is not named', code: 'PLAN_FAILED', names: /Restart command/, spoil: async (fields) => ({ fields: { ...fields, activation: 'command' } }) },
         { what: 'a keystore that is away', code: 'KEYSTORE_UNREADABLE', names: /store\.jks is not there/, spoil: async () => {
           await rename(store, `${store}.away`)
