@@ -1,7 +1,7 @@
 import type { Reach, SshReach, TargetSecrets } from '@certloop/contract'
 import type { DriverContext } from '@certloop/plugin-kit'
 import type { ConformanceReach } from '@certloop/plugin-kit/conformance'
-import { leftOut, makeLoginKey, startSshd } from '@certloop/test-kit'
+import { leftOut, makeAccount, makeLoginKey, startSshd } from '@certloop/test-kit'
 import { after } from 'node:test'
 import { probersFor } from '../../src/engine/index.ts'
 import { createLimits } from '../../src/hosts/limits.ts'
@@ -42,11 +42,13 @@ export async function reached(reach: KitReach): Promise<Reached> {
 
 async function overSsh(): Promise<Reached> {
   const t = { after: (end: () => unknown) => { endings.push(end) } }
-  const [sshd, key] = await Promise.all([startSshd(t), makeLoginKey(t)])
-  await sshd.authorize('root', key.publicLine)
+  // An account of root's rights and its own empty home: what this machine's root has in its profile would cost time at each call.
+  const [account, key] = await Promise.all([makeAccount(t, { uid: 0 }), makeLoginKey(t)])
+  const sshd = await startSshd(t)
+  await sshd.authorize(account.name, key.publicLine)
   const pool = createSshPool()
   t.after(() => { pool.close() })
-  const way: SshReach = { kind: 'ssh', host: '127.0.0.1', port: sshd.port, user: 'root', authentication: 'key', hostKey: sshd.fingerprints[0] ?? null, privilege: 'none', jumps: [] }
+  const way: SshReach = { kind: 'ssh', host: '127.0.0.1', port: sshd.port, user: account.name, authentication: 'key', hostKey: sshd.fingerprints[0] ?? null, privilege: 'none', jumps: [] }
   const secrets: TargetSecrets = { login: { privateKey: key.privateText } }
   const host = createSshHost(way, secrets, { pool, limits: createLimits({ writePaths: null, commands: null, scripts: true }) })
   return { host, probe: probeFor(host), reach: way, secrets }
