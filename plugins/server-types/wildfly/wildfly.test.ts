@@ -44,7 +44,7 @@ const stores = `<key-stores>
   <key-store name="one"><credential-reference clear-text="\${pw:first}"/><file path="\${store.file}" relative-to="jboss.server.config.dir"/></key-store>
   <key-store name="two" alias-filter="ALL:-old"><credential-reference store="cs" alias="x"/><file path="two.jks" relative-to="keys"/></key-store><key-store name="none"><file path="x" relative-to="unknown.dir"/></key-store>
   <filtering-key-store name="only" key-store="two" alias-filter="shop,Other"/></key-stores>
-  <key-managers><key-manager name="km1" key-store="one"><credential-reference clear-text="second"/></key-manager><key-manager name="km2" key-store="only"/><key-manager name="km3" key-store="none"/></key-managers>
+  <key-managers><key-manager name="km1" key-store="one" alias-filter="NONE:+tls"><credential-reference clear-text="second"/></key-manager><key-manager name="km2" key-store="only"/><key-manager name="km3" key-store="none"/></key-managers>
   <server-ssl-contexts><server-ssl-context name="c1" key-manager="km1"/><server-ssl-context name="c2" key-manager="km2"/></server-ssl-contexts>
   <server-ssl-sni-contexts><server-ssl-sni-context name="sni" default-ssl-context="c1"><sni-mapping host="shop.test" ssl-context="c2"/></server-ssl-sni-context></server-ssl-sni-contexts>`
 
@@ -56,7 +56,7 @@ test('Elytron: from listeners over contexts and key managers to files, with filt
   ])
   assert.deepEqual(found.map(({ listeners }) => listeners.map(({ address, port, serverName }) => `${address} ${port} ${serverName}`)), [['127.0.0.1 7543 null', '0.0.0.0 9443 null', 'null 101 null'], ['127.0.0.1 7543 shop.test', '0.0.0.0 9443 null']])
   assert.deepEqual(['shop', 'OTHER', 'old', 'more'].map((alias) => found[1]?.takes?.(alias)), [true, true, false, false])
-  assert.equal(found[0]?.takes, undefined)
+  assert.deepEqual(['TLS', 'more'].map((alias) => found[0]?.takes?.(alias)), [true, false])
   assert.deepEqual(management, { address: '127.0.0.1', port: 10_090, tls: false })
 })
 

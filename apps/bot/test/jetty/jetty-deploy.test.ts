@@ -3,7 +3,7 @@ import { eventually, jettyBase, jettyLeftOut, runProcess, selfSignedPair, startJ
 import assert from 'node:assert/strict'
 import { chmod, chown, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { test, type TestContext } from 'node:test'
+import { test } from 'node:test'
 import { assertDeployed, deployer, stepKinds } from '../kit/kit.ts'
 import { detectAt, seen, seenAt, slotOf, storePassword, withStore } from './jetty-kit.ts'
 import { keptConnection } from './kept-connection.ts'
