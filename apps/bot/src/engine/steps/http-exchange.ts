@@ -29,6 +29,7 @@ export async function exchange(host: Host, step: HttpRequestStep, end: number, a
 function deadline({ title, url, timeoutSeconds }: HttpRequestStep, end: number): { passed: Promise<never>; cancel(): void } {
   const { promise, reject } = Promise.withResolvers<never>()
   const timer = setTimeout(() => { reject(new CertloopError('COMMAND_TIMEOUT', `${title}: ${url} gave no whole answer within ${timeoutSeconds} s.`, { url, seconds: timeoutSeconds })) }, Math.max(1, end - performance.now()))
+  timer.unref() // what it waits for keeps the process alive, and where nothing does it need not
   return { passed: promise, cancel: () => { clearTimeout(timer) } }
 }
 

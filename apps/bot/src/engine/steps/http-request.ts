@@ -1,4 +1,4 @@
-import { CertloopError, type HttpRequestStep } from '@certloop/contract'
+import { CertloopError, type HttpRequestStep, toCertloopError } from '@certloop/contract'
 import { bodyForLog, lookFor } from './answers.ts'
 import type { StepContext, StepExecutor, StepReport } from './executor.ts'
 import { basicAuthorization, digestAuthorization } from './http-authorization.ts'
@@ -18,9 +18,18 @@ async function send(context: StepContext, step: HttpRequestStep): Promise<HttpAn
   return exchange(context.host, step, end, digestAuthorization(first.challenges, login, step.method, `${pathname}${search}`))
 }
 
+/** After a failure the server may be down as a whole. One that lost the endpoints alone still has its management, and needs the request. */
+async function isOver(context: StepContext, { purpose }: HttpRequestStep, thrown: unknown): Promise<boolean> {
+  return purpose === 'activate' && context.troubled && toCertloopError(thrown).code === 'HOST_UNREACHABLE' && await isDown(context)
+}
+
 async function request(context: StepContext, step: HttpRequestStep): Promise<StepReport> {
-  if (step.purpose === 'activate' && context.troubled && await isDown(context)) return { message: `${step.title}: the server is down; it reads its files when it starts.` }
-  const { status, body } = await send(context, step)
+  const answer = await send(context, step).catch(async (thrown: unknown) => {
+    if (await isOver(context, step, thrown)) return undefined
+    throw thrown
+  })
+  if (answer === undefined) return { message: `${step.title}: the server is down; it reads its files when it starts.` }
+  const { status, body } = answer
   const fits = step.expect.status.includes(status) && (step.expect.body === undefined || lookFor(step.expect.body, body))
   if (!fits) throw new CertloopError('MANAGEMENT_REFUSED', `${step.title}: ${step.method} ${step.url} was answered with status ${status}${status === 401 ? ' (user or password refused)' : ''}: ${bodyForLog(body)}`, { status, url: step.url })
   return { message: `${step.title}: answered with status ${status}.`, output: body.trim() === '' ? null : bodyForLog(body) }
