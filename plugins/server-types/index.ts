@@ -13,6 +13,7 @@ import { manifest as sftp } from './sftp/manifest.ts'
 import { manifest as proftpd } from './proftpd/manifest.ts'
 import { manifest as tomcat } from './tomcat/manifest.ts'
 import { manifest as vsftpd } from './vsftpd/manifest.ts'
+import { manifest as weblogic } from './weblogic/manifest.ts'
 import { manifest as wildfly } from './wildfly/manifest.ts'
 
 /** Every kind of target. One line each; the order is the order in forms. */
@@ -31,5 +32,6 @@ export const serverTypes = registry([
   serverType(proftpd, () => import('./proftpd/driver.ts').then((m) => m.driver)),
   serverType(vsftpd, () => import('./vsftpd/driver.ts').then((m) => m.driver)),
   serverType(haproxy, () => import('./haproxy/driver.ts').then((m) => m.driver)),
+  serverType(weblogic, () => import('./weblogic/driver.ts').then((m) => m.driver)),
   serverType(wildfly, () => import('./wildfly/driver.ts').then((m) => m.driver)),
 ])
