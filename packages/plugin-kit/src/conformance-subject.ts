@@ -108,6 +108,8 @@ export interface ConformanceOptions {
    * all: also while files are made ready and while what is left is cleaned up. Default: steps, and making ready.
    */
   crashPoints?: 'steps' | 'all'
+  /** Cut off at these over further ways to the host too; absent or false: only around the last change before the proof. */
+  everywhere?: boolean
 }
 
 /** The same host but for some of its functions; the others stay bound to it. For tests that make a host fail or listen in. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test, type TestContext } from 'node:test'
-import { crashTests } from './conformance-crash.ts'
+import { aroundActivation, type ChosenPoints, crashTests, endsOf, pointsOn } from './conformance-crash.ts'
 import { deployTests } from './conformance-deploy.ts'
 import { detectTests } from './conformance-detect.ts'
 import { fieldTests, manifestTests } from './conformance-manifest.ts'
@@ -34,6 +34,13 @@ async function reachTests(t: TestContext, entry: ServerTypeEntry, options: Confo
   await badInputTests(t, scene)
   await deployTests(t, scene)
   await undoTests(t, scene)
-  await crashTests(t, scene, options.crashPoints ?? 'default', !first)
+  await crashTests(t, scene, chosenPoints(options, first))
   await secretTests(t, scene)
+}
+
+/** The engine ends what was cut off in the same manner over all ways, and each call to a host that is far away takes its time. */
+function chosenPoints({ crashPoints, everywhere = false }: ConformanceOptions, first: boolean): ChosenPoints {
+  const which = crashPoints ?? 'default'
+  if (first) return pointsOn(which)
+  return everywhere ? endsOf(which) : aroundActivation
 }
