@@ -1,5 +1,5 @@
 import type { SftpReach } from '@certloop/contract'
-import { leftOut, makeLoginKey, type RunningSshd, selfSignedPair, startSshd, tempFolder } from '@certloop/test-kit'
+import { eventually, leftOut, makeLoginKey, type RunningSshd, selfSignedPair, startSshd, tempFolder } from '@certloop/test-kit'
 import assert from 'node:assert/strict'
 import { chmod, chown, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -111,4 +111,26 @@ test('a file of somebody else, a folder without rights, a full disk, no subsyste
   const changed = await startSshd(t)
   const { host: other } = await uploadTo(t, pool, changed, { hostKey: sshd.fingerprints[0] ?? null })
   await assert.rejects(other.list('/'), { code: 'HOST_KEY_CHANGED' })
+})
+
+test('many targets on one server share a channel, and a connection that nobody uses is closed', { skip }, async (t) => {
+  const pool = createSshPool({ idleMs: 200 })
+  t.after(() => pool.close())
+  const sshd = await startSshd(t, { settings: ['MaxSessions 2'] })
+  const key = await makeLoginKey(t)
+  await sshd.authorize('root', key.publicLine)
+  const reach: SftpReach = { kind: 'sftp', host: '127.0.0.1', port: sshd.port, user: 'root', authentication: 'key', hostKey: sshd.fingerprints[0] ?? null, jumps: [] }
+  const secrets = { login: { privateKey: key.privateText } }
+  for (let i = 0; i < 4; i++) assert.ok((await createSftpHost(reach, secrets, { pool, limits }).list('/')).includes('etc'))
+  const connection = await pool.connection({ ...reach, kind: 'ssh', privilege: 'none' }, secrets)
+  await eventually(() => !connection.open, { what: 'the end of the idle connection' })
+  assert.ok((await createSftpHost(reach, secrets, { pool, limits }).list('/')).includes('etc'), 'the next call makes a new one')
+})
+
+test('what is put back or copied gets the owner that is asked for, where the login may give it away', { skip }, async (t) => {
+  const { host } = await uploadTo(t, poolFor(t), await startSshd(t))
+  const file = join(await tempFolder(t, 'sftp'), 'k.pem')
+  await host.stageFile(file, file, Buffer.from('key'), { mode: 0o600, uid: 4321, gid: 4322 })
+  const { uid, gid, mode } = await stat(file)
+  assert.deepEqual([uid, gid, mode & 0o777], [4321, 4322, 0o600])
 })

@@ -15,7 +15,7 @@ export interface Connection {
   /** A channel that runs a command, as soon as there is one free. @throws CertloopError HOST_UNREACHABLE */
   exec(command: string, timeoutMs: number): Promise<ClientChannel>
   forward(to: { address: string; port: number } | { path: string }, timeoutMs: number): Promise<Duplex>
-  /** A channel of the sftp subsystem; who asked for it ends it. @throws CertloopError HOST_UNREACHABLE, also when the server has no such subsystem */
+  /** The channel of the sftp subsystem, one for all. @throws CertloopError HOST_UNREACHABLE, also when the server has no such subsystem */
   sftp(timeoutMs: number): Promise<SFTPWrapper>
   /** Takes no further work: something on it did not answer. */
   retire(): void
@@ -107,6 +107,17 @@ function connectionOver(clients: readonly Client[], place: string, { sessionsAtO
     for (const listener of listeners) listener()
   })
 
+  let shared: Promise<SFTPWrapper> | undefined
+  function sftp(timeoutMs: number): Promise<SFTPWrapper> {
+    shared ??= inTime<SFTPWrapper & Duplex>(timeoutMs, `the sftp subsystem of ${place}`, (done) => { client.sftp(done as Parameters<Client['sftp']>[0]) })
+      // An error without a listener would end the process; what it means is told by the calls.
+      .then((channel) => channel.on('error', () => undefined).on('close', () => { shared = undefined }), (error: unknown) => {
+        shared = undefined
+        throw error
+      })
+    return shared
+  }
+
   return {
     get open() { return open && !retired },
     async exec(command, timeoutMs) {
@@ -127,7 +138,7 @@ function connectionOver(clients: readonly Client[], place: string, { sessionsAtO
     forward: (to, timeoutMs) => ('path' in to
       ? inTime(timeoutMs, `the socket ${to.path}`, (done) => { client.openssh_forwardOutStreamLocal(to.path, done) })
       : inTime(timeoutMs, `${to.address} port ${to.port}`, (done) => { client.forwardOut('127.0.0.1', 0, to.address, to.port, done) })),
-    sftp: (timeoutMs) => inTime<SFTPWrapper & Duplex>(timeoutMs, `the sftp subsystem of ${place}`, (done) => { client.sftp(done as Parameters<Client['sftp']>[0]) }),
+    sftp,
     retire() { retired = true },
     close,
     onClose(listener) { listeners.push(listener) },

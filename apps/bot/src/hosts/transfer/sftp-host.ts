@@ -13,9 +13,9 @@ const chunkBytes = 32 * 1024
  * A folder tree behind SFTP (version 3). `posix-rename`, `fsync`, `hardlink` and `statvfs` of OpenSSH are used where the
  * server has them (PROTOCOL of OpenSSH, section 4).
  */
-export function createSftpHost(reach: SftpReach, secrets: TargetSecrets, deps: SftpDeps): Host & { close(): void } {
+export function createSftpHost(reach: SftpReach, secrets: TargetSecrets, deps: SftpDeps): Host {
   const session = createSftpSession(reach, secrets, deps)
-  return { ...filesOnlyHost('sftp', 'over SFTP', reach.host, filePlace(session)), realPath: (path) => realPath(session, path), close: () => session.close() }
+  return { ...filesOnlyHost('sftp', 'over SFTP', reach.host, filePlace(session)), realPath: (path) => realPath(session, path) }
 }
 
 function filePlace(session: SftpSession): FilePlace {
@@ -130,6 +130,7 @@ async function stage(session: SftpSession, { path, stagePath, content, ownership
   try {
     await withHandle(session, stagePath, 'wx', async (handle) => {
       if (present !== undefined) await keepOwner(session, handle, path, present)
+      else if (ownership !== null) await giveTo(session, handle, ownership)
       await session.tell((sftp, done) => sftp.fchmod(handle, ownership?.mode ?? present?.mode ?? 0o600, done))
       for (let at = 0; at < body.length; at += chunkBytes) await session.tell((sftp, done) => sftp.write(handle, body, at, Math.min(chunkBytes, body.length - at), at, done))
       await session.tell((sftp, done) => sftp.ext_openssh_fsync(handle, done)).catch((error: unknown) => { if (!isUnsupported(error)) throw error })
@@ -154,6 +155,15 @@ async function keepOwner(session: SftpSession, handle: Buffer, path: string, { u
   } catch (error) {
     throw new CertloopError('FILE_UNWRITABLE', `${path} belongs to user ${uid}, group ${gid}, and the login (user ${own.uid}, group ${own.gid}) can not give the new file to them. Log in as that user, or let the file belong to the login.`, { path }, error)
   }
+}
+
+/** A new file, or an old one that is brought back, gets its owner where the login may give it away; else it stays the login's. */
+async function giveTo(session: SftpSession, handle: Buffer, { uid, gid }: Ownership): Promise<void> {
+  const own = await session.call<Stats>((sftp, done) => sftp.fstat(handle, done))
+  if (uid < 0 || (own.uid === uid && own.gid === gid)) return
+  await session.tell((sftp, done) => sftp.fchown(handle, uid, gid, done)).catch((error: unknown) => {
+    if (!hasStatus(error, sftpStatus.permissionDenied, sftpStatus.failure) && !isUnsupported(error)) throw error
+  })
 }
 
 /** A hard link where the server has the extension, else a copy; either takes its place by a rename. */

@@ -1,6 +1,7 @@
 import { CertloopError, type SftpReach, type SshReach, type TargetSecrets } from '@certloop/contract'
 import type { SFTPWrapper } from 'ssh2'
 import type { Limits } from '../limits.ts'
+import type { Connection } from '../ssh/connection.ts'
 import type { SshPool } from '../ssh/pool.ts'
 
 /** Names of the status codes: draft-ietf-secsh-filexfer-02, section 7. */
@@ -15,42 +16,28 @@ export interface SftpSession {
   call<T = unknown>(begin: (sftp: SFTPWrapper, done: Callback<T>) => void): Promise<T>
   /** The same for calls that give nothing. */
   tell(begin: (sftp: SFTPWrapper, done: (error?: Error | null) => void) => void): Promise<void>
-  close(): void
 }
 
 export interface SftpDeps { pool: SshPool; limits: Pick<Limits, 'allowSsh'> }
 
-/** A channel of the sftp subsystem over the pooled connection of this login, opened when it is needed. */
+/** Calls over the sftp channel of this login's pooled connection. Nothing is held between two of them, so that the pool closes what nobody uses. */
 export function createSftpSession(reach: SftpReach, secrets: TargetSecrets, { pool, limits }: SftpDeps): SftpSession {
   const { kind: _, ...login } = reach
   const way: SshReach = { ...login, kind: 'ssh', privilege: 'none' }
   const place = `${reach.host} port ${reach.port}`
-  let opening: Promise<SFTPWrapper> | undefined
-  let leave: (() => void) | undefined
   const lost = (reason: string) => new CertloopError('HOST_UNREACHABLE', `The SFTP session with ${place} ended: ${reason}.`, { host: reach.host, port: reach.port })
 
-  function forget(): void {
-    opening = undefined
-    leave?.()
-    leave = undefined
-  }
-  async function open(): Promise<SFTPWrapper> {
+  async function call<T>(begin: (sftp: SFTPWrapper, done: Callback<T>) => void): Promise<T> {
     for (const { host, port } of [...reach.jumps, reach]) limits.allowSsh(host, port)
     const connection = await pool.connection(way, secrets)
-    leave = pool.use(connection)
-    const sftp = await connection.sftp(callMs)
-    // An error without a listener would end the process; what it means is told by the calls.
-    return sftp.on('error', () => undefined).on('close', forget)
+    const leave = pool.use(connection)
+    try {
+      return await over(connection, await connection.sftp(callMs), begin)
+    } finally {
+      leave()
+    }
   }
-  function opened(): Promise<SFTPWrapper> {
-    opening ??= open().catch((error: unknown) => {
-      forget()
-      throw error
-    })
-    return opening
-  }
-  async function call<T>(begin: (sftp: SFTPWrapper, done: Callback<T>) => void): Promise<T> {
-    const sftp = await opened()
+  function over<T>(connection: Connection, sftp: SFTPWrapper, begin: (sftp: SFTPWrapper, done: Callback<T>) => void): Promise<T> {
     return new Promise((resolve, reject) => {
       const settle = (end: () => void) => {
         clearTimeout(timer)
@@ -58,7 +45,7 @@ export function createSftpSession(reach: SftpReach, secrets: TargetSecrets, { po
         end()
       }
       const closed = () => settle(() => reject(lost('the connection was closed')))
-      const timer = setTimeout(() => settle(() => { sftp.end(); forget(); reject(lost(`no answer within ${callMs / 1000} s`)) }), callMs)
+      const timer = setTimeout(() => settle(() => { connection.retire(); sftp.end(); reject(lost(`no answer within ${callMs / 1000} s`)) }), callMs)
       sftp.on('close', closed)
       try {
         begin(sftp, (error, value) => settle(() => { if (error) reject(error); else resolve(value) }))
@@ -67,14 +54,7 @@ export function createSftpSession(reach: SftpReach, secrets: TargetSecrets, { po
       }
     })
   }
-  return {
-    call,
-    tell: (begin) => call<void>((sftp, done) => begin(sftp, (error) => { done(error, undefined) })),
-    close() {
-      void opening?.then((sftp) => sftp.end(), () => undefined) // one that never opened has nothing to end
-      forget()
-    },
-  }
+  return { call, tell: (begin) => call<void>((sftp, done) => begin(sftp, (error) => { done(error, undefined) })) }
 }
 
 /** Whether a call failed with one of these. */
