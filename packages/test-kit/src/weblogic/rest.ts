@@ -47,18 +47,20 @@ async function answerTo(server: RestServer, trees: Readonly<Record<string, (aske
   if (management !== 'management') return { status: 200, body: `served by ${server.name}\n` }
   const account = accountOf(request.headers.authorization)
   if (account === undefined) return { status: 401, body: 'Unauthorized' }
-  const { method = 'GET', headers } = request
-  const refusal = method === 'GET' ? undefined : changeRefusal(account, headers)
+  const refusal = changeRefusal(account, request)
   if (refusal !== undefined) return refusal
-  const tree = trees[path[0] ?? '']
-  if (product !== 'weblogic' || !['latest', valueOf(server.config(), 'domain-version')].includes(version) || tree === undefined) return failure(404, 'not found')
+  const { method = 'GET', headers } = request
+  const isKnown = product === 'weblogic' && ['latest', valueOf(server.config(), 'domain-version')].includes(version)
+  const tree = isKnown ? trees[path[0] ?? ''] : undefined
+  if (tree === undefined) return failure(404, 'not found')
   const body = (await buffer(request)).toString('utf8')
   if (method !== 'GET' && server.refuses()) return failure(500, 'the server is not able to do this now')
   return tree({ method, path, query: url.searchParams, body, user: account.user, headers })
 }
 
 /** What a change has to have. Its refusal for a missing header is plain text. */
-function changeRefusal({ user, role }: { user: string; role: string }, headers: IncomingMessage['headers']): Answer | undefined {
+function changeRefusal({ user, role }: { user: string; role: string }, { method, headers }: IncomingMessage): Answer | undefined {
+  if (method === 'GET') return undefined
   if (headers['x-requested-by'] === undefined) return { status: 400, body: 'Unauthorized request: the header X-Requested-By is missing' }
   if (role !== 'Admin') return failure(403, `${user} may not do this`)
   return headers['content-type'] === 'application/json' ? undefined : { status: 415, body: 'Unsupported Media Type' }

@@ -22,9 +22,14 @@ const servers = new Map<string, { channel: Channel; server: TlsServer }>()
 const handle = restInterface({
   name, folder, config: () => config,
   restartSslChannels: () => restartSslChannels(),
-  activated: () => { config = readConfig(readFileSync(join(folder, 'config', 'config.xml'), 'utf8')); void restartSslChannels() },
+  activated: () => reread(),
   refuses: () => refusals > 0 && refusals-- > 0,
 })
+
+function reread(): void {
+  config = readConfig(readFileSync(join(folder, 'config', 'config.xml'), 'utf8'))
+  void restartSslChannels()
+}
 
 /** Where an administration port is on, the management is there alone. */
 function listenerFor({ kind }: Channel, administered: boolean): RequestListener {
@@ -73,6 +78,7 @@ async function start(): Promise<void> {
     else await openTls(channel)
   }
   process.on('SIGUSR2', () => { refusals++; say(`the next ${refusals} changes are refused`) })
+  process.on('SIGHUP', reread) // stands for a restart of the process
   say('BEA-000365 Server state changed to RUNNING')
 }
 
