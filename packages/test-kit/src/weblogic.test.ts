@@ -22,7 +22,7 @@ test('the simulated management of WebLogic answers as the descriptions of the re
       <key-stores>CustomIdentityAndCustomTrust</key-stores><custom-identity-key-store-file-name>${await storeIn(domain, 'a store')}</custom-identity-key-store-file-name>
       <custom-identity-key-store-pass-phrase-encrypted>${encrypt('a store')}</custom-identity-key-store-pass-phrase-encrypted></server><admin-server-name>AdminServer</admin-server-name>` })
   type Who = { user: string; password: string } | null
-  const ask = async (method: string, path: string, { who = weblogicUsers.admin as Who, by = 'test', body = '{}', version = 'latest' } = {}) => {
+  const ask = async (method: string, path: string, { who = weblogicUsers.admin, by = 'test', body = '{}', version = 'latest' }: { who?: Who; by?: string; body?: string; version?: string } = {}) => {
     const headers = { ...(who === null ? {} : { authorization: `Basic ${Buffer.from(`${who.user}:${who.password}`).toString('base64')}` }), ...(by === '' ? {} : { 'x-requested-by': by }), ...(method === 'GET' ? {} : { 'content-type': 'application/json' }) }
     const answer = await fetch(`http://127.0.0.1:${weblogic.ports[0]}/management/weblogic/${version}/${path}`, { method, headers, ...(method === 'GET' ? {} : { body }) })
     const text = await answer.text()

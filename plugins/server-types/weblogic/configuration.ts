@@ -75,13 +75,17 @@ class Reader {
     const ssl = isOn(this.#ssl, 'enabled', this.#secured) ? this.#channel('SSL', textOf(this.#ssl, 'listen-port') ?? '7002') : null
     const administered = isOn(this.#root, 'administration-port-enabled', this.#secured) || isOn(this.#server, 'administration-port-enabled', false)
     const administration = administered ? this.#channel('administration', this.#administrationPort()) : null
-    for (const channel of [ssl, administration]) if (channel !== null) this.#add(channel, this.#server, textOf(this.#ssl, 'server-private-key-alias'))
+    for (const channel of [ssl, administration]) if (channel !== null) this.#add(channel, this.#server, this.#alias())
     for (const point of descendants(this.#server, 'network-access-point')) this.#addPoint(point)
     if (textOf(this.#server, 'server-template') !== undefined) this.#unsupported.push(`the server ${name} takes settings from a server template, which are not read`)
     return {
       name, isAdmin: textOf(this.#root, 'admin-server-name') === name, version: textOf(this.#root, 'domain-version') ?? null,
       identities: [...this.#identities.values()], plain, administration, ssl, unsupported: this.#unsupported,
     }
+  }
+
+  #alias(): string | undefined {
+    return textOf(this.#ssl, 'server-private-key-alias')
   }
 
   /** 0 and nothing mean the port of the domain. */
@@ -98,20 +102,27 @@ class Reader {
     if (!isOn(point, 'enabled', true) || !secureProtocols.has((textOf(point, 'protocol') ?? 't3').toLowerCase())) return
     const name = `channel ${textOf(point, 'name') ?? ''}`
     const channel = { name, address: textOf(point, 'listen-address') ?? this.#address, port: Number(textOf(point, 'listen-port') ?? Number.NaN) }
-    if (!isOn(point, 'channel-identity-customized', false)) return this.#add(channel, this.#server, textOf(this.#ssl, 'server-private-key-alias'))
+    if (!isOn(point, 'channel-identity-customized', false)) return this.#add(channel, this.#server, this.#alias())
     const holder = textOf(point, 'custom-identity-key-store-file-name') === undefined ? this.#server : point
-    this.#add(channel, holder, textOf(point, 'custom-private-key-alias'))
+    this.#add(channel, holder, textOf(point, 'custom-private-key-alias') ?? this.#alias())
   }
 
   /** @param holder names the keystore: the server, or a channel with one of its own */
   #add(channel: Channel, holder: XmlElement, alias: string | undefined): void {
-    const kind = textOf(this.#server, 'key-stores') ?? 'DemoIdentityAndDemoTrust'
+    const kind = this.#kind()
     const file = textOf(holder, 'custom-identity-key-store-file-name')
-    if (holder === this.#server && !customIdentity.test(kind)) {
+    // An identity of a channel's own counts only where the server has a custom one, too.
+    if (!customIdentity.test(kind)) {
       this.#refuse(channel, kind.startsWith('DemoIdentity') ? 'shows the demo identity, which is for development and has the same key as every other installation' : `takes its identity by ${kind}, which is not known`)
     } else if (file === undefined || alias === undefined) this.#refuse(channel, `has no ${file === undefined ? 'custom identity keystore' : 'private key alias'}`)
     else if (/^kss:/i.test(file) || /^kss$/i.test(textOf(holder, 'custom-identity-key-store-type') ?? '')) this.#refuse(channel, `takes its identity from ${file} of the Keystore Service, which is no file`)
     else this.#put(channel, path.posix.resolve(this.#folder, file), alias)
+  }
+
+  /** Before 8.1 identities lay in files of their own; such a setting can outlive upgrades. */
+  #kind(): string {
+    const locations = textOf(this.#ssl, 'identity-and-trust-locations') ?? 'KeyStores'
+    return locations === 'KeyStores' ? textOf(this.#server, 'key-stores') ?? 'DemoIdentityAndDemoTrust' : locations
   }
 
   #refuse({ name, port }: Channel, why: string): void {

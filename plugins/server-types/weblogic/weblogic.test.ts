@@ -46,18 +46,24 @@ test('which identity each channel shows, and which are not to be replaced', () =
     ${point('kss', '<protocol>https</protocol><listen-port>6</listen-port><channel-identity-customized>true</channel-identity-customized><custom-private-key-alias>www</custom-private-key-alias><custom-identity-key-store-file-name>kss://system/x</custom-identity-key-store-file-name>')}
     ${point('none', '<protocol>https</protocol><listen-port>8</listen-port><channel-identity-customized>true</channel-identity-customized>')}`, '<administration-port-enabled>true</administration-port-enabled>')
   assert.deepEqual(model?.identities.map(({ keystorePath, alias, channels }) => [keystorePath, alias, channels.map(({ name, address, port }) => `${name} ${address}:${port}`)]), [
-    ['/d/keys/id.jks', 'www', ['SSL :7443', 'administration :9002', 'channel a 10.0.0.1:1']], ['/d/keys/id.jks', 'other', ['channel own :4']], ['/k/c.p12', 'www', ['channel store :5']],
+    ['/d/keys/id.jks', 'www', ['SSL :7443', 'administration :9002', 'channel a 10.0.0.1:1', 'channel none :8']], ['/d/keys/id.jks', 'other', ['channel own :4']], ['/k/c.p12', 'www', ['channel store :5']],
   ])
-  assert.deepEqual(model?.unsupported, ['channel kss (port 6) takes its identity from kss://system/x of the Keystore Service, which is no file', 'channel none (port 8) has no private key alias'])
+  assert.deepEqual(model?.unsupported, ['channel kss (port 6) takes its identity from kss://system/x of the Keystore Service, which is no file'])
   assert.deepEqual([model?.plain?.port, model?.ssl?.port, model?.administration?.port, model?.version], [7001, 7443, 9002, '14.1.1.0.0'])
 })
 
+const secured = '<security-configuration><secure-mode><secure-mode-enabled>true</secure-mode-enabled></secure-mode></security-configuration>'
+
 test('defaults: no TLS, the demo identity, and the other way round in secured production mode', () => {
-  assert.deepEqual([modelOf('')?.plain?.port, modelOf('')?.ssl, modelOf('')?.unsupported], [7001, null, []])
-  assert.match(modelOf('<ssl><enabled>true</enabled></ssl>')?.unsupported.join() ?? '', /^SSL \(port 7002\) shows the demo identity/)
-  const secured = modelOf(`${custom}<administration-port>9010</administration-port>`, '<security-configuration><secure-mode><secure-mode-enabled>true</secure-mode-enabled></secure-mode></security-configuration>')
-  assert.deepEqual([secured?.plain, secured?.ssl?.port, secured?.administration?.port], [null, 7002, 9010])
-  assert.match(modelOf('<server-template>t</server-template>')?.unsupported.join() ?? '', /server template/)
+  const portsOf = (...parts: Parameters<typeof modelOf>) => { const { plain, ssl, administration } = modelOf(...parts) ?? {}; return [plain, ssl, administration].map((channel) => channel?.port) }
+  assert.deepEqual([portsOf(''), modelOf('')?.unsupported], [[7001, undefined, undefined], []])
+  assert.deepEqual(portsOf(`${custom}<administration-port>9010</administration-port>`, secured), [undefined, 7002, 9010])
+  const reasons = (server: string) => String(modelOf(server)?.unsupported)
+  const on = '<ssl><enabled>true</enabled></ssl>'
+  assert.match(reasons(on), /^SSL \(port 7002\) shows the demo identity/)
+  assert.match(reasons(`${custom}${on}`), /^SSL \(port 7002\) has no private key alias$/)
+  assert.match(reasons(`${custom}${on.replace('</ssl>', '<identity-and-trust-locations>FilesOrKeyStoreProviders</identity-and-trust-locations></ssl>')}`), /by FilesOrKeyStoreProviders/)
+  assert.match(reasons('<server-template>t</server-template>'), /server template/)
 })
 
 test('texts that are kept have no encrypted values', () => {

@@ -43,10 +43,10 @@ function identityOf(folder: string, server: ConfigElement, ssl: ConfigElement | 
   return { identity: { ...store, alias, keyPassword: decryptPassphrase(folder, sealed) } }
 }
 
-/** A channel of its own identity has an alias, and may have a keystore. */
-function pointIdentity(folder: string, server: ConfigElement, point: ConfigElement, found: Found): Found {
-  if (!isTrue(valueOf(point, 'channel-identity-customized'))) return found
+/** A channel with an identity of its own may have a keystore; what it does not say is that of the server, which has to have a custom one. */
+function pointIdentity(folder: string, server: ConfigElement, point: ConfigElement, { identity }: Found): Found {
+  if (identity === undefined || !isTrue(valueOf(point, 'channel-identity-customized'))) return { ...(identity === undefined ? {} : { identity }) }
   const store = storeOf(folder, point) ?? storeOf(folder, server)
-  const [alias, sealed] = [valueOf(point, 'custom-private-key-alias'), valueOf(point, 'custom-private-key-pass-phrase-encrypted')]
-  return store === undefined || alias === undefined || sealed === undefined ? {} : { identity: { ...store, alias, keyPassword: decryptPassphrase(folder, sealed) } }
+  const sealed = valueOf(point, 'custom-private-key-pass-phrase-encrypted')
+  return { identity: { ...identity, ...store, alias: valueOf(point, 'custom-private-key-alias') ?? identity.alias, keyPassword: sealed === undefined ? identity.keyPassword : decryptPassphrase(folder, sealed) } }
 }
