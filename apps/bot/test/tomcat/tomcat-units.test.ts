@@ -1,0 +1,32 @@
+import type { DriverContext, Host, HostProcess } from '@certloop/plugin-kit'
+import { selfSignedPair, startTomcat, tomcatLeftOut } from '@certloop/test-kit'
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { context, driverOf, planMaterial } from '../kit/kit.ts'
+import { detectAt, pemFiles, slotOf } from './tomcat-kit.ts'
+
+const skip = await tomcatLeftOut('10')
+
+/** This machine, where `pid` lies in shop.service, the main process of which is `mainPid`. */
+function withUnit(pid: number, mainPid: number, change: (entry: HostProcess) => Partial<HostProcess> = () => ({})): DriverContext {
+  const host: Host = Object.assign(Object.create(context.host) as Host, {
+    processes: async () => (await context.host.processes()).map((entry) => ({ ...entry, ...(entry.pid === pid ? { service: 'shop.service' } : {}), ...change(entry) })),
+    run: async (argv: readonly string[], options?: Parameters<Host['run']>[1]) => (argv[0] === 'systemctl'
+      ? { exitCode: 0, stdout: `MainPID=${mainPid}\n`, stderr: '', truncated: false, durationMs: 1 }
+      : context.host.run(argv, options)),
+  } satisfies Partial<Host>)
+  return { ...context, host }
+}
+
+test('a unit is restarted only where Tomcat or what launched it is its main process: else it is that of a build server or cron', { skip }, async (t) => {
+  const [old, next] = await Promise.all([selfSignedPair(['one.test']), selfSignedPair(['one.test'])])
+  const tomcat = await startTomcat(t, { connectors: async ({ base, ports }) => `<Connector port="${ports[0]}" address="127.0.0.1" SSLEnabled="true"><SSLHostConfig><Certificate ${await pemFiles(base, 'one', old)} /></SSLHostConfig></Connector>` })
+  const { fields } = slotOf(await detectAt(tomcat.base), '_default_')
+  const [driver, pid] = [await driverOf('tomcat'), await tomcat.pid()]
+  const commands = async (at: DriverContext) => (await driver.plan(at, fields, planMaterial(next))).steps.flatMap((step) => (step.kind === 'reload-service' ? [step.argv.slice(-2).join(' ').replace(/^.*\//, '')] : []))
+  assert.deepEqual(await commands(withUnit(pid, pid)), ['restart shop.service'])
+  assert.deepEqual(await commands(withUnit(pid, 4711)), ['catalina.sh stop', 'catalina.sh start'], 'the unit is that of whoever started it')
+  const parent = (executable: string) => (entry: HostProcess) => (entry.pid === pid ? { parentPid: 4_000_001 } : entry.pid === process.pid ? { pid: 4_000_001, executable } : {})
+  assert.deepEqual(await commands(withUnit(pid, 4_000_001, parent('/usr/bin/jsvc'))), ['restart shop.service'])
+  assert.deepEqual(await commands(withUnit(pid, 4_000_001, parent('/usr/sbin/cron'))), ['catalina.sh stop', 'catalina.sh start'])
+})
