@@ -23,7 +23,7 @@ export const fields = fieldsObject({
   })),
   managerUrl: field.optional(field.text({ label: 'Manager', help: 'Address of the manager application as seen from the host. Empty: /manager on 127.0.0.1, on the first connector without TLS, else on the first.', shownWhen: { field: 'activation', is: requests } })),
   managerUser: field.optional(field.text({ label: 'Manager user', help: 'A user of conf/tomcat-users.xml with the role manager-script (for jmxproxy: manager-jmx), made for this alone.', shownWhen: { field: 'activation', is: requests } })),
-  managerPassword: field.optional(field.secret({ label: 'Manager password', help: 'The password of this user.', shownWhen: { field: 'activation', is: requests } })),
+  managerPassword: field.optional(field.secret({ label: 'Manager password', help: 'The password of this user.', shownWhen: { field: 'activation', is: requests }, sentTo: ['managerUrl', 'managerUser', 'basePath'] })),
   restartCommand: field.optional(field.lines({ label: 'Restart command', help: 'Program and arguments, one a line, no shell: for example /etc/init.d/tomcat and restart. It has to wait until the previous process has ended. bot.toml has to allow scripts.', shownWhen: { field: 'activation', is: 'command' } })),
   restartAs: field.optional(field.choice({
     label: 'Restart as', help: 'Whose rights the restart command gets. A script that the account of Tomcat can change must not run with more rights than that account has.',

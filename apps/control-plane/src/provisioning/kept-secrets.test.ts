@@ -33,10 +33,10 @@ test('a kept password is given to nobody else: another host, port, user, authent
     assert.equal(secrets.login, undefined, JSON.stringify(change))
     assert.ok(missing.some((line) => line.startsWith('secrets/login/password: has to be entered again')), missing.join())
   }
-  assert.deepEqual(setAfter({ ...ssh, authentication: 'key' }), ['fields.storePassword', 'fields.managerPassword', 'jumps.0.privateKey', 'jumps.0.passphrase'])
-  assert.deepEqual(setAfter({ ...ssh, jumps: [{ ...jump, port: 23 }] }), ['fields.storePassword', 'fields.managerPassword'])
-  assert.deepEqual(setAfter({ ...ssh, host: 'evil.example' }), ['fields.storePassword', 'fields.managerPassword', 'jumps.0.privateKey', 'jumps.0.passphrase'], 'the jump host is still the same')
-  assert.deepEqual(setAfter('local'), ['fields.storePassword', 'fields.managerPassword'])
+  assert.deepEqual(setAfter({ ...ssh, authentication: 'key' }), ['fields.storePassword', 'jumps.0.privateKey', 'jumps.0.passphrase'])
+  assert.deepEqual(setAfter({ ...ssh, jumps: [{ ...jump, port: 23 }] }), ['fields.storePassword'], 'what is sent to an address is bound to the way as well: 127.0.0.1 is another machine there')
+  assert.deepEqual(setAfter({ ...ssh, host: 'evil.example' }), ['fields.storePassword', 'jumps.0.privateKey', 'jumps.0.passphrase'], 'the jump host is still the same')
+  assert.deepEqual(setAfter('local'), ['fields.storePassword'])
 })
 
 test('FTP without TLS is another place to give a password to', () => {

@@ -43,10 +43,14 @@ const wayTo = (reach: Reach): string => {
 
 export interface SecretPlace { manifest: ServerTypeManifest; reach: Reach; fields: Record<string, unknown> }
 
-/** What the manifest says of whom a secret field is given to, as these fields have it. */
-function givenTo({ manifest, fields }: SecretPlace, name: string): string {
+/**
+ * What the manifest says of whom a secret field is given to, as these fields have it, and the way there: an address
+ * such as 127.0.0.1 is that of another machine at the end of another way. '' for what is sent nowhere.
+ */
+function givenTo({ manifest, fields, reach }: SecretPlace, name: string): string {
   const properties = manifest.fields.properties as Record<string, { 'x-field'?: FieldNotes } | undefined>
-  return JSON.stringify((properties[name]?.['x-field']?.sentTo ?? []).map((other) => fields[other] ?? null))
+  const sentTo = properties[name]?.['x-field']?.sentTo
+  return sentTo === undefined ? '' : JSON.stringify([wayTo(reach), ...sentTo.map((other) => fields[other] ?? null)])
 }
 
 export interface KeptBefore { place: SecretPlace; secrets: TargetSecrets }
