@@ -13,6 +13,7 @@ import { createFtpHost } from '../../src/hosts/transfer/ftp-host.ts'
 import { benchOn } from '../kit/bench.ts'
 import { conformance, watching } from '../kit/conformance.ts'
 import { type FtpServer, startUploadServer } from './proftpd-kit.ts'
+import { startLyingFtp } from './lying-ftp.ts'
 import { watchingProgram } from './watching-program.ts'
 
 const skip = process.getuid?.() === 0 ? leftOut('proftpd') || leftOut('mod_tls.so') : 'ProFTPD starts only as root'
@@ -111,6 +112,45 @@ test('no right to write, and a server that renames over nothing', { skip }, asyn
   assert.deepEqual([await readdir(strict.root), await readFile(join(strict.root, 'a'), 'utf8')], [['a'], 'new'])
   await assert.rejects(host.renameFile('/missing', '/a'), { code: 'FILE_UNWRITABLE' })
   assert.equal(await readFile(join(strict.root, 'a'), 'utf8'), 'new', 'a rename that can not be done takes nothing away')
+})
+
+test('a server that renames nothing keeps the file that is there', async (t) => {
+  const own = await selfSignedPair(['ftp.test'])
+  const server = await startLyingFtp(t, own, own, () => undefined)
+  const host = createFtpHost({ kind: 'ftp', host: '127.0.0.1', port: server.port, user: 'upload', security: 'implicit-tls', pin: own.fingerprint }, { login: { password: 'x' } }, { limits })
+  t.after(() => { host.close() })
+  await assert.rejects(host.renameFile('/b', '/a'), { code: 'FILE_UNWRITABLE', message: /renames nothing/ })
+  assert.deepEqual(server.commands.filter((line) => line.startsWith('DELE')), [])
+})
+
+test('a key gets its mode also where the server makes another file of each upload', { skip }, async (t) => {
+  const server = await startUploadServer(t, { lines: 'HiddenStores on\nUmask 022' })
+  await hostOf(server).stageFile('/k.pem', '/k.new', Buffer.from('key'), { mode: 0o600, uid: -1, gid: -1 })
+  assert.equal(((await stat(join(server.root, 'k.new'))).mode & 0o777).toString(8), '600')
+})
+
+test('a data connection with another certificate than the confirmed one gets no key, and what it says does not count', async (t) => {
+  const [own, foreign] = await Promise.all([selfSignedPair(['ftp.test']), selfSignedPair(['ftp.test'])])
+  const server = await startLyingFtp(t, own, foreign, (command, over) => { if (command.startsWith('LIST')) over.end('-rw-r--r-- 1 0 0 3 Jan 1 00:00 c.pem\r\n') })
+  const host = createFtpHost({ kind: 'ftp', host: '127.0.0.1', port: server.port, user: 'upload', security: 'implicit-tls', pin: own.fingerprint }, { login: { password: 'x' } }, { limits })
+  t.after(() => { host.close() })
+  const stranger = { code: 'HOST_KEY_CHANGED', message: new RegExp(foreign.fingerprint) }
+  await assert.rejects(host.stageFile('/k.pem', '/.k.new', Buffer.from('the private key'), { mode: 0o600, uid: -1, gid: -1 }), stranger)
+  await assert.rejects(host.list('/'), stranger)
+  assert.deepEqual(server.received, [])
+})
+
+test('a file that never ends is read no further than was asked for', async (t) => {
+  const own = await selfSignedPair(['ftp.test'])
+  const server = await startLyingFtp(t, own, own, (command, over) => {
+    if (command.startsWith('LIST')) return over.end('-rw-r--r-- 1 0 0 3 Jan 1 00:00 c.pem\r\n')
+    const more = () => { while (!over.destroyed && over.write(Buffer.alloc(100_000, 'x'))) { /* until it is full */ } }
+    over.on('drain', more)
+    more()
+  })
+  const host = createFtpHost({ kind: 'ftp', host: '127.0.0.1', port: server.port, user: 'upload', security: 'implicit-tls', pin: own.fingerprint }, { login: { password: 'x' } }, { limits })
+  t.after(() => { host.close() })
+  await assert.rejects(host.readFile('/c.pem', 1_000_000), { code: 'FILE_UNWRITABLE', message: /more than 1000000 bytes came/ })
 })
 
 test('an upload that is cut off goes on over a new connection', { skip }, async (t) => {

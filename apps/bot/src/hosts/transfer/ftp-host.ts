@@ -5,7 +5,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { Readable, Writable } from 'node:stream'
 import type { Limits } from '../limits.ts'
 import { type FilePlace, filesOnlyHost, nameOf, parentOf } from './files-only.ts'
-import { createFtpSession, type FtpSession, isLost } from './ftp-session.ts'
+import { createFtpSession, type FtpSession, isLost, refuseToSend } from './ftp-session.ts'
 
 const defaultReadLimit = 16 * 1024 * 1024
 const usualMode = 0o600
@@ -27,7 +27,7 @@ function filePlace(session: FtpSession): FilePlace {
       const found = await entry(path)
       if (found === undefined) return undefined
       if (found.size > limitBytes) throw new CertloopError('FILE_UNWRITABLE', `${path} has ${found.size} bytes; at most ${limitBytes} are read.`, { path })
-      return session.use(path, 'read it', (client) => download(client, path))
+      return session.use(path, 'read it', (client) => download(client, path, limitBytes))
     },
     async stat(path): Promise<FileFacts | undefined> {
       if (path === '/') return { type: 'directory', size: 0, mode: 0o755, uid: -1, gid: -1, linkTarget: null }
@@ -43,7 +43,7 @@ function filePlace(session: FtpSession): FilePlace {
       const found = await entry(from)
       if (found === undefined) throw new CertloopError('FILE_UNWRITABLE', `${from} is gone.`, { path: from })
       const copy = `${parentOf(to).replace(/\/$/, '')}/.${nameOf(to)}.${randomBytes(6).toString('hex')}`
-      await upload(session, copy, await session.use(from, 'read it', (client) => download(client, from)), factsOf(found).mode)
+      await upload(session, copy, await session.use(from, 'read it', (client) => download(client, from, defaultReadLimit)), factsOf(found).mode)
       await rename(session, copy, to)
     },
     renameFile: (from, to) => rename(session, from, to),
@@ -80,10 +80,26 @@ function factsOf({ type, size, permissions, link }: FileInfo): FileFacts {
   return { type: kind, size, mode, uid: -1, gid: -1, linkTarget: kind === 'link' ? link ?? '' : null }
 }
 
-async function download(client: Client, path: string): Promise<Buffer> {
+/** Whatever size the listing told. */
+async function download(client: Client, path: string, limitBytes: number): Promise<Buffer> {
   const chunks: Buffer[] = []
-  await client.downloadTo(new Writable({ write(chunk: Buffer, _encoding, done) { chunks.push(chunk); done() } }), path)
+  let size = 0
+  await client.downloadTo(new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      chunks.push(chunk)
+      size += chunk.length
+      done(size > limitBytes ? new CertloopError('FILE_UNWRITABLE', `${path}: more than ${limitBytes} bytes came, and no more are read.`, { path }) : null)
+    },
+  }), path)
   return Buffer.concat(chunks)
+}
+
+/** A content as a stream; it begins once there is a connection, and none of it goes to a stranger. */
+function sending(client: Client, content: Buffer): Readable {
+  return Readable.from((async function* () {
+    await refuseToSend(client)
+    yield content
+  })())
 }
 
 const digest = (content: Uint8Array) => createHash('sha256').update(content).digest('hex')
@@ -99,15 +115,16 @@ async function upload(session: FtpSession, path: string, content: Uint8Array, mo
   const body = Buffer.from(content)
   try {
     await session.use(path, 'write it', async (client) => {
-      await client.uploadFrom(Readable.from([placeholder]), path)
+      await client.uploadFrom(sending(client, placeholder), path)
       await changeMode(client, path, mode)
-      await client.uploadFrom(Readable.from([body]), path)
+      await client.uploadFrom(sending(client, body), path)
+      await changeMode(client, path, mode) // a server that takes uploads under a hidden name first has made another file of it
     })
   } catch (error) {
     if (!(error instanceof CertloopError) || !isLost(error.cause)) throw await withoutPart(session, path, error)
     await resume(session, path, body, mode).catch(async (again: unknown) => { throw await withoutPart(session, path, refused(again, path)) })
   }
-  const arrived = await session.use(path, 'read it back', (client) => download(client, path))
+  const arrived = await session.use(path, 'read it back', (client) => download(client, path, body.length))
   if (digest(arrived) === digest(body)) return
   throw await withoutPart(session, path, new CertloopError('TRANSFER_FAILED', `${path} did not arrive as it was sent: ${arrived.length} of ${body.length} bytes, or others.`, { path }))
 }
@@ -121,10 +138,14 @@ function refused(error: unknown, path: string): unknown {
 async function resume(session: FtpSession, path: string, body: Buffer, mode: number): Promise<void> {
   await session.use(path, 'go on writing it', async (client) => {
     const size = await client.size(path).catch((error: unknown) => { if (error instanceof FTPError) return 0; throw error })
-    if (size > 0 && size <= body.length) return void (await client.appendFrom(Readable.from([body.subarray(size)]), path))
-    await client.uploadFrom(Readable.from([placeholder]), path)
+    // As long as the placeholder: that may be all there is.
+    if (size > placeholder.length && size <= body.length) await client.appendFrom(sending(client, body.subarray(size)), path)
+    else {
+      await client.uploadFrom(sending(client, placeholder), path)
+      await changeMode(client, path, mode)
+      await client.uploadFrom(sending(client, body), path)
+    }
     await changeMode(client, path, mode)
-    await client.uploadFrom(Readable.from([body]), path)
   })
 }
 
@@ -145,19 +166,22 @@ async function changeMode(client: Client, path: string, mode: number): Promise<v
 
 /**
  * Most servers replace what is at the new name; where one refuses that, the old file goes first, with a gap of one
- * command. Only once the server has the new file in its hand (RNFR): else both would be gone.
+ * command. Only once the server has shown that it renames this file at all: else both would be gone.
  */
 async function rename(session: FtpSession, from: string, to: string): Promise<void> {
   await session.use(to, 'put the new file in its place', async (client) => {
-    await client.send(`RNFR ${from}`)
+    const move = async (one: string, other: string) => {
+      await client.send(`RNFR ${one}`)
+      await client.send(`RNTO ${other}`)
+    }
     try {
-      await client.send(`RNTO ${to}`)
+      await move(from, to)
     } catch (error) {
       if (!(error instanceof FTPError) || ![550, 553].includes(error.code)) throw error
-      await client.send(`RNFR ${from}`)
+      await move(from, `${from}~`)
+      await move(`${from}~`, from)
       await client.send(`DELE ${to}`)
-      await client.send(`RNFR ${from}`)
-      await client.send(`RNTO ${to}`)
+      await move(from, to)
     }
   })
 }

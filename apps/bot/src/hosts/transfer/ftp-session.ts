@@ -11,6 +11,8 @@ export interface FtpSession {
 
 /** Of the control connection while it says nothing, and of a data connection while nothing arrives. */
 const silenceMs = 30_000
+/** Of a login, and of one piece of work: a server that says something now and then is not waited for any longer. */
+const [loginMs, workMs] = [60_000, 600_000]
 /** A connection nobody uses is given up after this time: servers end it anyway. */
 const idleMs = 20_000
 
@@ -42,9 +44,12 @@ export function createFtpSession(reach: FtpReach, password: string, limits: Pick
     clearTimeout(idle)
     const opened = await open()
     try {
-      return await work(opened)
+      const done = await within(opened, workMs, () => work(opened))
+      refuseStranger(opened)
+      return done
     } catch (error) {
-      if (isLost(error)) close()
+      // What a server refuses leaves the connection as it is; after all else nobody knows what it would answer next.
+      if (!(error instanceof FTPError)) close()
       throw ftpError(error, reach, path, doing)
     } finally {
       idle = setTimeout(close, idleMs).unref()
@@ -60,6 +65,15 @@ export function createFtpSession(reach: FtpReach, password: string, limits: Pick
   }
 }
 
+async function within<T>(client: Client, milliseconds: number, work: () => Promise<T>): Promise<T> {
+  const timer = setTimeout(() => { client.ftp.closeWithError(new Error(`Timeout: it took longer than ${milliseconds / 1000} s`)) }, milliseconds)
+  try {
+    return await work()
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
 /**
  * Servers want data connections to resume the TLS session of the control connection. A session of TLS 1.2 can be resumed
  * as often as needed; of TLS 1.3 each ticket once, and a short transfer ends before the next ticket is there.
@@ -71,7 +85,7 @@ async function logIn(reach: FtpReach, password: string): Promise<Client> {
   for (const maxVersion of reach.security === 'none' ? ['TLSv1.2' as const] : versions) {
     const client = new Client(silenceMs)
     try {
-      await logInWith(client, reach, password, maxVersion)
+      await within(client, loginMs, () => logInWith(client, reach, password, maxVersion))
       return client
     } catch (error) {
       client.close()
@@ -90,7 +104,11 @@ async function logInWith(client: Client, reach: FtpReach, password: string, maxV
   try {
     await (security === 'implicit-tls' ? client.connectImplicitTLS(host, port, tls) : client.connect(host, port))
     if (security === 'explicit-tls') await client.useTLS(tls)
-    if (security !== 'none' && pin !== null) checkPin(client, reach, pin)
+    if (security !== 'none' && pin !== null) {
+      const stranger = strangerAt(client.ftp.socket as TLSSocket, reach, pin)
+      if (stranger !== undefined) throw stranger
+      watchData(client, reach, pin)
+    }
   } catch (error) {
     throw connectError(error, reach)
   }
@@ -103,9 +121,44 @@ async function logInWith(client: Client, reach: FtpReach, password: string, maxV
   }
 }
 
-function checkPin(client: Client, { host, port }: FtpReach, pin: string): void {
-  const seen = (client.ftp.socket as TLSSocket).getPeerX509Certificate()?.fingerprint256.replaceAll(':', '').toLowerCase() ?? ''
-  if (seen !== pin) throw new CertloopError('HOST_KEY_CHANGED', `${host}:${port} shows the certificate ${seen}, not the confirmed one ${pin}. Nothing was sent to it.`, { host, port, fingerprint: seen })
+function strangerAt(socket: TLSSocket, { host, port }: FtpReach, pin: string): CertloopError | undefined {
+  const seen = socket.getPeerX509Certificate()?.fingerprint256.replaceAll(':', '').toLowerCase() ?? ''
+  return seen === pin ? undefined : new CertloopError('HOST_KEY_CHANGED', `${host}:${port} shows the certificate ${seen}, not the confirmed one ${pin}. Nothing was sent to it.`, { host, port, fingerprint: seen })
+}
+
+/** The latest data connection of a client: who it turned out to be, once its handshake is over. A connection that is given up before says nothing. */
+const dataConnections = new WeakMap<Client, DataConnection>()
+interface DataConnection { stranger?: CertloopError | undefined; shaken: Promise<void> }
+
+/** Before anything that came over a data connection counts. @throws CertloopError HOST_KEY_CHANGED */
+export function refuseStranger(client: Client): void {
+  const stranger = dataConnections.get(client)?.stranger
+  if (stranger !== undefined) throw stranger
+}
+
+/** The same before anything is sent over it. */
+export async function refuseToSend(client: Client): Promise<void> {
+  await dataConnections.get(client)?.shaken
+  refuseStranger(client)
+}
+
+/** A data connection is one more connection, and who answers there may be somebody else: only who resumes the session of the control connection, or shows the same certificate, is the server. */
+function watchData(client: Client, reach: FtpReach, pin: string): void {
+  // The client puts the way that worked in the place of this one, so that both stay in reach.
+  let way = client.prepareTransfer
+  const watched: typeof way = async (ftp) => {
+    const answer = await way(ftp)
+    const socket = ftp.dataSocket as TLSSocket
+    const { promise: shaken, resolve } = Promise.withResolvers<void>()
+    const connection: DataConnection = { shaken }
+    dataConnections.set(client, connection)
+    socket.prependOnceListener('secureConnect', () => {
+      connection.stranger = socket.isSessionReused() ? undefined : strangerAt(socket, reach, pin)
+      resolve()
+    })
+    return answer
+  }
+  Object.defineProperty(client, 'prepareTransfer', { get: () => watched, set: (next: typeof way) => { way = next } })
 }
 
 function connectError(error: unknown, { host, port, security }: FtpReach): CertloopError {
