@@ -16,13 +16,13 @@ const host = { hostName: 'web-1', os: 'linux', osVersion: '12', arch: 'x64', add
 export const scan = { at: '2026-01-01T00:00:00.000Z', host, servers: [], listeners: [], problems: [] }
 
 /** Loop, runner, client and server as they are; what the work consists of is the test's. */
-export async function working(t: TestContext, jobFor: (task: BotTask) => Job, { limit = 4, now, ...options }: ServerOptions & { limit?: number }) {
+export async function working(t: TestContext, jobFor: (task: BotTask) => Job, { limit = 4, unfinishedMs = 3_600_000, now, ...options }: ServerOptions & { limit?: number; unfinishedMs?: number }) {
   const { server, identity } = await joinedBot(t, { now, ...options })
   const logger = listeningLogger()
   const [taking, delivery] = [new AbortController(), new AbortController()]
   const transport = createTransport({ url: new URL(server.url), trust: 'system', proxy: undefined, userAgent: 'test' })
   const controlPlane = createControlPlane({ transport, clock: createServerClock({ now, logger }), botId: identity.joined.botId, key: identity.key, onDismissed: (error) => { taking.abort(error); delivery.abort(error) } })
-  const runner = createTaskRunner({ controlPlane, jobFor, logger, random: () => 0, backoff, limit, takingSignal: taking.signal, deliverySignal: delivery.signal })
+  const runner = createTaskRunner({ controlPlane, jobFor, logger, random: () => 0, backoff, limit, unfinishedMs, takingSignal: taking.signal, deliverySignal: delivery.signal })
   const connection: boolean[] = []
   const hello = { bootId: 'boot-0001', version: '0.1.0', protocol: botProtocolVersion, host }
   const ended = workLoop({ controlPlane, runner, hello, logger, random: () => 0, backoff, signal: taking.signal, onConnection: (up) => connection.push(up) }).catch((error: unknown) => error)

@@ -12,6 +12,7 @@ import { createRedactor, neededLater, type Redactor, secretsOf } from './secrets
 import type { RunMaterial } from './steps/executor.ts'
 import { executorOf } from './steps/index.ts'
 import { execute } from './transaction.ts'
+import { DeploymentUnfinished, HostAway, saysNothing } from './unfinished.ts'
 import type { DeployRequest, EngineTarget, LogSink, PlanRequest } from './types.ts'
 
 interface Draft { plan: Plan; texts: Texts; host: Host; probe: Prober; material: PlanMaterial; secrets: Readonly<Record<string, string>> }
@@ -41,7 +42,7 @@ async function draft({ deps, ledger }: EngineParts, { target, material }: Pick<P
   return { plan, texts: observedTexts, host, probe, material: known, secrets }
 }
 
-/** Carries out one approved plan. Never throws. */
+/** Carries out one approved plan. @throws DeploymentUnfinished */
 export async function deployNow(parts: EngineParts, request: DeployRequest, onLog: LogSink | undefined): Promise<DeployResult> {
   const hide = createRedactor(secretsOf(request.target.secrets ?? {}))
   const log = createLog(parts.deps.now, onLog, hide)
@@ -50,6 +51,7 @@ export async function deployNow(parts: EngineParts, request: DeployRequest, onLo
     if (done !== undefined) return done
     return await carryOut(parts, request, await prepare(parts, request, log, hide), log, hide)
   } catch (thrown) {
+    if (thrown instanceof DeploymentUnfinished) throw thrown
     return hide.result(refusal(toCertloopError(thrown), log, thrown instanceof PlanChanged ? thrown.differences : []))
   }
 }
@@ -113,11 +115,18 @@ async function carryOut(parts: EngineParts, request: DeployRequest, prepared: Pr
       begun: new Set(), recovering: false, troubled: false, mayActivate: true,
     })
   } catch (thrown) {
+    if (thrown instanceof HostAway) throw unfinished(thrown, log, hide)
     return await afterSurprise(parts, request, hide.error(toCertloopError(thrown)), log, hide)
   } finally {
     if (!journal.records.some((record) => record.type === 'closed')) parts.leftOpen.add(machine)
     await journal.close()
   }
+}
+
+function unfinished(thrown: CertloopError, log: DeployLog, hide: Redactor): DeploymentUnfinished {
+  const error = new DeploymentUnfinished(hide.error(thrown), log.entries)
+  log.say('recover', error.message, { ok: false })
+  return error
 }
 
 /** A fault of our own in the middle: the journal is taken up at once as if the bot had been stopped there. */
@@ -127,6 +136,7 @@ async function afterSurprise(parts: EngineParts, { deploymentId }: DeployRequest
     const stored = await parts.store.latest(deploymentId)
     if (stored !== undefined && isOpen(stored)) return await takeUp(parts, stored, log, hide)
   } catch (thrown) {
+    if (thrown instanceof CertloopError && saysNothing(thrown)) throw unfinished(thrown, log, hide)
     log.say('recover', toCertloopError(thrown).message, { ok: false })
   }
   return hide.result({ outcome: 'failed', touched: true, error: error.toWire(), differences: [], inspection: null, log: [...log.entries] })

@@ -4,6 +4,7 @@ import { deployNow, draftPlan, fieldsOf } from './deploy.ts'
 import { isAcknowledged, isOpen } from './journal-store.ts'
 import { createParts, notYetEnded, openMachines, prepareFolder, prune, type Recovery, type RecoverySink, storedOutcome, takeUpAll } from './parts.ts'
 import { createRedactor, secretsOf } from './secrets.ts'
+import { DeploymentUnfinished, saysNothing } from './unfinished.ts'
 import type { DeployRequest, Engine, EngineDeps, EngineTarget, LogSink, PlanRequest, Unrecovered } from './types.ts'
 
 /** See Engine. `deps.folder` is used by one process at a time: the bot locks its data folder. */
@@ -20,11 +21,11 @@ export function createEngine(deps: EngineDeps): Engine {
   }))
 
   /** The journals of a machine are ended before new work on it, and those that could not be are tried again. */
-  async function ready(machine: string, onLog?: RecoverySink): Promise<Recovery> {
+  async function ready(machine: string, onLog?: RecoverySink, now?: EngineTarget): Promise<Recovery> {
     await prepared()
     const before = known.get(machine)
     if (before !== undefined && before.stuck.length === 0 && !parts.leftOpen.has(machine)) return before
-    const recovery = await takeUpAll(parts, machine, onLog)
+    const recovery = await takeUpAll(parts, machine, onLog, now)
     known.set(machine, recovery)
     await prune(parts)
     return recovery
@@ -32,7 +33,7 @@ export function createEngine(deps: EngineDeps): Engine {
 
   return {
     plan: (request) => turns.take(machineOf(request.target), async () => {
-      await ready(machineOf(request.target))
+      await ready(machineOf(request.target), undefined, request.target)
       return makePlan(request)
     }),
     deploy: (request, onLog) => turns.take(machineOf(request.target), () => deploy(request, onLog)),
@@ -67,8 +68,10 @@ export function createEngine(deps: EngineDeps): Engine {
 
   async function deploy(request: DeployRequest, onLog?: LogSink): Promise<DeployResult> {
     const machine = machineOf(request.target)
-    const [stuck] = (await ready(machine)).stuck
-    return stuck === undefined ? deployNow(parts, request, onLog) : refusedBy(stuck, request)
+    const { stuck: [stuck] } = await ready(machine, (id, entry) => { if (id === request.deploymentId) onLog?.(entry) }, request.target)
+    if (stuck === undefined) return deployNow(parts, request, onLog)
+    if (stuck.deploymentId === request.deploymentId && saysNothing(stuck.error)) throw new DeploymentUnfinished(stuck.error)
+    return refusedBy(stuck, request)
   }
 
   async function inspect(target: EngineTarget): Promise<TargetInspection> {

@@ -1,4 +1,5 @@
-import { CertloopError, type DeployResult, type DeploymentId, toCertloopError } from '@certloop/contract'
+import { CertloopError, type DeployResult, type DeploymentId, type ErrorCode, toCertloopError } from '@certloop/contract'
+import type { Host } from '@certloop/plugin-kit'
 import { mkdir } from 'node:fs/promises'
 import { createJournalStore, isAcknowledged, isOpen, type JournalStore, machineIn, outcomeIn, type StoredJournal } from './journal-store.ts'
 import { createLedger, type Ledger } from './ledger.ts'
@@ -8,7 +9,8 @@ import { recoverRun } from './recovery.ts'
 import type { Run } from './run.ts'
 import { createSealer } from './sealing.ts'
 import { createRedactor, type Redactor, secretsOf } from './secrets.ts'
-import type { EngineDeps, EngineLimits, Recovered, Unrecovered } from './types.ts'
+import type { EngineDeps, EngineLimits, EngineTarget, Recovered, Unrecovered } from './types.ts'
+import { away } from './unfinished.ts'
 
 const defaultLimits: EngineLimits = { backupDays: 30, backupsPerPath: 5, planDays: 30, plansKept: 500, recoverySeconds: 60 }
 
@@ -46,13 +48,16 @@ export async function storedOutcome({ store }: EngineParts, deploymentId: Deploy
   return stored && !isAcknowledged(stored) ? outcomeIn(stored.records) : undefined
 }
 
-/** Ends one open journal. @throws CertloopError when its host can't be had, or what lies in the journal can't be read */
-export async function takeUp(parts: EngineParts, stored: StoredJournal, log: DeployLog, hide: Redactor): Promise<DeployResult> {
+/**
+ * Ends one open journal. `now`: a target on the same machine as it is asked for today, with another login or host key perhaps.
+ * @throws CertloopError when its host can't be had, or what lies in the journal can't be read
+ */
+export async function takeUp(parts: EngineParts, stored: StoredJournal, log: DeployLog, hide: Redactor, now?: EngineTarget): Promise<DeployResult> {
   const { deps, store } = parts
   const { deploymentId, plan, rollback, leaf = '' } = stored.begin
   const [target, secrets] = [await store.target(stored), await store.secrets(stored)]
   hide.learn([...secretsOf(target.secrets ?? {}), ...Object.values(secrets)])
-  const host = await deps.hostFor(target)
+  const host = await hostOf(parts, stored, target, now)
   const journal = await store.reopen(stored)
   try {
     return await recoverRun({
@@ -65,8 +70,18 @@ export async function takeUp(parts: EngineParts, stored: StoredJournal, log: Dep
       begun: new Set(), recovering: true, troubled: true, mayActivate: true,
     })
   } finally {
+    if (!journal.records.some((record) => record.type === 'closed')) parts.leftOpen.add(machineIn(stored))
     await journal.close()
   }
+}
+
+const entryRefused: ReadonlySet<ErrorCode> = new Set(['LOGIN_REFUSED', 'HOST_KEY_UNKNOWN', 'HOST_KEY_CHANGED'])
+
+/** The way in that the journal knows; where that is refused by now, the one that the target has today. */
+async function hostOf({ deps }: EngineParts, { begin }: StoredJournal, then: EngineTarget, now: EngineTarget | undefined): Promise<Host> {
+  const host = await deps.hostFor(then)
+  const refused = now === undefined ? undefined : await away(host, begin.plan)
+  return now !== undefined && refused !== undefined && entryRefused.has(refused.code) ? deps.hostFor(now) : host
 }
 
 export interface Recovery { recovered: Recovered[]; stuck: Unrecovered[] }
@@ -84,7 +99,7 @@ export async function openMachines({ store }: EngineParts): Promise<string[]> {
 }
 
 /** Ends every open journal of a machine, oldest first; one that can't be ended does not keep the others. */
-export async function takeUpAll(parts: EngineParts, machine: string, onLog?: RecoverySink): Promise<Recovery> {
+export async function takeUpAll(parts: EngineParts, machine: string, onLog?: RecoverySink, now?: EngineTarget): Promise<Recovery> {
   const recovery: Recovery = { recovered: [], stuck: [] }
   parts.leftOpen.delete(machine)
   for (const stored of (await parts.store.all()).filter((one) => isOpen(one) && machineIn(one) === machine)) {
@@ -92,7 +107,7 @@ export async function takeUpAll(parts: EngineParts, machine: string, onLog?: Rec
     const hide = createRedactor()
     const log = createLog(parts.deps.now, (entry) => onLog?.(deploymentId, entry), hide)
     try {
-      recovery.recovered.push({ deploymentId, result: await takeUp(parts, stored, log, hide) })
+      recovery.recovered.push({ deploymentId, result: await takeUp(parts, stored, log, hide, now) })
     } catch (thrown) {
       const error = hide.error(toCertloopError(thrown))
       log.say('recover', `The deployment can not be ended now: ${error.message}`, { ok: false })

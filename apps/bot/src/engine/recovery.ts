@@ -18,14 +18,16 @@ export function wayOut(records: readonly JournalRecord[], resumable: boolean): W
   return resumable && !has('forward') ? 'forward' : 'undo'
 }
 
-/** Ends a deployment that was cut off: forward once where the target still is as the plan left it, else back. */
+/** Ends a deployment that was cut off: forward once where the target still is as the plan left it, else back. @throws HostAway */
 export async function recoverRun(run: Run): Promise<DeployResult> {
   const { records } = run.journal
   const steps = (type: 'begun' | 'done') => new Set(records.flatMap((r) => (r.type === type ? [r.step] : [])))
   const [begun, done] = [steps('begun'), steps('done')]
   for (const index of begun) run.begun.add(index)
   for (const record of records) if (record.type === 'staged') for (const [index, digest] of Object.entries(record.digests ?? {})) run.staged.set(Number(index), digest)
-  const way = wayOut(records, await canResume(run, done))
+  // What is decided already needs no look at the host, which may be away.
+  const decided = records.some(({ type }) => type === 'outcome' || type === 'undo')
+  const way = wayOut(records, !decided && await canResume(run, done))
   const last = Math.max(-1, ...begun)
   const where = last < 0 ? 'before anything was touched' : `in ${stepTitle(run.plan, last)}`
   run.log.say('recover', `The bot stopped ${where}. ${sayings[way]}`, { step: last < 0 ? null : last })

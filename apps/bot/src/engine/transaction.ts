@@ -4,6 +4,7 @@ import { stepTitle } from './log.ts'
 import { contextOf, inspectionOf, type Run, stepsOf } from './run.ts'
 import { executorOf } from './steps/index.ts'
 import { undoAndShow } from './undo.ts'
+import { stillThere } from './unfinished.ts'
 
 /** Stages everything, then carries out every step. The journal is open and the backups are made. */
 export async function execute(run: Run): Promise<DeployResult> {
@@ -28,7 +29,10 @@ async function stageAll(run: Run): Promise<void> {
   }
 }
 
-/** Carries out the steps from one on and ends the deployment one way or the other. */
+/**
+ * Carries out the steps from one on and ends the deployment one way or the other.
+ * @throws HostAway when the host can't be asked any more: the journal says how far it came
+ */
 export async function proceed(run: Run, from: number): Promise<DeployResult> {
   const served: ServedCertificate[] = []
   let current = from
@@ -61,6 +65,7 @@ async function runStep(run: Run, index: number): Promise<ServedCertificate[]> {
 /** After a failed step: keeps the new files only where nobody wanted an undo and the proof alone is missing. */
 async function settle(run: Run, error: CertloopError, index: number): Promise<DeployResult> {
   run.troubled = true
+  await stillThere(run)
   const step = run.plan.steps[index]
   if (step === undefined) run.log.say('commit', error.message, { ok: false })
   const proofOnly = step !== undefined && executorOf(step).role(step) === 'prove' && error.code.startsWith('PROOF_')
@@ -69,7 +74,7 @@ async function settle(run: Run, error: CertloopError, index: number): Promise<De
   return conclude(run, 'new', { outcome: 'failed', touched: true, error: error.toWire(), inspection: await inspectionOf(run, undefined) })
 }
 
-/** Goes back to what was there before and says whether that could be shown. */
+/** Goes back to what was there before and says whether that could be shown. @throws HostAway */
 export async function undo(run: Run, error: CertloopError): Promise<DeployResult> {
   run.troubled = true
   if (!(run.recovering || await anythingTouched(run))) return abandon(run, error)

@@ -58,8 +58,9 @@ export interface Engine {
    */
   plan(request: PlanRequest): Promise<Plan>
   /**
-   * Carries out an approved plan. Never throws: what went wrong is in the result, and so is whether anything was touched.
+   * Carries out an approved plan. What went wrong is in the result, and so is whether anything was touched.
    * A deployment that was carried out before and not acknowledged gives its stored result and does nothing.
+   * @throws DeploymentUnfinished, nothing else: the host went away in the middle. The same call later ends it, and gives the result.
    */
   deploy(request: DeployRequest, onLog?: LogSink): Promise<DeployResult>
   /** @throws CertloopError as ServerTypeDriver.inspect */

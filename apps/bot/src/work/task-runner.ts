@@ -1,11 +1,13 @@
 import { CertloopError, toCertloopError, type BotTask, type BotTaskKind, type DeployLogEntry, type ResultRequest, type TaskId } from '@certloop/contract'
 import type { ControlPlane } from '../connection/client.ts'
 import { mayPass, retrying, type Backoff } from '../connection/retry.ts'
+import { DeploymentUnfinished } from '../engine/index.ts'
 import { errorFacts, type Logger } from '../log.ts'
 import { createBell, type Bell } from './bell.ts'
 import type { Job } from './handlers.ts'
 import { keepLease } from './lease.ts'
 import { createPlaces } from './places.ts'
+import { untilOver } from './until-over.ts'
 
 /** What this process knows of a task it works on. A newer lease of the same task replaces fence and time. */
 export interface RunningTask {
@@ -28,6 +30,8 @@ export interface RunnerDeps {
   backoff: Backoff
   /** Most tasks worked on at once, one place kept for quick ones. */
   limit: number
+  /** After this long the control plane is told that a deployment is unfinished: somebody has to decide about a host that is gone. Default: a day. */
+  unfinishedMs?: number
   /** Ends the taking of work: what still waits for a place is not begun. */
   takingSignal: AbortSignal
   /** Ends the delivery of results, not the work. */
@@ -58,9 +62,9 @@ const quickKinds: readonly BotTaskKind[] = ['make-csr', 'scan-host']
 export const mostWaiting = 60
 
 export function createTaskRunner(deps: RunnerDeps): TaskRunner {
-  const { jobFor, logger, limit } = deps
+  const { jobFor, logger, limit, takingSignal } = deps
   const most = limit + mostWaiting
-  const places = createPlaces(limit, deps.takingSignal)
+  const places = createPlaces(limit, takingSignal)
   const running = new Map<TaskId, RunningTask>()
   const ended = createBell()
 
@@ -74,25 +78,37 @@ export function createTaskRunner(deps: RunnerDeps): TaskRunner {
 
   async function work(task: BotTask, state: RunningTask): Promise<void> {
     const lease = keepLease(state, deps)
-    const leave = await places.take(quickKinds.includes(task.kind))
     let job: Job | undefined
-    let outcome: Outcome
+    let outcome: Outcome | undefined
     try {
-      if (leave === undefined || state.lost) return notBegun(task, leave)
-      job = jobFor(task)
-      outcome = { ok: true, data: await job.run((entry) => { state.log.push(entry); state.bell.ring() }) }
+      outcome = await untilOver(() => inPlace(task, state, () => (job ??= jobFor(task))), deps, (error, attempt, waitMs) => {
+        logger.warn('A deployment is not finished, since its host can not be reached; it is taken up again.', { task: task.id, attempt, waitMs: Math.round(waitMs), ...errorFacts(error) })
+      })
     } catch (thrown) {
       const error = toCertloopError(thrown)
       logger.warn('A task failed.', { task: task.id, kind: task.kind, ...errorFacts(error) })
       outcome = { ok: false, error: error.toWire() }
     } finally {
-      leave?.()
       await lease.stop()
     }
-    if (await deliver(state, outcome, deps)) await job?.accepted()
+    if (outcome !== undefined && await deliver(state, outcome, deps)) await job?.accepted()
   }
 
-  function notBegun({ id, kind }: BotTask, place: (() => void) | undefined): void {
+  /** Nothing comes of it when it is not this bot's to end, or not now. */
+  async function inPlace(task: BotTask, state: RunningTask, job: () => Job): Promise<Outcome | DeploymentUnfinished | undefined> {
+    const leave = await places.take(quickKinds.includes(task.kind))
+    try {
+      if (leave === undefined || state.lost) return notBegun(task, leave)
+      return { ok: true, data: await job().run((entry) => { state.log.push(entry); state.bell.ring() }) }
+    } catch (thrown) {
+      if (thrown instanceof DeploymentUnfinished) return thrown
+      throw thrown
+    } finally {
+      leave?.()
+    }
+  }
+
+  function notBegun({ id, kind }: BotTask, place: (() => void) | undefined): undefined {
     logger.info(place === undefined ? 'A task that waited is not begun, since the bot stops.' : 'A task that waited is no longer this bot\'s and is not begun.', { task: id, kind })
   }
 

@@ -4,9 +4,10 @@ import { CertloopError, newId, type BotTask, type DeployLogEntry } from '@certlo
 import { eventually } from '@certloop/test-kit'
 import { scan, working } from '../../test/working-bot.ts'
 import type { Job, LogSink } from './handlers.ts'
+import { DeploymentUnfinished } from '../engine/index.ts'
 import { mostWaiting } from './task-runner.ts'
 
-const start = (t: TestContext, jobFor: (task: BotTask) => Job, more: { limit?: number; leaseMs?: number } = {}) => working(t, jobFor, { now: () => new Date(), ...more })
+const start = (t: TestContext, jobFor: (task: BotTask) => Job, more: { limit?: number; leaseMs?: number; unfinishedMs?: number } = {}) => working(t, jobFor, { now: () => new Date(), ...more })
 const line = (message: string): DeployLogEntry => ({ at: '2026-01-01T00:00:00.000Z', step: null, phase: 'do', ok: true, message, output: null, durationMs: null })
 
 const job = (run: (log: LogSink) => Promise<unknown>, accepted = () => Promise.resolve()): Job => ({ run, accepted })
@@ -217,4 +218,38 @@ test('work is refused by its id even when the rest of a task can not be read', a
   }
   await eventually(() => bot.server.seen.find((s) => s.path.includes(id)))
   await eventually(() => bot.logger.lines.filter(({ message }) => message.includes('can not be read')).length === 2)
+})
+
+const away = () => new DeploymentUnfinished(new CertloopError('HOST_UNREACHABLE', 'The host is away.'))
+
+test('a deployment whose host is away is taken up until it is over, and holds no place meanwhile', async (t) => {
+  let runs = 0
+  let back = false
+  const bot = await start(t, ({ kind }) => job(() => {
+    if (kind === 'scan-host') return Promise.resolve(scan)
+    runs++
+    return back ? Promise.resolve({ outcome: 'deployed', touched: true, error: null, differences: [], inspection: null, log: [] }) : Promise.reject(away())
+  }), { limit: 1 })
+  const id = bot.server.give('deploy', {})
+  await eventually(() => runs >= 2)
+  await bot.result(bot.server.give('scan-host', {}))
+  assert.equal(bot.server.board.results.get(id), undefined, 'nothing is told while it is unfinished')
+  back = true
+  assert.partialDeepStrictEqual(await bot.result(id), { ok: true, data: { outcome: 'deployed' } })
+})
+
+test('a bot that stops tells nothing of an unfinished deployment: it comes again', async (t) => {
+  let runs = 0
+  const bot = await start(t, () => job(() => { runs++; return Promise.reject(away()) }))
+  const id = bot.server.give('deploy', {})
+  await eventually(() => runs >= 1)
+  await bot.stop()
+  assert.equal(bot.server.board.results.get(id), undefined)
+})
+
+test('after a day, here shorter, the control plane is told that the deployment is unfinished', async (t) => {
+  let runs = 0
+  const bot = await start(t, () => job(() => { runs++; return Promise.reject(away()) }), { unfinishedMs: 60 })
+  assert.partialDeepStrictEqual(await bot.result(bot.server.give('deploy', {})), { ok: true, data: { outcome: 'failed', touched: true, error: { code: 'HOST_UNREACHABLE' } } })
+  assert.ok(runs > 1)
 })

@@ -6,7 +6,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 import { once } from 'node:events'
 import { after, describe, test, type TestContext } from 'node:test'
-import { probersFor } from '../../src/engine/index.ts'
+import { DeploymentUnfinished, probersFor } from '../../src/engine/index.ts'
 import { createSshPool } from '../../src/hosts/ssh/pool.ts'
 import { materialOf, testEngine } from '../engine/engine-kit.ts'
 import { assertDeployed, isOf, nginxDriver } from '../nginx/nginx-kit.ts'
@@ -90,6 +90,29 @@ describe('nginx over SSH', { skip: leftOutSsh || leftOut('nginx') }, async () =>
     const isNew = certificate === next.certPem
     assert.equal(await readFile(pair.keyPath, 'utf8'), isNew ? next.keyPem : pair.keyPem)
     await eventually(async () => await looks(host, nginx) === (isNew ? next.fingerprint : pair.fingerprint))
+  })
+
+  test('a connection that stays cut, through the undo too: the deployment is unfinished, and ended when the host is back', { timeout: 120_000 }, async (t) => {
+    const { pair, nginx, next } = await served(t)
+    const proxy = await cuttable(t, scene.sshd.port)
+    const pool = createSshPool({ connectTimeoutMs: 2000 })
+    t.after(() => { pool.close() })
+    const host = scene.host(scene.reach(scene.root.name, { port: proxy.port }), { pool })
+    const { engine, request } = await deploying(t, nginx, host, scene.reach(scene.root.name, { port: proxy.port }))
+    const asked = await request(next)
+    const plan = await engine(host).plan(asked)
+    let cuts = 0
+    const cut = engine(host, (point) => { if (point === 'do-1:before' && cuts++ === 0) proxy.cut() })
+    await assert.rejects(cut.deploy({ ...asked, plan, rollback: true }), (thrown) => thrown instanceof DeploymentUnfinished && thrown.code === 'HOST_UNREACHABLE' && /not finished/.test(thrown.message))
+    assert.equal(await cut.outcomeOf(asked.deploymentId), undefined, 'nothing says that it is over')
+    assert.deepEqual((await cut.recover()).stuck.map(({ error }) => error.code), ['HOST_UNREACHABLE'])
+    proxy.mend()
+    const { recovered: [only], stuck } = await cut.recover()
+    assert.deepEqual(stuck, [])
+    assert.equal(only?.result.outcome, 'deployed', JSON.stringify(only?.result))
+    assert.deepEqual([await readFile(pair.certPath, 'utf8'), await readFile(pair.keyPath, 'utf8')], [next.certPem, next.keyPem])
+    assert.equal(await looks(host, nginx), next.fingerprint)
+    assert.equal((await cut.deploy({ ...asked, plan, rollback: true })).outcome, 'deployed', 'the same result to whoever asks again')
   })
 
   test('a host that stops answering in the middle of a command is given up at the deadline', { timeout: 60_000 }, async (t) => {

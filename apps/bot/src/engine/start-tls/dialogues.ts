@@ -1,14 +1,14 @@
 import { type StartTls, startTlsNames } from '@certloop/contract'
 import { isIPv6 } from 'node:net'
 import type { Conversation } from './conversation.ts'
-import { askMySql, askPostgres } from './databases.ts'
+import { askMySql, askPostgres, myNoLogin } from './databases.ts'
 import { notOffered, quoted, strange } from './words.ts'
 
 /** Speaks until the next byte may be the first of TLS. Rejects with words for people when it does not come to that. */
 export type Dialogue = (talk: Conversation) => Promise<void>
 
 /** What is said first, and last within TLS: a server's log then shows a client that took its leave. */
-export interface Protocol { ask: Dialogue; goodbye: string }
+export interface Protocol { ask: Dialogue; goodbye: string | Uint8Array }
 
 export const protocols: Readonly<Record<StartTls, Protocol>> = {
   smtp: { ask: (talk) => askMail(talk, 'EHLO'), goodbye: 'QUIT\r\n' },
@@ -18,7 +18,7 @@ export const protocols: Readonly<Record<StartTls, Protocol>> = {
   sieve: { ask: askSieve, goodbye: 'LOGOUT\r\n' },
   ftp: { ask: askFtp, goodbye: 'QUIT\r\n' },
   postgres: { ask: askPostgres, goodbye: '' },
-  mysql: { ask: askMySql, goodbye: '' },
+  mysql: { ask: askMySql, goodbye: myNoLogin },
 }
 
 const refused = (answer: string) => new Error(`The server refused to begin TLS: ${quoted(answer)}.`)
