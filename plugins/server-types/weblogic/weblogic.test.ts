@@ -6,6 +6,7 @@ import { parseXml } from '../shared/xml/document.ts'
 import { activationOf, type ActivationInput } from './activation.ts'
 import { serverModel } from './configuration.ts'
 import { driver } from './driver.ts'
+import { endpointsOf, locator } from './endpoints.ts'
 import { manifest } from './manifest.ts'
 import { findWeblogics, readWeblogic } from './process.ts'
 import { redacted } from './redacted.ts'
@@ -64,6 +65,18 @@ test('defaults: no TLS, the demo identity, and the other way round in secured pr
   assert.match(reasons(`${custom}${on}`), /^SSL \(port 7002\) has no private key alias$/)
   assert.match(reasons(`${custom}${on.replace('</ssl>', '<identity-and-trust-locations>FilesOrKeyStoreProviders</identity-and-trust-locations></ssl>')}`), /by FilesOrKeyStoreProviders/)
   assert.match(reasons('<server-template>t</server-template>'), /server template/)
+})
+
+test('where a channel is looked at: all addresses, names by the sockets of the process, never another channel', async () => {
+  const point = (name: string, address: string, port: number) => `<network-access-point><name>${name}</name><protocol>https</protocol><listen-address>${address}</listen-address><listen-port>${port}</listen-port></network-access-point>`
+  const found = await readWeblogic(hostWith({ '/d/one/config/config.xml': '' }), processOf(['weblogic.Server']))
+  const model = modelOf(`${custom}<ssl><enabled>true</enabled><server-private-key-alias>www</server-private-key-alias></ssl>${point('a', '127.0.0.1', 7002)}${point('b', 'inside.example', 1)}${point('c', 'outside.example', 2)}`)
+  assert.ok(found && model)
+  const sockets = [{ address: '::1', port: 1 }, { address: '10.0.0.9', port: 1 }, { address: '10.0.0.8', port: 2 }].map((socket, i) => ({ ...socket, pid: i === 2 ? 99 : 7, inode: String(i) }))
+  const locate = await locator(hostWith({}, [], { listeners: async () => sockets }), [{ process: found, model }])
+  const { endpoints, reason } = endpointsOf([{ process: found, model }], { keystorePath: '/d/keys/id.jks', alias: 'WWW' }, locate)
+  assert.deepEqual(endpoints.map(({ address, port }) => `${address}:${port}`), ['127.0.0.2:7002', '127.0.0.1:7002', '10.0.0.9:1'])
+  assert.equal(reason, 'where channel c listens can not be told from "outside.example" and port 2')
 })
 
 test('texts that are kept have no encrypted values', () => {

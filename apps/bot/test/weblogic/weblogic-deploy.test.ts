@@ -24,13 +24,14 @@ test('a domain with an administration server and a managed one', { skip }, async
   const [shared, own, sharedNext, ownNext, weak, spare] = await Promise.all([
     selfSignedPair(['shop.test']), selfSignedPair(['api.test']), selfSignedPair(['shop.test']), selfSignedPair(['api.test']), selfSignedPair(['shop.test'], 'weak-rsa'), selfSignedPair(['spare.test']),
   ])
+  const nameOfLoopback = '127.1' // no IP address as it is written: only the sockets show which one it means
   const weblogic = await startWeblogic(t, { portCount: 5, servers: ['AdminServer', 'shop1'], config: async (place) => {
     await writeStore(join(place.domain, 'security', 'identity.jks'), { WWW: shared, spare }, { format: 'jks', keyPassword })
     await writeStore(join(place.domain, 'security', 'api.p12'), { other: spare, api: own })
     const identity = `<custom-identity-key-store-file-name>security/api.p12</custom-identity-key-store-file-name><custom-identity-key-store-pass-phrase-encrypted>${place.encrypt(storePassword)}</custom-identity-key-store-pass-phrase-encrypted>
       <custom-private-key-alias>api</custom-private-key-alias><custom-private-key-pass-phrase-encrypted>${place.encrypt(storePassword)}</custom-private-key-pass-phrase-encrypted>`
     return `${serverXml('AdminServer', place, { plain: 0, ssl: 1, file: 'security/identity.jks' })}
-      ${serverXml('shop1', place, { plain: 2, ssl: 3, file: join(place.domain, 'security', 'identity.jks'), alias: 'WWW', address: 'localhost', more: channelXml('api', place.ports[4], { identity }) })}${adminServer}`
+      ${serverXml('shop1', place, { plain: 2, ssl: 3, file: join(place.domain, 'security', 'identity.jks'), alias: 'WWW', address: nameOfLoopback, more: channelXml('api', place.ports[4], { identity }) })}${adminServer}`
   } })
   const { ports, domain, configPath } = weblogic
   const { plan, deploy } = await deployer(t, 'weblogic')

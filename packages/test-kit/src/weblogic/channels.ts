@@ -45,7 +45,8 @@ function identityOf(folder: string, server: ConfigElement, ssl: ConfigElement | 
 
 /** A channel with an identity of its own may have a keystore; what it does not say is that of the server, which has to have a custom one. */
 function pointIdentity(folder: string, server: ConfigElement, point: ConfigElement, { identity }: Found): Found {
-  if (identity === undefined || !isTrue(valueOf(point, 'channel-identity-customized'))) return { ...(identity === undefined ? {} : { identity }) }
+  if (identity === undefined) return {}
+  if (!isTrue(valueOf(point, 'channel-identity-customized'))) return { identity }
   const store = storeOf(folder, point) ?? storeOf(folder, server)
   const sealed = valueOf(point, 'custom-private-key-pass-phrase-encrypted')
   return { identity: { ...identity, ...store, alias: valueOf(point, 'custom-private-key-alias') ?? identity.alias, keyPassword: sealed === undefined ? identity.keyPassword : decryptPassphrase(folder, sealed) } }
