@@ -8,7 +8,7 @@ import { activationOf } from './activation.ts'
 import { type fields as fieldSchema, manifest } from './manifest.ts'
 import { findJettys, readJetty } from './process.ts'
 import { redacted } from './redacted.ts'
-import { type Candidate, endpointsOf, type Jetty, keystorePathOf, keystorePlaceOf, namesOf, openJetty } from './server.ts'
+import { type Candidate, contextsOf, endpointsOf, type Jetty, keystorePathOf, keystorePlaceOf, namesOf, openJetty } from './server.ts'
 import type { ConfiguredContext } from './tls-model.ts'
 
 export type JettyFields = Static<typeof fieldSchema>
@@ -27,7 +27,7 @@ export const driver: ServerTypeDriver<JettyFields> = {
   async plan(context, fields, material) {
     const place = await openPlace(context.host, fields)
     const alias = place.key?.alias ?? fields.alias
-    const { endpoints, reason } = endpointsOf(place.jetty, place.context, place.keystore, candidateOf(alias, material))
+    const { endpoints, reason } = endpointsOf(place.jetty, place.contexts, place.keystore, candidateOf(alias, material))
     if (reason !== null) throw new CertloopError('PLAN_FAILED', `The new certificate could not be proven as "${alias}" in ${place.keystore.place.path}: ${reason}.`, { path: place.keystore.place.path, alias })
     return planSteps(context, fields, place, { alias, material, endpoints })
   },
@@ -37,13 +37,15 @@ function candidateOf(alias: string, { chainPem: [leafPem = ''], keyType }: PlanM
   return { alias, names: namesOf(readCertificate(leafPem)), keyType: keyType === 'other' ? null : keyType }
 }
 
-interface Place { jetty: Jetty; context: ConfiguredContext; keystore: OpenKeystore; key: HeldKey | undefined }
+/** contexts: all that serve from the keystore. */
+interface Place { jetty: Jetty; contexts: ConfiguredContext[]; keystore: OpenKeystore; key: HeldKey | undefined }
 
 /** @throws CertloopError SERVER_NOT_RUNNING, SLOT_NOT_FOUND, ALIAS_NOT_FOUND and those of the keystore and the configuration */
 async function openPlace(host: Host, fields: JettyFields): Promise<Place> {
   const jetty = await findJetty(host, fields)
   const named = path.posix.normalize(fields.keystorePath)
-  const context = jetty.model.contexts.find((one) => keystorePathOf(one, jetty.process.base) === named)
+  const contexts = contextsOf(jetty, named)
+  const [context] = contexts
   if (context === undefined) throw new CertloopError('SLOT_NOT_FOUND', `The Jetty in ${fields.basePath} has no keystore ${fields.keystorePath}.`, { path: fields.keystorePath })
   const keystore = await openKeystore(host, keystorePlaceOf(jetty, context, fields))
   const key = heldKeyOf(keystore, fields.alias)
@@ -51,7 +53,7 @@ async function openPlace(host: Host, fields: JettyFields): Promise<Place> {
     const aliases = keystore.keys.map(({ alias }) => alias).slice(0, 50)
     throw new CertloopError('ALIAS_NOT_FOUND', `The keystore ${fields.keystorePath} has no key "${fields.alias}". ${aliases.length === 0 ? 'It has no key at all.' : `It has: ${aliases.join(', ')}.`}`, { path: fields.keystorePath, alias: fields.alias, aliases })
   }
-  return { jetty, context, keystore, key }
+  return { jetty, contexts, keystore, key }
 }
 
 async function findJetty(host: Host, { basePath }: JettyFields): Promise<Jetty> {
@@ -84,17 +86,19 @@ async function detectServer(context: DriverContext, process: HostProcess): Promi
 }
 
 async function detectSlots(context: DriverContext, jetty: Jetty): Promise<Pick<DetectedServer, 'slots' | 'problem'>> {
-  const read = await Promise.allSettled(jetty.model.contexts.map(async (one) => {
+  const different = [...new Map(jetty.model.contexts.map((one) => [keystorePathOf(one, jetty.process.base) ?? one, one])).values()]
+  const read = await Promise.allSettled(different.map(async (one) => {
     const keystore = await openKeystore(context.host, keystorePlaceOf(jetty, one, {}))
-    return Promise.all(keystore.keys.map((key) => describe(context, { jetty, context: one, keystore, key }, key)))
+    const contexts = contextsOf(jetty, keystore.place.path)
+    return Promise.all(keystore.keys.map((key) => describe(context, { jetty, contexts, keystore, key }, key)))
   }))
   const failure = read.find((result) => result.status === 'rejected')
   return { slots: read.flatMap((result) => (result.status === 'fulfilled' ? result.value : [])), problem: failure === undefined ? null : toCertloopError(failure.reason).toWire() }
 }
 
-async function describe(context: DriverContext, { jetty, context: one, keystore, key }: Place, { alias }: { alias: string }): Promise<DetectedSlot> {
+async function describe(context: DriverContext, { jetty, contexts, keystore, key }: Place, { alias }: { alias: string }): Promise<DetectedSlot> {
   const names = key === undefined ? [] : namesOf(key.leaf)
-  const { endpoints, reason } = key === undefined ? { endpoints: [], reason: null } : endpointsOf(jetty, one, keystore, { alias, names, keyType: key.keyType })
+  const { endpoints, reason } = key === undefined ? { endpoints: [], reason: null } : endpointsOf(jetty, contexts, keystore, { alias, names, keyType: key.keyType })
   return {
     title: `${names[0] ?? alias} (${alias} in ${keystore.place.path})`,
     fields: { basePath: jetty.process.base, keystorePath: keystore.place.path, alias },
@@ -110,7 +114,7 @@ async function planSteps(context: DriverContext, fields: JettyFields, place: Pla
   checkKeystoreRight(keystore, 'Jetty', jetty.process.java.runAs)
   const served = await probeAll(context.probe, endpoints)
   const { step, secrets } = entryStep(keystore, alias, material)
-  const { steps, seconds } = activationOf(jetty, place.context, fields)
+  const { steps, seconds } = await activationOf(context.host, jetty, place.contexts, fields)
   const isServed = served.every(({ fingerprint }) => fingerprint === material.fingerprint)
   const prove: Step = {
     kind: 'prove', expect: material.fingerprint, timeoutSeconds: Math.max(fields.proofSeconds ?? manifest.fields.properties.proofSeconds.default, seconds),

@@ -73,12 +73,27 @@ export function namesOf({ names, commonName }: HeldKey['leaf']): string[] {
 /** What a certificate under an alias would be chosen for. */
 export interface Candidate { alias: string; names: readonly string[]; keyType: 'rsa' | 'ec' | null }
 
-/** Where an entry of a keystore can be looked at, and why it can't. */
-export function endpointsOf(jetty: Jetty, context: ConfiguredContext, keystore: OpenKeystore, candidate: Candidate): { endpoints: Endpoint[]; reason: string | null } {
+/** Where an entry of a keystore can be looked at, and why it can't. `contexts`: all that serve from it. */
+export function endpointsOf(jetty: Jetty, contexts: readonly ConfiguredContext[], keystore: OpenKeystore, candidate: Candidate): { endpoints: Endpoint[]; reason: string | null } {
+  const each = contexts.map((context) => endpointsWith(jetty, context, keystore, candidate))
+  const endpoints = each.flatMap((one) => one.endpoints)
+  return { endpoints, reason: endpoints.length > 0 ? null : each[0]?.reason ?? noConnector }
+}
+
+/** All that serve from a keystore; those that no connector uses count only where there are no others. */
+export function contextsOf({ model, process: { base } }: Jetty, file: string): ConfiguredContext[] {
+  const all = model.contexts.filter((one) => keystorePathOf(one, base) === file)
+  const used = all.filter(({ id }) => model.connectors.some(({ contexts }) => contexts.includes(id)))
+  return used.length > 0 ? used : all
+}
+
+const noConnector = 'no connector with an address of this host uses this keystore'
+
+function endpointsWith(jetty: Jetty, context: ConfiguredContext, keystore: OpenKeystore, candidate: Candidate): { endpoints: Endpoint[]; reason: string | null } {
   const only = context.values.get('certalias')
   if (only !== undefined && only !== '' && only.toLowerCase() !== candidate.alias.toLowerCase()) return { endpoints: [], reason: `Jetty is set to serve the alias "${only}" alone` }
   const addresses = addressesOf(jetty, context)
-  if (addresses.length === 0) return { endpoints: [], reason: 'no connector with an address of this host uses this keystore' }
+  if (addresses.length === 0) return { endpoints: [], reason: noConnector }
   const rivals = only ? [] : keystore.keys.filter(({ alias }) => alias.toLowerCase() !== candidate.alias.toLowerCase())
   const asked = serverNames(candidate, rivals, context)
   if (asked.length === 0) return { endpoints: [], reason: rivals.length > 0 ? 'its certificate has no name of its own: Jetty chooses among the entries by name, and other entries have the same names or it has none' : 'Jetty asks for a server name, and its certificate has none' }

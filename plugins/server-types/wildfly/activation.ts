@@ -1,6 +1,7 @@
 import { CertloopError, type HttpRequestStep, type ReloadServiceStep } from '@certloop/contract'
-import type { Prober } from '@certloop/plugin-kit'
+import type { DriverContext, Host } from '@certloop/plugin-kit'
 import { unitCommands } from '../shared/java/process.ts'
+import { javaUnit } from '../shared/java/unit.ts'
 import { plainAddress } from '../shared/pem-files/sockets.ts'
 import type { ConfiguredStore } from './configuration.ts'
 import type { WildflyFields } from './driver.ts'
@@ -27,10 +28,10 @@ function operationsFor(stores: readonly ConfiguredStore[]): Operation[] {
 }
 
 /** @throws CertloopError PLAN_FAILED when the way that the fields name is not there */
-export async function activationOf(wildfly: Wildfly, stores: readonly ConfiguredStore[], fields: WildflyFields, material: { fingerprint: string; probe: Prober }): Promise<Activation> {
+export async function activationOf(wildfly: Wildfly, stores: readonly ConfiguredStore[], fields: WildflyFields, at: DriverContext & { fingerprint: string }): Promise<Activation> {
   switch (fields.activation ?? 'cli') {
-    case 'http': return overHttp(wildfly, operationsFor(stores), fields, material)
-    case 'service': return { before: [], steps: [restarted(wildfly, fields)], secrets: {} }
+    case 'http': return overHttp(wildfly, operationsFor(stores), fields, at)
+    case 'service': return { before: [], steps: [await restarted(at.host, wildfly, fields)], secrets: {} }
     case 'command': return { before: [], steps: [commanded(wildfly, fields)], secrets: {} }
     default: return { before: [], steps: [withCli(wildfly, operationsFor(stores))], secrets: {} }
   }
@@ -47,7 +48,7 @@ function managementOf({ model: { management }, process }: Wildfly): { address: s
 
 const hostOf = (address: string) => (address.includes(':') ? `[${address}]` : address)
 
-async function overHttp(wildfly: Wildfly, operations: readonly Operation[], { managementUser, managementPassword }: WildflyFields, { fingerprint, probe }: { fingerprint: string; probe: Prober }): Promise<Activation> {
+async function overHttp(wildfly: Wildfly, operations: readonly Operation[], { managementUser, managementPassword }: WildflyFields, { fingerprint, probe }: DriverContext & { fingerprint: string }): Promise<Activation> {
   if (managementUser === undefined || managementPassword === undefined) throw refused('The target says that the management interface is used, and names no user or no password for it. Fill in both, or choose jboss-cli.')
   const { address, port, tls } = managementOf(wildfly)
   const seen = tls ? (await probe({ address, port, serverName: null, keyType: null })).fingerprint : null
@@ -89,11 +90,11 @@ function commandOf({ operation, address }: Operation): string {
   return `${parts.join('')}:${operation}`
 }
 
-const nameOf = ({ product, process: { java, base } }: Wildfly) => java.process.service ?? `${product} (${base})`
+const nameOf = ({ product, process: { base } }: Wildfly) => `${product} (${base})`
 
-function restarted({ process: { java, base } }: Wildfly, { sudo = false }: WildflyFields): ReloadServiceStep {
-  const { service } = java.process
-  if (service === null) throw refused(`The server in ${base} was not started by systemd. Choose another way in the field "Taking up the new certificate".`)
+async function restarted(host: Host, { process: { java, base } }: Wildfly, { sudo = false }: WildflyFields): Promise<ReloadServiceStep> {
+  const service = await javaUnit(host, java.process)
+  if (service === null) throw refused(`The server in ${base} was not started by a systemd unit of its own. Choose another way in the field "Taking up the new certificate".`)
   const { restart, start } = unitCommands(service, { sudo })
   return { kind: 'reload-service', service, argv: restart, start, timeoutSeconds: restartSeconds }
 }

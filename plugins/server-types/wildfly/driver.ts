@@ -108,7 +108,7 @@ async function planSteps(context: DriverContext, fields: WildflyFields, { wildfl
   checkKeystoreRight(keystore, product, java.runAs)
   const [served, activation] = await Promise.all([
     probeAll(context.probe, endpoints),
-    activationOf(wildfly, storesUsing(wildfly, keystore.place.path, key.alias), fields, { fingerprint: material.fingerprint, probe: context.probe }),
+    activationOf(wildfly, storesUsing(wildfly, keystore.place.path, key.alias), fields, { ...context, fingerprint: material.fingerprint }),
   ])
   const { step, secrets } = entryStep(keystore, key.alias, material)
   const isDone = step === undefined && served.every(({ fingerprint }) => fingerprint === material.fingerprint)

@@ -1,5 +1,5 @@
 import type { DeployResult } from '@certloop/contract'
-import { eventually, jettyBase, jettyLeftOut, runProcess, selfSignedPair, startJetty } from '@certloop/test-kit'
+import { eventually, freePort, jettyBase, jettyLeftOut, runProcess, selfSignedPair, startJetty } from '@certloop/test-kit'
 import assert from 'node:assert/strict'
 import { chmod, chown, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -66,6 +66,28 @@ test('a key that Jetty can not serve is rolled back; passwords that only the tar
   await writeFile(jetty.iniPath, ini.replaceAll(storePassword, 'MD5:0cc175b9c0f1b6a831c399e269772661'))
   await assert.rejects(plan(fields, next), { code: 'SERVER_CONFIGURATION_UNREADABLE', message: /MD5:/ })
   assertDeployed(await deploy({ ...fields, keystorePassword: storePassword, keyPassword: storePassword }, next))
+})
+
+/** A second connector with an SslContextFactory of its own for the keystore of the first. */
+const secondConnector = (store: string, port: number) => `<!DOCTYPE Configure PUBLIC "-//Jetty//Configure//EN" "https://jetty.org/configure_10_0.dtd"><Configure id="Server" class="org.eclipse.jetty.server.Server">
+  <New id="secondContext" class="org.eclipse.jetty.util.ssl.SslContextFactory$Server"><Set name="KeyStorePath">${store}</Set><Set name="KeyStorePassword">${storePassword}</Set></New>
+  <Call name="addConnector"><Arg><New class="org.eclipse.jetty.server.ServerConnector"><Arg><Ref refid="Server"/></Arg><Arg><Ref refid="secondContext"/></Arg><Set name="host">127.0.0.1</Set><Set name="port">${port}</Set></New></Arg></Call></Configure>`
+
+test('a second connector with the same keystore, which ssl-reload does not watch, is proven too and keeps Jetty from being left to itself', { skip: debian }, async (t) => {
+  const [old, next, port] = await Promise.all([selfSignedPair(['shop.test']), selfSignedPair(['shop.test']), freePort()])
+  const settings = async (base: string) => {
+    await writeFile(join(base, 'etc', 'second.xml'), secondConnector(join(base, 'etc', 'keystore.p12'), port))
+    return withStore({ shop: old }, { more: ['etc/second.xml'] })(base)
+  }
+  const jetty = await startJetty(t, { release: 'debian', settings })
+  const server = await detectAt(jetty.base)
+  assert.deepEqual([server.problem, server.slots.length], [null, 1])
+  const { fields, served } = slotOf(server, 'shop')
+  assert.deepEqual(served.map(({ endpoint, fingerprint }) => [endpoint.port, endpoint.serverName, fingerprint]), [jetty.port, port].flatMap((each) => [[each, null, old.fingerprint], [each, 'shop.test', old.fingerprint]]))
+  const { plan } = await deployer(t, 'jetty')
+  for (const activation of ['auto', 'reload']) await assert.rejects(plan({ ...fields, activation }, next), { code: 'PLAN_FAILED', message: /ssl-reload is not on/ })
+  const { steps } = await plan({ ...fields, activation: 'command', restartCommand: ['/bin/true'] }, next)
+  assert.deepEqual(steps.flatMap((step) => (step.kind === 'prove' ? step.endpoints.map(({ endpoint }) => endpoint.port) : [])), [jetty.port, jetty.port, port, port])
 })
 
 /** A script as operators have it beside Debian's jetty.sh. */

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { javaWords, parseJavaCommand } from './command-line.ts'
 import { findJava, readJava, unitCommands, userHome } from './process.ts'
+import { javaUnit } from './unit.ts'
 
 const processOf = (more: Partial<HostProcess>): HostProcess => ({ pid: 7, parentPid: 1, uid: 994, gid: 994, user: 'tomcat', executable: '/opt/jdk/bin/java', name: 'java', argv: ['/opt/jdk/bin/java'], workingDirectory: '/srv', service: null, container: null, ...more })
 
@@ -43,4 +44,21 @@ test('java processes are found by their main class, of jsvc the one that serves'
 test('units are restarted through sudo where that is wanted', () => {
   assert.deepEqual(unitCommands('tomcat10.service', { sudo: true }), { restart: ['sudo', '-n', 'systemctl', 'restart', 'tomcat10.service'], start: ['sudo', '-n', 'systemctl', 'start', 'tomcat10.service'] })
   assert.deepEqual(unitCommands('x.service', { sudo: false }).restart, ['systemctl', 'restart', 'x.service'])
+})
+
+test('a unit is restarted only where its main process is the server or a script that started it', async () => {
+  const unit = { service: 'shop.service', uid: 0 }
+  const main = processOf({ ...unit, pid: 4, parentPid: 1, name: 'launch.sh', executable: '/usr/bin/bash', argv: ['/bin/bash', '/opt/shop/launch.sh'] })
+  const script = processOf({ ...unit, pid: 5, parentPid: 4, name: 'standalone.sh', executable: '', argv: ['/bin/sh', '/opt/shop/standalone.sh'] })
+  const java = processOf({ ...unit, pid: 6, parentPid: 5 })
+  const asked = (mainPid: number, processes: readonly HostProcess[], of = java) => javaUnit({
+    processes: async () => [...processes],
+    run: async () => ({ exitCode: 0, stdout: `MainPID=${mainPid}\n`, stderr: '', truncated: false, durationMs: 1 }),
+  } as unknown as Host, of)
+  assert.deepEqual([await asked(6, [java]), await asked(5, [script, java]), await asked(4, [main, script, java])], ['shop.service', 'shop.service', 'shop.service'])
+  const cron = processOf({ ...unit, pid: 4, parentPid: 1, name: 'cron', executable: '/usr/sbin/cron', argv: ['cron'] })
+  assert.equal(await asked(4, [cron, script, java]), null)
+  assert.equal(await asked(4, [{ ...main, service: 'other.service' }, script, java]), null)
+  assert.equal(await asked(9, [main, script, java]), null)
+  assert.equal(await asked(6, [java], { ...java, service: null }), null)
 })
