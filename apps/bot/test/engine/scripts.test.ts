@@ -82,9 +82,24 @@ test('where bot.toml allows no scripts, neither they nor commands of the target 
   await planned(scene, engine)
   scene.options = { scripts: { after: sent('true') } }
   await assert.rejects(planned(scene, engine), { code: 'COMMAND_NOT_ALLOWED', message: /limits\.scripts/ })
+  scene.options = {}
+  scene.fields.givenReload = true
+  await assert.rejects(planned(scene, engine), { code: 'COMMAND_NOT_ALLOWED', message: /limits\.scripts/ }, 'nor a command that somebody gave')
   const strict = createLocalHost({ limits: createLimits({ writePaths: null, commands: null, scripts: false }) })
   const result = await testEngine(scene.folder, { hostFor: () => strict }).deploy(await request(scene))
   assert.deepEqual([result.outcome, result.error?.code], ['rolled-back', 'COMMAND_NOT_ALLOWED'])
+  await assertWhole(scene, 'old')
+})
+
+test('a command that somebody gave runs again after an undo, also when nothing listens any more', { timeout: 60_000 }, async (t) => {
+  const scene = await tinyScene(t, { proofSeconds: 1 })
+  const count = join(scene.folder, '..', 'count')
+  Object.assign(scene.fields, { givenReload: true, reloadArgv: ['/bin/sh', '-c', `echo x >> ${count}; kill -HUP $(cat ${scene.pidFile}) || true`] })
+  scene.options = { scripts: { after: sent(`kill $(cat ${scene.pidFile}); false`) } }
+  const { error } = await testEngine(scene.folder).deploy(await request(scene))
+  assert.deepEqual([error?.code, error?.facts['cause']], ['ROLLBACK_FAILED', 'SCRIPT_FAILED'])
+  assert.equal((await said(scene, 'count')).replaceAll(/\s/g, ''), 'xx')
+  await (await scene.startServer()).waitFor(/listening/)
   await assertWhole(scene, 'old')
 })
 

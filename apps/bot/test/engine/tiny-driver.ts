@@ -10,6 +10,8 @@ export interface TinyFields extends Record<string, unknown> {
   testArgv: string[]
   reloadArgv: string[]
   startArgv: string[] | null
+  /** The reload is a command that somebody gave. */
+  givenReload?: true
   /** Made for new files; null: the files are there. */
   newFolder: string | null
   proofSeconds: number
@@ -41,7 +43,7 @@ async function plan(context: DriverContext, fields: TinyFields, material: PlanMa
     await write(context, fields.certificatePath, 'full-chain', 0o644, material),
     await write(context, fields.keyPath, 'key', 0o600, material),
     { kind: 'run-command', purpose: 'test', argv: fields.testArgv, timeoutSeconds: 30 },
-    { kind: 'reload-service', service: 'tiny', argv: fields.reloadArgv, timeoutSeconds: 30, ...(fields.startArgv === null ? {} : { start: fields.startArgv }) },
+    { kind: 'reload-service', service: 'tiny', argv: fields.reloadArgv, timeoutSeconds: 30, ...(fields.startArgv === null ? {} : { start: fields.startArgv }), ...(fields.givenReload ? { script: true as const } : {}) },
     { kind: 'prove', expect: material.fingerprint, endpoints: [{ endpoint, before }], timeoutSeconds: fields.proofSeconds },
   ]
   return { ...await observed(context, fields), steps }
