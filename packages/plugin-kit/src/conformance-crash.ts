@@ -2,18 +2,18 @@ import type { Plan } from '@certloop/contract'
 import assert from 'node:assert/strict'
 import type { TestContext } from 'node:test'
 import { assertDone, assertOutcome, before, placesOf, type Scene, standing } from './conformance-scene.ts'
-import type { ConformanceEngine, ConformanceOptions } from './conformance-subject.ts'
-
-type Which = NonNullable<ConformanceOptions['crashPoints']> | 'default'
-const wanted: Readonly<Record<Which, RegExp>> = { steps: /^do-\d+:/, default: /^(?:do|stage)-\d+:/, all: /^(?:do|stage|clean)-\d+:/ }
+import type { ConformanceEngine } from './conformance-subject.ts'
 
 /** Which points are tried, of those that a deployment with this plan passes. */
 export type ChosenPoints = (point: string, plan: Pick<Plan, 'steps'>) => boolean
 
-export const pointsOn = (which: Which): ChosenPoints => (point) => wanted[which].test(point)
+/** With everything ready and nothing touched yet, and after each change. What lies between is the engine's alone, the same for all. */
+export const eachChange: ChosenPoints = (point) => point === 'do-0:before' || /^do-\d+:after$/.test(point)
 
-/** Between the end of a step and the beginning of the next only the journal of the bot grows. */
-export const endsOf = (which: Which): ChosenPoints => (point) => wanted[which].test(point) && point.endsWith(':after')
+export const everyPoint: ChosenPoints = (point) => /^(?:do|stage|clean)-\d+:/.test(point)
+
+/** Between the end of one and the beginning of the next only the journal of the bot grows. */
+export const everyEnd: ChosenPoints = (point, plan) => everyPoint(point, plan) && point.endsWith(':after')
 
 /** With all in place but not in use yet, and with the last change made but not proven: what a driver's steps have to allow. */
 export const aroundActivation: ChosenPoints = (point, plan) => {

@@ -104,12 +104,10 @@ export interface ConformanceOptions {
   /** Why the server can't be had here; false when it can. */
   skip?: string | false
   /**
-   * Where deployments are cut off. steps: before and after each step, for servers whose activation takes seconds;
-   * all: also while files are made ready and while what is left is cleaned up. Default: steps, and making ready.
+   * Cut off at every point of the engine, also while files are made ready and while what is left is cleaned up, over
+   * each way. Absent or false: after each change over the first way, around the last one over others.
    */
-  crashPoints?: 'steps' | 'all'
-  /** Cut off at these over further ways to the host too; absent or false: only around the last change before the proof. */
-  everywhere?: boolean
+  thorough?: boolean
 }
 
 /** The same host but for some of its functions; the others stay bound to it. For tests that make a host fail or listen in. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test, type TestContext } from 'node:test'
-import { aroundActivation, type ChosenPoints, crashTests, endsOf, pointsOn } from './conformance-crash.ts'
+import { aroundActivation, type ChosenPoints, crashTests, eachChange, everyEnd, everyPoint } from './conformance-crash.ts'
 import { deployTests } from './conformance-deploy.ts'
 import { detectTests } from './conformance-detect.ts'
 import { fieldTests, manifestTests } from './conformance-manifest.ts'
@@ -39,8 +39,7 @@ async function reachTests(t: TestContext, entry: ServerTypeEntry, options: Confo
 }
 
 /** The engine ends what was cut off in the same manner over all ways, and each call to a host that is far away takes its time. */
-function chosenPoints({ crashPoints, everywhere = false }: ConformanceOptions, first: boolean): ChosenPoints {
-  const which = crashPoints ?? 'default'
-  if (first) return pointsOn(which)
-  return everywhere ? endsOf(which) : aroundActivation
+function chosenPoints({ thorough = false }: ConformanceOptions, first: boolean): ChosenPoints {
+  if (first) return thorough ? everyPoint : eachChange
+  return thorough ? everyEnd : aroundActivation
 }

@@ -2,6 +2,7 @@ import { chown, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
+import { hasEnded } from './daemon.ts'
 import { tempFolder } from './folders.ts'
 import { freePorts } from './ports.ts'
 import { startProcess } from './process.ts'
@@ -118,14 +119,6 @@ interface Master { output(): string; hasEnded(): Promise<boolean>; stop(): Promi
 
 const pidIn = async (prefix: string): Promise<number> => Number(await readFile(join(prefix, 'apache2.pid'), 'utf8').catch(() => ''))
 
-const isAlive = (pid: number): boolean => {
-  try {
-    return process.kill(pid, 0)
-  } catch {
-    return false // ended, or never there
-  }
-}
-
 async function startMaster(t: Pick<TestContext, 'after'>, prefix: string, argv: [string, ...string[]], options: Parameters<typeof startProcess>[2], background: boolean): Promise<Master> {
   const child = await startProcess(t, argv, options)
   const stop = async () => {
@@ -134,16 +127,16 @@ async function startMaster(t: Pick<TestContext, 'after'>, prefix: string, argv: 
     if (background) await stopDaemon(prefix)
   }
   if (background) await child.ended
-  const hasEnded = async () => (background ? !isAlive(await pidIn(prefix)) : child.child.exitCode !== null || child.child.signalCode !== null)
-  return { output: child.output, hasEnded, stop }
+  const hasEndedByNow = async () => (background ? hasEnded(await pidIn(prefix)) : child.child.exitCode !== null || child.child.signalCode !== null)
+  return { output: child.output, hasEnded: hasEndedByNow, stop }
 }
 
 /** The master that its own pid file names, if it still runs. */
 async function stopDaemon(prefix: string): Promise<void> {
   const pid = await pidIn(prefix)
-  if (!(pid > 1) || !isAlive(pid)) return
+  if (!(pid > 1) || await hasEnded(pid)) return
   process.kill(pid, 'SIGTERM')
-  await eventually(() => !isAlive(pid), { what: 'the end of apache2' })
+  await eventually(() => hasEnded(pid), { what: 'the end of apache2' })
 }
 
 /** What it said when it ended instead of getting ready. */

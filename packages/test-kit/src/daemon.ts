@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -12,6 +12,13 @@ export async function tempFolderFor(t: Pick<TestContext, 'after'>, name: string,
     await rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 })
   })
   return folder
+}
+
+/** Also when the process that has to collect it did not do so yet. */
+export async function hasEnded(pid: number): Promise<boolean> {
+  // "pid (name) state …"; names may hold anything.
+  const state = (await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')).replace(/^.*\) /s, '')[0]
+  return state === undefined || state === 'Z' || state === 'X'
 }
 
 /** Resolves to true once something takes a connection there; rejects when nothing does. */

@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmod, mkdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
-import { connectOnce, tempFolderFor } from './daemon.ts'
+import { connectOnce, hasEnded, tempFolderFor } from './daemon.ts'
 import { freePorts } from './ports.ts'
 import { requireTool } from './tools.ts'
 import { eventually } from './wait.ts'
@@ -83,5 +83,5 @@ async function stopMaster(pid: number): Promise<void> {
   } catch {
     return // it has ended already
   }
-  await eventually(() => stat(`/proc/${pid}`).then(() => false, () => true), { what: 'the end of Dovecot' })
+  await eventually(() => hasEnded(pid), { what: 'the end of Dovecot' })
 }

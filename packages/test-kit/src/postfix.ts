@@ -1,9 +1,9 @@
 import { execFile } from 'node:child_process'
-import { chmod, chown, mkdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { chmod, chown, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { promisify } from 'node:util'
-import { connectOnce, tempFolderFor } from './daemon.ts'
+import { connectOnce, hasEnded, tempFolderFor } from './daemon.ts'
 import { freePorts } from './ports.ts'
 import { requireTool } from './tools.ts'
 import { eventually } from './wait.ts'
@@ -118,5 +118,5 @@ async function stopMaster(pid: number): Promise<void> {
   } catch {
     return // it has ended already
   }
-  await eventually(() => stat(`/proc/${pid}`).then(() => false, () => true), { what: 'the end of Postfix' })
+  await eventually(() => hasEnded(pid), { what: 'the end of Postfix' })
 }

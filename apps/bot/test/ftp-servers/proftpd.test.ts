@@ -17,7 +17,6 @@ const pairIn = async (t: TestContext, name = 'one') => writePair(await tempFolde
 
 conformance('proftpd', {
   skip,
-  crashPoints: 'steps',
   async makeSubject(t) {
     const one = await pairIn(t)
     const proftpd = await startProftpd(t, { settings: () => engineOn + pairLines(one) })

@@ -16,7 +16,6 @@ const pairIn = async (t: TestContext, name = 'one', keyType?: 'rsa' | 'ec') => w
 
 conformance('vsftpd', {
   skip,
-  crashPoints: 'steps',
   async makeSubject(t) {
     const one = await pairIn(t)
     const vsftpd = await startVsftpd(t, { settings: tls(one) })

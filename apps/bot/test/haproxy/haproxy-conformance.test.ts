@@ -6,7 +6,6 @@ import { combined, frontend, pairOf } from './haproxy-kit.ts'
 // By the runtime API, which counts by default; the reload has its own tests.
 conformance('haproxy', {
   skip: leftOut('haproxy'),
-  crashPoints: 'steps',
   async makeSubject(t) {
     const [one, next, other] = await Promise.all([pairOf('one.test'), pairOf('one.test'), pairOf('other.test')])
     const haproxy = await startHaproxy(t, {

@@ -8,7 +8,6 @@ const ownPassword = 'of-the-key 3'
 
 conformance('jetty', {
   skip: await jettyLeftOut('jetty-home-12'),
-  crashPoints: 'steps',
   async makeSubject(t) {
     const [one, next, beside] = await Promise.all([selfSignedPair(['shop.test', 'www.shop.test']), selfSignedPair(['shop.test', 'www.shop.test']), selfSignedPair(['other.test'], 'rsa')])
     const jetty = await startJetty(t, { release: 'jetty-home-12', settings: withStore({ shop: one, beside }, { name: 'store.jks', format: 'jks', keyPassword: ownPassword }) })

@@ -25,7 +25,6 @@ async function pairIn(t: TestContext, name = 'one'): Promise<Written> {
 
 conformance('mysql', {
   skip,
-  crashPoints: 'steps',
   async makeSubject(t) {
     const one = await pairIn(t)
     const server = await startMariadb(t, { settings: () => tls(one) })

@@ -5,8 +5,7 @@ import { isOf } from './nginx-kit.ts'
 
 conformance('nginx', {
   skip: leftOut('nginx'),
-  crashPoints: 'all',
-  everywhere: true,
+  thorough: true,
   async makeSubject(t) {
     const one = await writePair(await tempFolder(t, 'pairs'), 'one', await selfSignedPair(['one.test']))
     const nginx = await startNginx(t, { servers: [{ names: ['one.test'], ...one }] })

@@ -6,7 +6,6 @@ import { ownPair, pairOf } from './postgresql-kit.ts'
 
 conformance('postgresql', {
   skip: process.getuid?.() === 0 ? leftOut('postgres') : 'these servers are started by root',
-  crashPoints: 'steps',
   async makeSubject(t) {
     const [one, next, other] = await Promise.all([pairOf(), pairOf(), pairOf()])
     const server = await startPostgresqlServer(t, {

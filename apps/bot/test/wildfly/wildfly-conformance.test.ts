@@ -7,7 +7,6 @@ import { keyStore, overHttp, tlsOf } from './wildfly-kit.ts'
 
 conformance('wildfly', {
   skip: await archiveLeftOut('wildfly'),
-  crashPoints: 'steps',
   async makeSubject(t) {
     const [one, next, beside] = await Promise.all([selfSignedPair(['shop.test']), selfSignedPair(['shop.test']), selfSignedPair(['other.test'], 'rsa')])
     const wildfly = await startWildfly(t, {
