@@ -69,7 +69,7 @@ const good: Record<StartTls, { script: Turn[]; goodbye: string | RegExp }> = {
   sieve: { goodbye: 'LOGOUT\r\n', script: [{ says: '"IMPLEMENTATION" "x"\r\n"STARTTLS"\r\nOK "hello"\r\n' }, { hears: /^STARTTLS\r\n$/, says: 'OK "begin"\r\n', ...tls }] },
   ftp: { goodbye: 'QUIT\r\n', script: [{ says: '220-hello\r\n 230 not the end\r\n220 now\r\n' }, { hears: /^AUTH TLS\r\n$/, says: '234 go\r\n', ...tls }] },
   postgres: { goodbye: '', script: [{ hears: /^[^]{8}$/, says: 'S', ...tls }] },
-  mysql: { goodbye: /^.{3}\u{2}[^]*\0certloop-proof\0\0mysql_native_password\0\u{1}\0\0\u{4}\0$/u, script: [{ says: mySqlGreeting(0xffff) }, { hears: /^ [^]{35}/, ...tls }] },
+  mysql: { goodbye: /certloop-proof[^]{2}mysql_native_password[^]{6}$/, script: [{ says: mySqlGreeting(0xffff) }, { hears: /^ [^]{35}/, ...tls }] },
 }
 const protocols = Object.keys(good) as StartTls[]
 
