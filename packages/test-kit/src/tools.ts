@@ -29,6 +29,7 @@ export const tools = {
   'ssh-keygen': { package: 'openssh-client', elsewhere: [], without: 'tests over SSH' },
   sudo: { package: 'sudo', elsewhere: [], without: 'tests with accounts that have sudo rules' },
   busybox: { package: 'busybox', elsewhere: [], without: 'tests of hosts with the small commands of BusyBox' },
+  socat: { package: 'socat', elsewhere: [], without: 'tests of connections from hosts whose SSH server forwards nothing' },
   tcsh: { package: 'tcsh', elsewhere: [], without: 'tests with a login shell that is not of the Bourne family' },
   chromium: { package: 'chromium', elsewhere: ['/usr/bin/google-chrome'], without: 'tests of the pages in a browser' },
   chattr: { package: 'e2fsprogs', elsewhere: [], without: 'tests with immutable files' },

@@ -2,8 +2,8 @@ import { CertloopError, type ErrorCode, type SshReach, type TargetSecrets } from
 import { eventually, leftOut, makeAccount, makeLoginKey, startSshd, tempFolder } from '@certloop/test-kit'
 import assert from 'node:assert/strict'
 import { createPrivateKey, generateKeyPairSync } from 'node:crypto'
-import { chmod, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { chmod, readdir, symlink, writeFile } from 'node:fs/promises'
+import { basename, join } from 'node:path'
 import { after, describe, test } from 'node:test'
 import { createSshPool } from '../../src/hosts/ssh/pool.ts'
 import { localHost } from '../engine/engine-kit.ts'
@@ -197,6 +197,24 @@ describe('logins over SSH', { skip: leftOutSsh }, async () => {
     const stream = await host.connect({ address: '127.0.0.1', port: sshd.port })
     assert.match(String((await stream.iterator({ destroyOnReturn: true }).next()).value), /^SSH-2\.0/)
     await assert.rejects(host.connect({ address: '127.0.0.1', port: 1 }), code('HOST_UNREACHABLE', /AllowTcpForwarding.*refused/s))
+  })
+
+  test('an address is no command for the program that connects, and a host that talks without end is not listened to', { skip: leftOut('socat') }, async (t) => {
+    const closed = await startSshd(t, { settings: ['AllowTcpForwarding no', 'AllowStreamLocalForwarding no'], sftp: false })
+    await closed.authorize(root.name, key.publicLine)
+    const pool = createSshPool()
+    t.after(() => { pool.close() })
+    const path = await tempFolder(t, 'programs')
+    for (const program of ['/usr/bin/socat', '/usr/bin/touch', '/bin/sh']) await symlink(program, join(path, basename(program)))
+    const mark = join(path, 'made')
+    const to = (address: string, timeoutMs?: number, shell = '/bin/sh') =>
+      scene.host(scene.reach(root.name, { port: closed.port, hostKey: closed.fingerprints[0] ?? null }), { pool, userland: { shell, path } }).connect({ address, port: 1 }, timeoutMs)
+    await assert.rejects(to('127.0.0.1'), code('HOST_UNREACHABLE', /Connection refused/))
+    await assert.rejects(to(`127.0.0.1:1!!EXEC:touch ${mark}`), code('HOST_UNREACHABLE', /no name and no IP address/))
+    await assert.rejects(to('-e/bin/sh'), code('HOST_UNREACHABLE', /no name and no IP address/))
+    assert.deepEqual(await readdir(path), ['sh', 'socat', 'touch'])
+    await writeFile(join(path, 'yes'), '#!/bin/sh\nexec /usr/bin/yes\n', { mode: 0o755 })
+    await assert.rejects(to('127.0.0.1', 20_000, join(path, 'yes')), code('HOST_UNREACHABLE', /says something else without end/))
   })
 
   test('a connection is used again, and closed when idle', async (t) => {

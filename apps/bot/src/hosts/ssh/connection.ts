@@ -108,7 +108,7 @@ function connectionOver(clients: readonly Client[], place: string, { sessionsAtO
   })
 
   let shared: Promise<SFTPWrapper> | undefined
-  function sftp(timeoutMs: number): Promise<SFTPWrapper> {
+  const sftp = (timeoutMs: number): Promise<SFTPWrapper> => {
     shared ??= inTime<SFTPWrapper & Duplex>(timeoutMs, `the sftp subsystem of ${place}`, (done) => { client.sftp(done as Parameters<Client['sftp']>[0]) })
       // An error without a listener would end the process; what it means is told by the calls.
       .then((channel) => channel.on('error', () => undefined).on('close', () => { shared = undefined }), (error: unknown) => {

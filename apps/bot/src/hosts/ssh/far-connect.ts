@@ -6,13 +6,23 @@ import { connectTimeoutMs, placeName } from '../local-connect.ts'
 import { type FarSide, newMark } from './ask.ts'
 import { quoted } from './script.ts'
 
+/** Programs read more into what is none of these: socat takes "a:1!!EXEC:…" for a command to be run, nc "-e…" for an option. */
+const plainAddress = /^[A-Za-z0-9_:][A-Za-z0-9_.:%-]*$/
+/** The same of a socket: characters that part or quote the words of a socat address. */
+const plainPath = /^[^,:!"'\\()[\]{}]+$/
+/** What may be said before the word that a connection is there, and of the reason why there is none. */
+const saidLimit = 256 * 1024
+
 /**
  * A connection that begins on the far host: a channel of the SSH server, or where it does not grant one, a usual program
  * there that does the same. A socket for root alone needs the program, as the SSH server connects as the account.
  */
 export async function connectFar(far: FarSide, to: SocketPlace, timeoutMs = connectTimeoutMs): Promise<Duplex> {
-  const byServer = () => far.withConnection((connection) => connection.forward(to, timeoutMs))
-  const byProgram = () => throughProgram(far, to, timeoutMs)
+  const end = performance.now() + timeoutMs
+  const left = () => Math.max(1, Math.round(end - performance.now()))
+  if ('address' in to && !plainAddress.test(to.address)) throw new CertloopError('HOST_UNREACHABLE', `No connection to ${placeName(to)}: this is no name and no IP address.`, { place: placeName(to) })
+  const byServer = () => far.withConnection((connection) => connection.forward(to, left()))
+  const byProgram = () => throughProgram(far, to, left())
   const [first, second] = 'path' in to && far.reach.privilege === 'sudo' ? [byProgram, byServer] : [byServer, byProgram]
   try {
     return await first()
@@ -35,12 +45,12 @@ function clearer(first: CertloopError, second: unknown, to: SocketPlace): Certlo
 function programScript(to: SocketPlace): string {
   if ('path' in to) {
     const path = quoted(to.path)
+    const socat = plainPath.test(to.path) ? `if command -v socat >/dev/null; then echo go; exec socat - "UNIX-CONNECT:$s"; fi\n` : ''
     return `s=${path}
 [ -e "$s" ] || { echo 'there is no such socket' >&2; exit 1; }
 [ -S "$s" ] || { echo 'this is not a socket' >&2; exit 1; }
 [ -w "$s" ] || { echo 'the account may not use it' >&2; exit 1; }
-if command -v socat >/dev/null; then echo go; exec socat - "UNIX-CONNECT:$s"; fi
-if command -v nc >/dev/null && nc -h 2>&1 | grep -q -- -U; then echo go; exec nc -U "$s"; fi
+${socat}if command -v nc >/dev/null && nc -h 2>&1 | grep -q -- -U; then echo go; exec nc -U "$s"; fi
 echo 'the host has neither socat nor an nc that knows Unix sockets (netcat-openbsd)' >&2; exit 1`
   }
   const [address, port] = [quoted(to.address), String(to.port)]
@@ -73,14 +83,14 @@ function afterGo(channel: ClientChannel, word: string, to: SocketPlace, timeoutM
     const hear = (chunk: Buffer) => {
       heard = Buffer.concat([heard, chunk])
       const at = heard.indexOf(word)
-      if (at < 0) return
+      if (at < 0) return heard.length > saidLimit ? fail('the host says something else without end') : undefined
       clearTimeout(timer)
       channel.off('data', hear).off('close', ended).pause()
       const rest = heard.subarray(at + word.length)
       if (rest.length > 0) channel.unshift(rest)
       resolve(channel)
     }
-    channel.stderr.on('data', (chunk: Buffer) => { said += chunk.toString('utf8') })
+    channel.stderr.on('data', (chunk: Buffer) => { said = `${said}${chunk.toString('utf8')}`.slice(-saidLimit) })
     channel.on('data', hear).once('close', ended)
   })
 }
