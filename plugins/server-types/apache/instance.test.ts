@@ -1,7 +1,6 @@
 import type { HostProcess } from '@certloop/plugin-kit'
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { forPlans } from './environment.ts'
 import { commandOf, findMasters, type Instance, isInForeground, namedDefines, parseBuild, startOptions } from './instance.ts'
 
 const processOf = (pid: number, parentPid: number, argv: string[], more: Partial<HostProcess> = {}): HostProcess =>
@@ -47,12 +46,4 @@ test('a call carries everything the master was started with', () => {
   }
   assert.deepEqual(commandOf(instance, '-t'), ['/usr/sbin/httpd', '-d', '/r', '-f', '/c', '-D', 'FOREGROUND', '-D', 'SSL', '-C', 'Listen 1', '-t'])
   assert.deepEqual([isInForeground(instance), namedDefines(instance.start)], [true, 'SSL'])
-})
-
-test('a plan holds what the configuration names, and nothing that looks secret', () => {
-  const environment = { APACHE_RUN_DIR: '/run', LD_LIBRARY_PATH: '/opt/lib', HOME: '/root', DB_PASSWORD: 'geheim', BACKEND: 'http://user:geheim@host/x' }
-  assert.deepEqual(forPlans(environment, ['APACHE_RUN_DIR', 'NOT_THERE']), { values: { APACHE_RUN_DIR: '/run', LD_LIBRARY_PATH: '/opt/lib' }, complete: true })
-  const hidden = forPlans(environment, ['BACKEND', 'DB_PASSWORD'])
-  assert.deepEqual([hidden.values['BACKEND'], hidden.complete], ['http://hidden@host/x', false])
-  assert.doesNotMatch(JSON.stringify(hidden), /geheim/)
 })

@@ -1,7 +1,7 @@
 import { CertloopError } from '@certloop/contract'
 import { type Host, type PlanMaterial } from '@certloop/plugin-kit'
 import type { Static } from 'typebox'
-import { forPlans } from '../apache/environment.ts'
+import { forPlans } from '../shared/pem-files/environment.ts'
 import type { Activation } from '../shared/pem-files/plan.ts'
 import { trusted } from '../shared/pem-files/program.ts'
 import type { ReadableSlot } from '../shared/pem-files/slots.ts'
