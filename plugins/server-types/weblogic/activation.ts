@@ -1,5 +1,6 @@
 import { CertloopError, type HttpRequestStep, type ReloadServiceStep } from '@certloop/contract'
 import type { DriverContext, Host, HostProcess, PlanMaterial } from '@certloop/plugin-kit'
+import path from 'node:path'
 import { unitCommands } from '../shared/java/process.ts'
 import { unitOf } from '../shared/pem-files/systemd.ts'
 import type { Domain, Weblogic } from './domain.ts'
@@ -53,11 +54,14 @@ async function byUnits({ context: { host }, servers, fields: { sudo = false } }:
   })
 }
 
-/** startWebLogic.sh stays above the server that it started, so that the unit's own process may be one of those above. */
+/** Not cron, a login or the manager of a user: their units are not those of the server. */
+const isScript = ({ name, executable, argv }: HostProcess) => /^(ba|da|k|z)?sh$/.test(path.posix.basename(executable || name)) && argv.length > 1
+
+/** startWebLogic.sh stays above the server that it started, so that the unit's own process may be a script above it. */
 async function unitFor(host: Host, { process: { java: { process } }, model: { name } }: Weblogic, processes: readonly HostProcess[]): Promise<string> {
   const above = ancestorsOf(process, processes)
   if (above.some(isNodeManager)) throw new CertloopError('PLAN_FAILED', `The WebLogic server ${name} was started by Node Manager, and a restart of the unit would not be one of the server. Give a management user, so that its SSL channels are restarted through REST, or a restart command.`)
-  const unit = await unitOf(host, process, above.map(({ pid }) => pid))
+  const unit = await unitOf(host, process, above.filter(isScript).map(({ pid }) => pid))
   if (unit === null) throw new CertloopError('PLAN_FAILED', `The WebLogic server ${name} was not started by a systemd unit of its own. Give a management user, so that its SSL channels are restarted through REST, or a restart command.`)
   return unit
 }

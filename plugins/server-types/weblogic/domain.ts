@@ -35,7 +35,8 @@ function modelOf(root: XmlElement, { name, domain, startFolder }: WeblogicProces
 
 /** @throws CertloopError SERVER_NOT_RUNNING, SERVER_CONFIGURATION_UNREADABLE, PLACE_UNSUPPORTED */
 export async function openDomain(host: Host, { domainPath, serverName }: { domainPath: string; serverName: string }): Promise<{ domain: Domain; server: Weblogic }> {
-  const folder = path.posix.resolve(domainPath)
+  const named = path.posix.resolve(domainPath)
+  const folder = await host.realPath(named) ?? named
   const candidates = findWeblogics(await host.processes()).filter((process) => process.container === null && !isNodeManager(process))
   const running = (await Promise.all(candidates.map((process) => readWeblogic(host, process)))).filter((process) => process?.domain === folder).filter((process) => process !== undefined)
   if (running.length === 0) throw notRunning(domainPath, serverName)

@@ -7,7 +7,7 @@ export interface WeblogicProcess {
   java: JavaProcess
   /** -Dweblogic.Name; undefined: the administration server, as it is where nothing is said. */
   name: string | undefined
-  /** Absolute; relative paths of the configuration begin where the server was started, which is `startFolder`. */
+  /** Absolute, links resolved. Relative paths of the configuration begin where the server was started, which is `startFolder`. */
   domain: string
   startFolder: string
 }
@@ -27,7 +27,7 @@ export async function readWeblogic(host: Host, process: HostProcess): Promise<We
   for (const named of [properties.get('weblogic.RootDirectory'), properties.get('domain.home'), startFolder, environment?.get('DOMAIN_HOME')]) {
     if (named === undefined || named === '') continue
     const domain = path.posix.resolve(startFolder || '/', named)
-    if (await host.stat(path.posix.join(domain, 'config/config.xml')) !== undefined) return { java, name: properties.get('weblogic.Name'), domain, startFolder: startFolder || domain }
+    if (await host.stat(path.posix.join(domain, 'config/config.xml')) !== undefined) return { java, name: properties.get('weblogic.Name'), domain: await host.realPath(domain) ?? domain, startFolder: startFolder || domain }
   }
   return undefined
 }

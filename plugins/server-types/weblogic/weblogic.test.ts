@@ -31,6 +31,8 @@ test('where a domain lies: said on the command line, else the working folder, el
   assert.deepEqual(await read(['-Dweblogic.RootDirectory=two'], '', '/d'), [undefined, '/d/two', '/d'])
   assert.deepEqual(await read([], 'DOMAIN_HOME=/d/two\0', '/'), [undefined, '/d/two', '/'])
   assert.equal(await read([], 'DOMAIN_HOME=/none\0', '/'), undefined)
+  const linked = hostWith({ '/live/config/config.xml': '' }, [], { realPath: async (file) => file.replace(/^\/live/, '/d/one') })
+  assert.equal((await readWeblogic(linked, processOf(['-Ddomain.home=/live', 'weblogic.Server'])))?.domain, '/d/one')
   assert.deepEqual(findWeblogics([processOf(['weblogic.Server']), processOf(['weblogic.NodeManager']), processOf(['weblogic.Deployer'])]).map(({ argv }) => argv[1]), ['weblogic.Server', 'weblogic.NodeManager'])
 })
 
@@ -93,7 +95,7 @@ test('what can not be deployed to is reported: containers, Node Manager, dynamic
 
 test('the unit is the one whose process started the server, never that of Node Manager or of a shell', async () => {
   const server = processOf(['weblogic.Server'], { pid: 30, parentPid: 20, service: 'shop.service' })
-  const script = processOf([], { pid: 20, parentPid: 1, name: 'startWebLogic.s', argv: ['/bin/sh', 'startWebLogic.sh'], service: 'shop.service' })
+  const script = processOf([], { pid: 20, parentPid: 1, executable: '/usr/bin/dash', name: 'startWebLogic.s', argv: ['/bin/sh', 'startWebLogic.sh'], service: 'shop.service' })
   const planned = async (processes: HostProcess[], mainPid: number, sudo = false) => {
     const host = hostWith({}, processes, { run: async () => ({ exitCode: 0, stdout: `MainPID=${mainPid}\n`, stderr: '', truncated: false, durationMs: 1 }) })
     const found = await readWeblogic(hostWith({ '/d/one/config/config.xml': '' }), server)
@@ -106,7 +108,10 @@ test('the unit is the one whose process started the server, never that of Node M
   assert.equal(argvOf(await planned([server, script], 20)), 'systemctl restart shop.service')
   assert.equal(argvOf(await planned([server, script], 30, true)), 'sudo -n systemctl restart shop.service')
   assert.match(argvOf(await planned([server, script], 99)), /not started by a systemd unit of its own/)
-  assert.match(argvOf(await planned([server, { ...script, argv: ['java', 'weblogic.NodeManager'] }], 20)), /started by Node Manager/)
+  for (const other of [{ executable: '/usr/sbin/cron', argv: ['/usr/sbin/cron', '-f'] }, { executable: '/usr/lib/systemd/systemd', argv: ['systemd', '--user'] }, { executable: '/bin/bash', argv: ['-bash'] }]) {
+    assert.match(argvOf(await planned([server, { ...script, ...other }], 20)), /not started by a systemd unit of its own/)
+  }
+  assert.match(argvOf(await planned([server, { ...script, executable: '/opt/jdk/bin/java', argv: ['java', 'weblogic.NodeManager'] }], 20)), /started by Node Manager/)
 })
 
 test('the address of the administration server has nothing but host and port', () => {
