@@ -69,7 +69,7 @@ class Reader {
   }
 
   #httpsListeners(): { element: XmlElement; listener: Listener }[] {
-    return this.#all('https-listener').map((element) => ({ element, listener: this.#listener(`https-listener ${this.#text(element, 'name') ?? ''}`, this.#text(element, 'socket-binding')) }))
+    return this.#all('https-listener').filter((element) => this.#text(element, 'enabled') !== 'false').map((element) => ({ element, listener: this.#listener(`https-listener ${this.#text(element, 'name') ?? ''}`, this.#text(element, 'socket-binding')) }))
   }
 
   #managementListeners(): { element: XmlElement; listener: Listener }[] {

@@ -13,7 +13,7 @@ export const fields = fieldsObject({
     values: { http: 'Through its HTTP management interface, with user and password', cli: 'With jboss-cli, which logs in by a file of the server', service: 'Restart its systemd unit', command: 'Restart it with a command' }, default: 'cli',
   })),
   managementUser: field.optional(field.text({ label: 'Management user', help: 'Made with bin/add-user.sh. With role-based access it needs the role Administrator.', shownWhen: { field: 'activation', is: 'http' } })),
-  managementPassword: field.optional(field.secret({ label: 'Password of the management user', help: 'Sent as a digest, never in the clear.', shownWhen: { field: 'activation', is: 'http' } })),
+  managementPassword: field.optional(field.secret({ label: 'Password of the management user', help: 'Sent as a digest, never in the clear.', shownWhen: { field: 'activation', is: 'http' }, sentTo: ['basePath', 'managementUser'] })),
   restartCommand: field.optional(field.lines({ label: 'Restart command', help: 'Program and arguments, one a line, no shell: for example /etc/init.d/wildfly and restart. bot.toml has to allow scripts.', shownWhen: { field: 'activation', is: 'command' } })),
   restartAs: field.optional(field.choice({
     label: 'Restart as', help: 'Whose rights the restart command gets. A script that the account of the server can change must not run with more rights than that account has.',

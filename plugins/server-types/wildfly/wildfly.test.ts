@@ -1,9 +1,11 @@
+import type { FieldNotes } from '@certloop/contract'
 import type { Host, HostProcess } from '@certloop/plugin-kit'
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { parseXml } from '../shared/xml/document.ts'
 import { wildflyModel } from './configuration.ts'
 import { resolved } from './expressions.ts'
+import { manifest } from './manifest.ts'
 import { findWildflys, isDomain, readWildfly } from './process.ts'
 import { redacted } from './redacted.ts'
 
@@ -32,6 +34,23 @@ test('where a server lies and which file it reads', async () => {
   assert.deepEqual(findWildflys([alone, controller, other]).map(isDomain), [false, true])
 })
 
+test('properties come from files too, the later over the earlier; one that can not be read is told', async () => {
+  const host = { readFile: async (file: string) => (file === '/srv/more.properties' ? Buffer.from('jboss.bind.address = 10.0.0.1\na=file\nb=file') : undefined) } as unknown as Host
+  const read = async (...args: string[]) => readWildfly(host, processOf(['-Da=jvm', '-jar', '/opt/w/jboss-modules.jar', 'org.jboss.as.standalone', ...args], { workingDirectory: '/srv' }))
+  for (const given of [['-P', 'more.properties'], ['-P=more.properties'], ['--properties', '/srv/more.properties'], ['--properties=file:/srv/more.properties']]) {
+    const found = await read('-b', '0.0.0.0', ...given, '-Db=later')
+    assert.deepEqual([found?.unreadable, ...['jboss.bind.address', 'a', 'b'].map((name) => found?.properties.get(name))], [null, '10.0.0.1', 'file', 'later'], given.join(' '))
+  }
+  assert.equal((await read('-P', 'http://elsewhere.test/p'))?.unreadable, 'http://elsewhere.test/p')
+  assert.deepEqual([(await read('-server-config', 'x.xml', '--debug'))?.configurationPath], ['/opt/w/standalone/configuration/x.xml'])
+})
+
+test('the management password is bound to the server and the user that it is for; those of keystores are sent nowhere', () => {
+  const properties = manifest.fields.properties as unknown as Record<string, { 'x-field'?: FieldNotes }>
+  const sentTo = Object.entries(properties).flatMap(([name, { 'x-field': notes }]) => (notes?.kind === 'secret' ? [[name, notes.sentTo]] : []))
+  assert.deepEqual(sentTo, [['keystorePassword', undefined], ['keyPassword', undefined], ['managementPassword', ['basePath', 'managementUser']]])
+})
+
 const document = (parts: { tls?: string; undertow?: string; management?: string; more?: string }) => parseXml(`<server xmlns="urn:x">
   <system-properties><property name="store.file" value="from-xml.p12"/></system-properties><paths><path name="keys" path="keys" relative-to="jboss.home.dir"/></paths>
   <management>${parts.management ?? ''}</management>
@@ -49,7 +68,7 @@ const stores = `<key-stores>
   <server-ssl-sni-contexts><server-ssl-sni-context name="sni" default-ssl-context="c1"><sni-mapping host="shop.test" ssl-context="c2"/></server-ssl-sni-context></server-ssl-sni-contexts>`
 
 test('Elytron: from listeners over contexts and key managers to files, with filters and SNI', () => {
-  const root = document({ tls: stores, undertow: '<https-listener name="a" socket-binding="https" ssl-context="sni"/><https-listener name="b" socket-binding="two" ssl-context="c1"/><https-listener name="c" socket-binding="three" ssl-context="c1"/>', management: '<management-interfaces><http-interface ssl-context="c2"><socket-binding http="mgmt" https="two"/></http-interface></management-interfaces>' })
+  const root = document({ tls: stores, undertow: '<https-listener name="a" socket-binding="https" ssl-context="sni"/><https-listener name="b" socket-binding="two" ssl-context="c1"/><https-listener name="c" socket-binding="three" ssl-context="c1"/><https-listener name="off" enabled="false" socket-binding="https" ssl-context="c1"/>', management: '<management-interfaces><http-interface ssl-context="c2"><socket-binding http="mgmt" https="two"/></http-interface></management-interfaces>' })
   const { stores: found, management } = wildflyModel(root, given)
   assert.deepEqual(found.map(({ name, keyStore, path, password, keyPassword }) => [name, keyStore, path, password, keyPassword]), [
     ['km1', 'one', '/b/configuration/from-xml.p12', { text: 'first' }, { text: 'second' }], ['km2', 'two', '/h/keys/two.jks', { elsewhere: 'it lies in the credential store cs' }, undefined],

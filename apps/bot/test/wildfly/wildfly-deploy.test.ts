@@ -1,7 +1,7 @@
 import type { DetectedServer, DetectedSlot } from '@certloop/contract'
 import { archiveLeftOut, selfSignedPair, startWildfly } from '@certloop/test-kit'
 import assert from 'node:assert/strict'
-import { readFile, stat } from 'node:fs/promises'
+import { readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { storePassword, writeStore } from '../jetty/jetty-kit.ts'
@@ -31,10 +31,10 @@ test('two servers on one host', { skip }, async (t) => {
       prepare: (folder) => Promise.all([writeStore(join(folder, 'main.p12'), { main }), writeStore(join(folder, 'shop.jks'), { shop, beside: main }, { format: 'jks' })]),
     }),
     startWildfly(t, {
-      listeners: ['ssl-context="dual"', 'ssl-context="only"'], args: [`-Dstore.password=${storePassword}`],
+      listeners: ['ssl-context="dual"', 'ssl-context="only"'], args: ['-P', 'configuration/more.properties'],
       tls: tlsOf({ dual: keyStore('dual.jks', { type: 'JKS', password: '${store.password}' }), only: keyStore('only.jks', { type: 'JKS' }) }, '', 'of the key')
         .replace('name="only" key-manager', 'name="only" protocols="TLSv1.2" cipher-suite-filter="ECDHE-ECDSA-AES128-GCM-SHA256" key-manager'),
-      prepare: (folder) => Promise.all([writeStore(join(folder, 'dual.jks'), { ec, rsa }, { format: 'jks', keyPassword: 'of the key' }), writeStore(join(folder, 'only.jks'), { only }, { format: 'jks', keyPassword: 'of the key' })]),
+      prepare: (folder) => Promise.all([writeFile(join(folder, 'more.properties'), `# for all\nstore.password = ${storePassword}\n`), writeStore(join(folder, 'dual.jks'), { ec, rsa }, { format: 'jks', keyPassword: 'of the key' }), writeStore(join(folder, 'only.jks'), { only }, { format: 'jks', keyPassword: 'of the key' })]),
     }),
   ])
   const { plan, deploy } = await deployer(t, 'wildfly')
