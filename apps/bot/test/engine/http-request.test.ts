@@ -1,4 +1,4 @@
-import { type HttpRequestStep, CertloopError } from '@certloop/contract'
+import { type HttpRequestStep, CertloopError, sealPlan } from '@certloop/contract'
 import { leftOut, selfSignedPair, startNginx, tempFolder, writePair } from '@certloop/test-kit'
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
@@ -45,6 +45,17 @@ test('nothing there, no answer, a broken one and an endless one have codes of th
   await assert.rejects(run(step(`${url}/broken`)), { code: 'HOST_UNREACHABLE' })
   await assert.rejects(run(step(`${url}/short`)), { code: 'HOST_UNREACHABLE' })
   await assert.rejects(run(step(`${url}/endless`)), { code: 'MANAGEMENT_REFUSED', message: /longer/ })
+})
+
+test('after a failure: a management that still answers is asked, also when nothing listens where the certificate is served; a server that is gone reads its files when it starts', async (t) => {
+  const url = await server(t, (_request, response) => { response.end('asked') })
+  const endpoint = { address: '127.0.0.1', port: 1, serverName: null, keyType: null }
+  const fingerprint = 'a'.repeat(64)
+  const plan = sealPlan({ serverType: 'tiny', observed: [], steps: [{ kind: 'prove', expect: fingerprint, endpoints: [{ endpoint, before: fingerprint }], timeoutSeconds: 1 }] })
+  const troubled = stepContext({ plan, troubled: true, probe: async () => ({ endpoint, fingerprint: null, error: 'nothing there', at: '2026-01-01T00:00:00Z' }) })
+  assert.equal((await httpRequest.do(troubled, step(url)))?.output, 'asked')
+  assert.match((await httpRequest.do(troubled, step('http://127.0.0.1:1/')))?.message ?? '', /is down; it reads its files/)
+  await assert.rejects(async () => httpRequest.do({ ...troubled, troubled: false }, step('http://127.0.0.1:1/')), { code: 'HOST_UNREACHABLE' })
 })
 
 // RFC 7616, 3.9.1
