@@ -326,3 +326,29 @@ for (const kind of kinds) {
   })
 }
 
+
+// The folder of a file may belong to somebody who puts other things in the place of its entries while root's commands run.
+describe('entries that change while a command of the far host runs', { skip: leftOutSsh }, () => {
+  async function scenery(t: { after(finish: () => unknown): void }, wrappers: Record<string, string>) {
+    const dir = await realpath(await tempFolder(t, 'changing'))
+    const programs = await tempFolder(t, 'wrappers')
+    await chmod(programs, 0o755)
+    for (const [name, text] of Object.entries(wrappers)) await writeFile(join(programs, name), `#!/bin/sh\nd=${dir}\n${text}\n`, { mode: 0o755 })
+    assert.ok(scene)
+    return { dir, host: scene.asRoot({ userland: { shell: '/bin/sh', path: `${programs}:/usr/bin:/bin` } }) }
+  }
+
+  test('a link put in the place of the present file makes no new file elsewhere', async (t) => {
+    const { dir, host } = await scenery(t, { dd: '[ -e "$d/done" ] || { : >"$d/done"; ln -sfn "$d/elsewhere" "$d/cert.pem"; }\nexec /usr/bin/dd "$@"' })
+    await writeFile(join(dir, 'cert.pem'), 'old')
+    await host.stageFile(join(dir, 'cert.pem'), join(dir, 'cert.new'), Buffer.from('new'), { mode: 0o600, ...mine })
+    assert.deepEqual((await readdir(dir)).toSorted(), ['cert.new', 'cert.pem', 'done'])
+  })
+
+  test('a pipe put in the place of the new file gets no key', async (t) => {
+    const { dir, host } = await scenery(t, { rm: '/usr/bin/rm "$@"\n[ -e "$d/heard" ] || { : >"$d/heard"; mkfifo "$d/key.new"; cat "$d/key.new" >"$d/heard" 2>&1 </dev/null & }' })
+    await assert.rejects(host.stageFile(join(dir, 'key.pem'), join(dir, 'key.new'), Buffer.from('the private key'), { mode: 0o600, ...mine }), code('FILE_UNWRITABLE', /not a regular file/))
+    assert.equal(await readFile(join(dir, 'heard'), 'utf8'), '')
+    assert.deepEqual(await readdir(dir), ['heard'])
+  })
+})

@@ -25,7 +25,11 @@ printf '%s' "$1"; exit ${endings.linkOnTheWay}
 }
 `
 
-/** put NAME UID GID MODE CONTEXT: a new entry of the current folder from standard input, on disk when it returns. Owner and mode are set through the open file, so that no link can be slipped under them, and before there is any content. */
+/**
+ * put NAME UID GID MODE CONTEXT: a new entry of the current folder from standard input, on disk when it returns. Owner and
+ * mode are set through the open file, so that no link can be slipped under them, and before there is any content. "set -C"
+ * keeps a shell from files alone: a pipe that somebody put there would be opened.
+ */
 const put = `put() {
 s=./$1
 rm -f -- "$s" || exit 1
@@ -34,6 +38,7 @@ trap 'exit 1' HUP INT TERM PIPE
 set -C
 exec 3>"$s" || exit 1
 set +C
+case $(stat -L -c %f /proc/self/fd/3) in 8???) ;; *) exit ${endings.notAFile};; esac
 [ "$(stat -L -c %u:%g /proc/self/fd/3)" = "$2:$3" ] || chown "$2:$3" /proc/self/fd/3 || exit 1
 chmod "$4" /proc/self/fd/3 || exit 1
 if [ "$5" ] && [ -e /sys/fs/selinux/enforce ]; then chcon -- "$5" /proc/self/fd/3 || exit ${endings.noContext}; fi
@@ -83,13 +88,17 @@ for e in * .[!.]* ..?*; do if [ -e "$e" ] || [ -L "$e" ]; then printf '%s\\0' "$
 exit 0
 `
 
-/** @param size of the content that comes in; another size means that the connection was cut */
+/**
+ * Whether the present file can be replaced shows where it is opened for writing; through what was opened for reading, as
+ * a link that somebody puts in its place must not lead to a new file elsewhere.
+ * @param size of the content that comes in; another size means that the connection was cut
+ */
 export function stageScript(file: string, stagePath: string, size: number, ownership: Ownership | null): string {
   const fallback = ownership === null ? `exit ${endings.gone}` : `u=${ownership.uid} g=${ownership.gid} o=${octal(ownership.mode)} c=`
   return `${hold}${put}hold ${folderOf(file)}
 e=${entryOf(file)}
 if [ -f "$e" ] && [ ! -L "$e" ]; then
-x=$(dd if=/dev/null of="$e" conv=notrunc 2>&1) || case $x in *'peration not permitted'*) printf '%s\\n' "$x" >&2; printf '%s' ${quoted(file)}; exit ${endings.notReplaceable};; esac
+x=$(dd if=/dev/null of=/proc/self/fd/6 conv=notrunc 6<"$e" 2>&1) || case $x in *'peration not permitted'*) printf '%s\\n' "$x" >&2; printf '%s' ${quoted(file)}; exit ${endings.notReplaceable};; esac
 t=$(stat -c '%u %g %a' -- "$e") || exit 1
 set -- $t
 u=$1 g=$2 o=0$3 c=
@@ -115,11 +124,13 @@ k=${quoted(`./${spare}`)}
 if ! x=$(ln -- "$a" "$k" 2>&1); then
 case $x in *'peration not permitted'*|*'nvalid cross-device link'*|*'oo many links'*|*'not supported'*|*'not implemented'*) ;; *) printf '%s\\n' "$x" >&2; exit 1;; esac
 [ -f "$a" ] && [ ! -L "$a" ] || exit ${endings.notAFile}
-t=$(stat -c '%u %g %a' -- "$a") || exit 1
+exec 5<"$a" || exit 1
+[ "$(stat -L -c %d:%i /proc/self/fd/5)" = "$i" ] || exit ${endings.notAFile}
+t=$(stat -L -c '%u %g %a' /proc/self/fd/5) || exit 1
 set -- $t
 c=
 if [ -e /sys/fs/selinux/enforce ]; then c=$(stat -c %C -- "$a") || exit ${endings.noContext}; fi
-put ${quoted(spare)} "$1" "$2" "0$3" "$c" <"$a"
+put ${quoted(spare)} "$1" "$2" "0$3" "$c" <&5
 ${settled}fi
 mv -f -T -- "$k" "$b" || { rm -f -- "$k"; exit 1; }
 ${onDisk}`
