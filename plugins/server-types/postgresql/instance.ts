@@ -2,6 +2,7 @@ import { CertloopError } from '@certloop/contract'
 import type { Host, HostProcess } from '@certloop/plugin-kit'
 import path from 'node:path'
 import type { PemInstance } from '../shared/pem-files/driver.ts'
+import { groupsOf } from '../shared/pem-files/groups.ts'
 import { programOf } from '../shared/pem-files/program.ts'
 import { isShortCall, readCommandLine, relativeConfiguration } from './command-line.ts'
 
@@ -56,13 +57,6 @@ async function optionsOf(host: Host, { pid, argv, workingDirectory }: HostProces
     throw unreadable(`The configuration of process ${pid} is not in its data directory ${workingDirectory}, and how it was started does not name it. Start it with -D and an absolute path.`, pid)
   }
   return ['-D', workingDirectory, ...line.options]
-}
-
-/** A key that root owns may be readable for one of these groups, such as Debian's ssl-cert. */
-async function groupsOf(host: Host, pid: number): Promise<number[]> {
-  const content = await host.readFile(`/proc/${pid}/status`, 1 << 20).catch(() => undefined)
-  const [, line = ''] = /^Groups:(.*)$/m.exec(Buffer.from(content ?? []).toString('latin1')) ?? []
-  return line.split(/\s+/).filter(Boolean).map(Number)
 }
 
 /** argv that prints a setting as the server would read it at a reload. Reads the whole configuration, so it is a test of that, too. */

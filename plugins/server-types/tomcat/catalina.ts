@@ -1,6 +1,7 @@
-import { CertloopError, type ReloadServiceStep } from '@certloop/contract'
+import { type Account, CertloopError, type ReloadServiceStep } from '@certloop/contract'
 import type { Host } from '@certloop/plugin-kit'
 import path from 'node:path'
+import { groupsOf } from '../shared/pem-files/groups.ts'
 import { trusted } from '../shared/pem-files/program.ts'
 import type { Tomcat } from './instance.ts'
 
@@ -20,6 +21,7 @@ export async function catalinaSteps(host: Host, tomcat: Tomcat, { botUnit }: { b
     const { doubt } = await trusted(host, program, { names: /^catalina\.sh$/, otherwise: 'otherwise' })
     if (doubt !== undefined) throw new CertloopError('PROGRAM_NOT_TRUSTED', `${program} is not run as root: ${doubt}.`, { program })
   }
+  if (runAs !== undefined) await checkGroups(host, tomcat, runAs)
   const lost = await lostOptions(host, tomcat)
   if (lost.length > 0) throw failed(`This Tomcat was started with ${lost.join(' and ')} in its environment, which a restart by the bot would lose. Put them into ${base}/bin/setenv.sh, or give a restart command.`, base)
   const pidFile = environment?.get('CATALINA_PID')
@@ -29,6 +31,12 @@ export async function catalinaSteps(host: Host, tomcat: Tomcat, { botUnit }: { b
   } as const
   const start = [program, 'start']
   return [{ ...common, argv: [program, 'stop'], frees: await portsOf(host, tomcat) }, { ...common, argv: start, start }]
+}
+
+/** What the bot starts for an account has the group of that account alone: files that it reads through others would be closed to it. */
+async function checkGroups(host: Host, { base, java: { process: { pid } } }: Tomcat, { gid }: Account): Promise<void> {
+  const further = (await groupsOf(host, pid)).filter((group) => group !== gid)
+  if (further.length > 0) throw failed(`This Tomcat has further groups (${further.join(', ')}), which a start by the bot would lose, and with them what it may read. Make a systemd unit for it, give a user of its manager, or a restart command.`, base)
 }
 
 /** The ports that this process alone listens on: once nothing does, the next one can have them. */

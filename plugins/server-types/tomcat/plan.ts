@@ -2,6 +2,7 @@ import { CertloopError, type Endpoint, type Observation, type ServedCertificate,
 import { type DriverContext, fileDigest, holdsKey, type PlanDraft, type PlanMaterial, probeAll } from '@certloop/plugin-kit'
 import { checkKeystoreRight, entryStep } from '../shared/keystore/keystore-place.ts'
 import { partsOf } from '../shared/pem-files/chain-parts.ts'
+import { groupsOf } from '../shared/pem-files/groups.ts'
 import { checkNeighbours, writeStep } from '../shared/pem-files/plan.ts'
 import { checkReplaceable } from '../shared/pem-files/replaceable.ts'
 import type { Slot as PemSlot } from '../shared/pem-files/slots.ts'
@@ -64,13 +65,13 @@ function checkType({ configured: { type, hostName, connector } }: Slot, { keyTyp
 }
 
 async function changesOf(input: PlanInput): Promise<Changes> {
-  const { slot: { content, problem }, tomcat: { java }, material } = input
+  const { context: { host }, slot: { content, problem }, tomcat: { java }, material } = input
   if (problem !== null) throw new CertloopError(problem.code, problem.message, problem.facts)
   if (content === undefined) throw new CertloopError('PLAN_FAILED', 'What this place is served from could not be read.')
   if (content.kind === 'pem') return pemChanges(input, content)
   const { store, entry } = content
   const { step, secrets } = entryStep(store, entry.alias, material)
-  if (step !== undefined) checkKeystoreRight(store, 'Tomcat', java.runAs)
+  if (step !== undefined) checkKeystoreRight(store, 'Tomcat', java.runAs, await groupsOf(host, java.process.pid))
   const links = `links of ${store.place.path}`
   return {
     steps: step === undefined ? [] : [step], secrets,
@@ -78,12 +79,12 @@ async function changesOf(input: PlanInput): Promise<Changes> {
   }
 }
 
-async function pemChanges({ context: { host }, tomcat: { java: { runAs } }, pemSlots, material }: PlanInput, { slot }: Content & { kind: 'pem' }): Promise<Changes> {
+async function pemChanges({ context: { host }, tomcat: { java: { runAs, process } }, pemSlots, material }: PlanInput, { slot }: Content & { kind: 'pem' }): Promise<Changes> {
   const own = pemSlots.find(({ pair }) => pair === slot.pair)
   const others = pemSlots.filter((other) => other !== own)
   const parts = partsOf(slot, [slot, ...others], material)
   const steps = (await Promise.all(parts.map(({ part, file }) => writeStep(host, part, file, material)))).filter((step) => step !== undefined)
-  await checkReplaceable(host, { product: 'Tomcat', ...(runAs === undefined ? {} : { runAs }) }, slot.files, steps)
+  await checkReplaceable(host, { product: 'Tomcat', ...(runAs === undefined ? {} : { runAs, groups: await groupsOf(host, process.pid) }) }, slot.files, steps)
   checkNeighbours(slot, [slot, ...others], material, steps)
   const observedTexts: Record<string, string> = {}
   const { certificate, key, chains } = slot.files

@@ -1,6 +1,8 @@
 import type { DriverContext, Host, HostProcess } from '@certloop/plugin-kit'
 import { selfSignedPair, startTomcat, tomcatLeftOut } from '@certloop/test-kit'
 import assert from 'node:assert/strict'
+import { chmod, chown } from 'node:fs/promises'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { context, driverOf, planMaterial } from '../kit/kit.ts'
 import { detectAt, pemFiles, slotOf } from './tomcat-kit.ts'
@@ -29,4 +31,24 @@ test('a unit is restarted only where Tomcat or what launched it is its main proc
   const parent = (executable: string) => (entry: HostProcess) => (entry.pid === pid ? { parentPid: 4_000_001 } : entry.pid === process.pid ? { pid: 4_000_001, executable } : {})
   assert.deepEqual(await commands(withUnit(pid, 4_000_001, parent('/usr/bin/jsvc'))), ['restart shop.service'])
   assert.deepEqual(await commands(withUnit(pid, 4_000_001, parent('/usr/sbin/cron'))), ['catalina.sh stop', 'catalina.sh start'])
+})
+
+test('a key that Tomcat reads through a further group is its own; a start by the bot, which has not that group, is refused', { skip: skip || (process.getuid?.() === 0 ? false : 'needs root') }, async (t) => {
+  const [old, next] = await Promise.all([selfSignedPair(['one.test']), selfSignedPair(['one.test'])])
+  const tomcat = await startTomcat(t, { connectors: async ({ base, ports }) => `<Connector port="${ports[0]}" address="127.0.0.1" SSLEnabled="true"><SSLHostConfig><Certificate ${await pemFiles(base, 'one', old)} /></SSLHostConfig></Connector>` })
+  const { fields } = slotOf(await detectAt(tomcat.base), '_default_')
+  const [driver, pid, further] = [await driverOf('tomcat'), await tomcat.pid(), 64_123]
+  const key = join(tomcat.base, 'conf/one.key')
+  await chown(key, 0, further)
+  await chmod(key, 0o640)
+  /** As if its account were in that group. */
+  const member = (at: DriverContext): DriverContext => ({ ...at, host: Object.assign(Object.create(at.host) as Host, {
+    readFile: async (file: string, limit?: number) => {
+      const content = await at.host.readFile(file, limit)
+      return file === `/proc/${pid}/status` ? Buffer.from(Buffer.from(content ?? []).toString('latin1').replace(/^Groups:.*$/m, `Groups:\t${further} `)) : content
+    },
+  } satisfies Partial<Host>) })
+  await assert.rejects(driver.plan(withUnit(pid, pid), fields, planMaterial(next)), { code: 'PLAN_FAILED', message: /can not be read by it/ })
+  assert.deepEqual((await driver.plan(member(withUnit(pid, pid)), fields, planMaterial(next))).steps.map(({ kind }) => kind), ['write-file', 'write-file', 'reload-service', 'prove'])
+  await assert.rejects(driver.plan(member(context), fields, planMaterial(next)), { code: 'PLAN_FAILED', message: /has further groups \(64123\), which a start by the bot would lose/ })
 })

@@ -69,11 +69,11 @@ export function entryStep({ place, realPath, file }: OpenKeystore, alias: string
 
 /**
  * A configuration says what its account likes, and root's hand writes: a keystore that the account could not read is
- * not replaced for it. `runAs` is undefined for root's own servers.
+ * not replaced for it. `runAs` is undefined for root's own servers; `groups` are further ones of the account.
  * @throws CertloopError PLAN_FAILED
  */
-export function checkKeystoreRight({ facts, realPath }: OpenKeystore, product: string, runAs: Account | undefined): void {
+export function checkKeystoreRight({ facts, realPath }: OpenKeystore, product: string, runAs: Account | undefined, groups: readonly number[] = []): void {
   if (runAs === undefined) return
-  const bits = facts.mode >> (facts.uid === runAs.uid ? 6 : facts.gid === runAs.gid ? 3 : 0)
+  const bits = facts.mode >> (facts.uid === runAs.uid ? 6 : [runAs.gid, ...groups].includes(facts.gid) ? 3 : 0)
   if ((bits & 4) === 0) throw new CertloopError('PLAN_FAILED', `${product} runs as user ${runAs.uid}, and ${realPath} can not be read by it. Files that this account could not use are not replaced for it.`, { path: realPath })
 }
