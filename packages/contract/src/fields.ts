@@ -19,7 +19,8 @@ const notes = (kind: FieldNotes['kind'], { label, help, shownWhen, sentTo }: Omi
 
 /** Makers of typed fields for manifests. Optional ones are wrapped: `field.optional(field.path({…}))`. */
 export const field = {
-  text: (o: Options): TString => Type.String({ ...notes('text', o), minLength: 1, maxLength: 1000, ...(o.default === undefined ? {} : { default: o.default }) }),
+  /** One line: what it says may get into files and commands of others, where a second line would be one of theirs. */
+  text: (o: Options): TString => Type.String({ ...notes('text', o), minLength: 1, maxLength: 1000, pattern: '^[^\\u0000-\\u001f\\u007f]*$', ...(o.default === undefined ? {} : { default: o.default }) }),
   /** An absolute path on the target's host. */
   path: (o: Options): TString => Type.String({ ...notes('path', o), pattern: '^(/|[A-Za-z]:\\\\|\\\\\\\\)[^\\u0000-\\u001f]*$', maxLength: 4096, ...(o.default === undefined ? {} : { default: o.default }) }),
   /** Encrypted at rest, write-only in the API and redacted everywhere because it is declared so. */
