@@ -35,6 +35,7 @@ test('the simulated management of WebLogic answers as the descriptions of the re
     assert.equal(await statusOf('GET', 'serverRuntime', { who: { ...weblogicUsers.admin, password: 'other' } }), 401)
     const [status, text] = await ask('POST', 'serverRuntime/restartSSLChannels', { by: '' })
     assert.deepEqual([status, typeof text], [400, 'string'])
+    assert.deepEqual([await statusOf('GET', 'serverRuntime', { by: '' }), await statusOf('GET', 'domainRuntime/serverRuntimes/AdminServer', { by: '' })], [200, 400])
     assert.equal(await statusOf('POST', 'serverRuntime/restartSSLChannels', { who: weblogicUsers.monitor }), 403)
     assert.deepEqual(await ask('POST', 'serverRuntime/restartSSLChannels'), [200, {}])
     assert.deepEqual(await ask('POST', 'domainRuntime/serverRuntimes/AdminServer/restartSSLChannels'), [200, {}])

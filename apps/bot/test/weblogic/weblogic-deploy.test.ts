@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { storePassword, writeStore } from '../jetty/jetty-kit.ts'
 import { keptConnection } from '../jetty/kept-connection.ts'
-import { assertDeployed, becomes, deployer, detect, servedAt, stepKinds } from '../kit/kit.ts'
+import { assertDeployed, becomes, context, deployer, detect, driverOf, planMaterial, servedAt, stepKinds } from '../kit/kit.ts'
 import { adminServer, channelXml, keyPassword, overRest, passphrases, serverXml, slotOf } from './weblogic-kit.ts'
 
 const skip = leftOut('openssl')
@@ -58,7 +58,9 @@ test('a domain with an administration server and a managed one', { skip }, async
     const planned = await plan(fields, sharedNext)
     assert.deepEqual(stepKinds(planned), ['http-request', 'http-request', 'keystore-entry', 'http-request', 'http-request', 'prove'])
     assert.deepEqual(planned.steps.flatMap((step) => (step.kind === 'http-request' && step.purpose === 'activate' ? [step.url] : [])), [0, 2].map((place) => `http://127.0.0.1:${ports[place]}/management/weblogic/latest/serverRuntime/restartSSLChannels`))
-    assert.doesNotMatch(JSON.stringify(planned), /\{AES\}/)
+    const { observedTexts } = await (await driverOf('weblogic')).plan(context, fields, planMaterial(sharedNext))
+    assert.match(observedTexts[configPath] ?? '', /<!-- kept: shop1 -->[^]*<custom-identity-key-store-pass-phrase-encrypted>\*\*\*</)
+    assert.doesNotMatch(JSON.stringify(observedTexts), /\{AES\}/)
     assertDeployed(await deploy(fields, sharedNext, planned))
     for (const ask of asks) assert.equal(await ask(), true, 'the connection of before goes on')
     assert.deepEqual([servedAt(ports, slotOf(await admin(), 'www')), servedAt(ports, slotOf(await managed(), 'WWW'))], [{ '127.0.0.1:1 -': sharedNext.fingerprint }, { '127.0.0.1:3 -': sharedNext.fingerprint }])
