@@ -3,7 +3,8 @@ import { readCertificate } from '@certloop/pki'
 import { type DriverContext, type Host, type HostProcess, probeAll, type PlanDraft, type PlanMaterial, type ServerTypeDriver } from '@certloop/plugin-kit'
 import path from 'node:path'
 import type { Static } from 'typebox'
-import { checkKeystoreRight, entryStep, type HeldKey, heldKeyOf, openKeystore, type OpenKeystore } from '../shared/keystore/keystore-place.ts'
+import { entryStep, type HeldKey, heldKeyOf, openKeystore, type OpenKeystore } from '../shared/keystore/keystore-place.ts'
+import { checkServerRight } from '../shared/java/server-right.ts'
 import { activationOf } from './activation.ts'
 import { type fields as fieldSchema, manifest } from './manifest.ts'
 import { findJettys, readJetty } from './process.ts'
@@ -111,10 +112,10 @@ interface Intent { alias: string; material: PlanMaterial; endpoints: Endpoint[] 
 
 async function planSteps(context: DriverContext, fields: JettyFields, place: Place, { alias, material, endpoints }: Intent): Promise<PlanDraft> {
   const { jetty, keystore } = place
-  checkKeystoreRight(keystore, 'Jetty', jetty.process.java.runAs)
   const served = await probeAll(context.probe, endpoints)
   const { step, secrets } = entryStep(keystore, alias, material)
   const { steps, seconds } = await activationOf(context.host, jetty, place.contexts, fields)
+  await checkServerRight(context.host, keystore, 'Jetty', jetty.process.java, steps)
   const isServed = served.every(({ fingerprint }) => fingerprint === material.fingerprint)
   const prove: Step = {
     kind: 'prove', expect: material.fingerprint, timeoutSeconds: Math.max(fields.proofSeconds ?? manifest.fields.properties.proofSeconds.default, seconds),

@@ -1,6 +1,5 @@
 import { field, fieldsObject } from '@certloop/contract'
 import type { ServerTypeManifest } from '@certloop/plugin-kit'
-import { proofSeconds } from '../shared/pem-files/fields.ts'
 
 export const fields = fieldsObject({
   basePath: field.path({ label: 'Jetty base', help: 'Folder with start.ini or start.d of the running Jetty (jetty.base); it tells apart several on one host. On Debian /usr/share/jetty9.' }),
@@ -19,7 +18,7 @@ export const fields = fieldsObject({
     values: { server: 'The account that Jetty runs under', bot: 'The account of the bot' }, default: 'server', shownWhen: { field: 'activation', is: 'command' },
   })),
   sudo: field.optional(field.switch({ label: 'Restart through sudo', help: 'Calls systemctl through "sudo -n". Needed where the bot is not root.', default: false, shownWhen: { field: 'activation', is: ['auto', 'service'] } })),
-  proofSeconds: proofSeconds(60),
+  proofSeconds: field.optional(field.seconds({ label: 'Time for the proof', help: 'How long the new certificate may take to be served everywhere. A restarted Jetty answers only after its applications have started.', min: 1, max: 600, defaultSeconds: 120 })),
 })
 
 export const manifest: ServerTypeManifest<typeof fields> = {

@@ -2,7 +2,8 @@ import { CertloopError, type DetectedServer, type DetectedSlot, type Endpoint, s
 import { type DriverContext, type Host, type HostProcess, probeAll, type PlanDraft, type PlanMaterial, type ServerTypeDriver } from '@certloop/plugin-kit'
 import path from 'node:path'
 import type { Static } from 'typebox'
-import { checkKeystoreRight, entryStep, type HeldKey, heldKeyOf, openKeystore, type OpenKeystore } from '../shared/keystore/keystore-place.ts'
+import { entryStep, type HeldKey, heldKeyOf, openKeystore, type OpenKeystore } from '../shared/keystore/keystore-place.ts'
+import { checkServerRight } from '../shared/java/server-right.ts'
 import { activationOf } from './activation.ts'
 import { type fields as fieldSchema, manifest } from './manifest.ts'
 import { findWildflys, isDomain, readWildfly } from './process.ts'
@@ -105,11 +106,11 @@ async function describe(context: DriverContext, { wildfly, keystore, key }: Plac
 
 async function planSteps(context: DriverContext, fields: WildflyFields, { wildfly, keystore, key }: Place, { material, endpoints }: { material: PlanMaterial; endpoints: Endpoint[] }): Promise<PlanDraft> {
   const { process: { java }, product } = wildfly
-  checkKeystoreRight(keystore, product, java.runAs)
   const [served, activation] = await Promise.all([
     probeAll(context.probe, endpoints),
     activationOf(wildfly, storesUsing(wildfly, keystore.place.path, key.alias), fields, { ...context, fingerprint: material.fingerprint }),
   ])
+  await checkServerRight(context.host, keystore, product, java, activation.steps)
   const { step, secrets } = entryStep(keystore, key.alias, material)
   const isDone = step === undefined && served.every(({ fingerprint }) => fingerprint === material.fingerprint)
   const prove: Step = {

@@ -1,6 +1,5 @@
 import { field, fieldsObject } from '@certloop/contract'
 import type { ServerTypeManifest } from '@certloop/plugin-kit'
-import { proofSeconds } from '../shared/pem-files/fields.ts'
 
 export const fields = fieldsObject({
   basePath: field.path({ label: 'Server base', help: 'Folder with configuration and data of the running server (jboss.server.base.dir), such as /opt/wildfly/standalone; it tells apart several on one host.' }),
@@ -20,7 +19,7 @@ export const fields = fieldsObject({
     values: { server: 'The account that the server runs under', bot: 'The account of the bot' }, default: 'server', shownWhen: { field: 'activation', is: 'command' },
   })),
   sudo: field.optional(field.switch({ label: 'Restart through sudo', help: 'Calls systemctl through "sudo -n". Needed where the bot is not root.', default: false, shownWhen: { field: 'activation', is: 'service' } })),
-  proofSeconds: proofSeconds(60),
+  proofSeconds: field.optional(field.seconds({ label: 'Time for the proof', help: 'How long the new certificate may take to be served everywhere. After a restart the server may answer only when its applications have started: give it that time.', min: 1, max: 600, defaultSeconds: 60 })),
 })
 
 export const manifest: ServerTypeManifest<typeof fields> = {

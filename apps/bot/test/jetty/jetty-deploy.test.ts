@@ -1,10 +1,12 @@
 import type { DeployResult } from '@certloop/contract'
+import type { DriverContext, Host } from '@certloop/plugin-kit'
+import { overlaid } from '@certloop/plugin-kit/conformance'
 import { eventually, freePort, jettyBase, jettyLeftOut, runProcess, selfSignedPair, startJetty } from '@certloop/test-kit'
 import assert from 'node:assert/strict'
 import { chmod, chown, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { assertDeployed, deployer, stepKinds } from '../kit/kit.ts'
+import { assertDeployed, context, deployer, driverOf, planMaterial, stepKinds } from '../kit/kit.ts'
 import { detectAt, seen, seenAt, slotOf, storePassword, withStore } from './jetty-kit.ts'
 import { keptConnection } from './kept-connection.ts'
 
@@ -14,11 +16,11 @@ const ten = await jettyLeftOut('jetty-home-10')
 
 const assertRolledBack = (result: DeployResult, code: string) => assert.deepEqual([result.outcome, result.error?.code], ['rolled-back', code], JSON.stringify(result.log.map(({ message }) => message)))
 
-test('ssl-reload on 9.4: each entry by its names, RSA beside ECDSA, a new entry; connections and the other base live on', { skip: debian || ten }, async (t) => {
+test('ssl-reload on 9.4: each entry by its names, RSA beside ECDSA, a new entry; connections and the other base live on', { skip: debian }, async (t) => {
   const [one, rsa, two, oneNext, rsaNext, third] = await Promise.all([selfSignedPair(['one.test']), selfSignedPair(['one.test'], 'rsa'), selfSignedPair(['two.test']), selfSignedPair(['one.test', 'www.one.test']), selfSignedPair(['one.test'], 'rsa'), selfSignedPair(['third.test'])])
   const [jetty, other] = await Promise.all([
     startJetty(t, { release: 'debian', settings: withStore({ One: one, rsa, two }) }),
-    startJetty(t, { release: 'jetty-home-10', settings: withStore({ one }, { name: 'store.jks', format: 'jks', keyPassword: 'of the key' }) }),
+    startJetty(t, { release: ten === false ? 'jetty-home-10' : 'debian', settings: withStore({ one }, { name: 'store.jks', format: 'jks', keyPassword: 'of the key' }) }),
   ])
   const server = await detectAt(jetty.base)
   assert.deepEqual([server.problem, server.version?.split('.')[0]], [null, '9'])
@@ -67,6 +69,19 @@ test('a key that Jetty can not serve is rolled back; passwords that only the tar
   await assert.rejects(plan(fields, next), { code: 'SERVER_CONFIGURATION_UNREADABLE', message: /MD5:/ })
   assertDeployed(await deploy({ ...fields, keystorePassword: storePassword, keyPassword: storePassword }, next))
 })
+
+/** This machine, where `pid` lies in shop.service, the main process of which is `mainPid`, and has these further groups. */
+function withUnit(pid: number, mainPid: number, groups = ''): DriverContext {
+  const host: Host = overlaid(context.host, {
+    processes: async () => (await context.host.processes()).map((entry) => (entry.pid === pid ? { ...entry, service: 'shop.service' } : entry)),
+    run: async (argv, options) => (argv[0] === 'systemctl' ? { exitCode: 0, stdout: `MainPID=${mainPid}\n`, stderr: '', truncated: false, durationMs: 1 } : context.host.run(argv, options)),
+    readFile: async (file, limit) => {
+      const content = await context.host.readFile(file, limit)
+      return file === `/proc/${pid}/status` ? Buffer.from(Buffer.from(content ?? []).toString('latin1').replace(/^Groups:.*$/m, `Groups:\t${groups}`)) : content
+    },
+  })
+  return { ...context, host }
+}
 
 /** A second connector with an SslContextFactory of its own for the keystore of the first. */
 const secondConnector = (store: string, port: number) => `<!DOCTYPE Configure PUBLIC "-//Jetty//Configure//EN" "https://jetty.org/configure_10_0.dtd"><Configure id="Server" class="org.eclipse.jetty.server.Server">
@@ -128,8 +143,18 @@ test("Debian's Jetty without ssl-reload: restarted by its own script as its acco
     assert.deepEqual(await seenAt({ base }, 'shop'), { '-': next.fingerprint, 'shop.test': next.fingerprint })
     assert.deepEqual([(await stat(store)).uid, (await stat(store)).mode & 0o777], [account.uid, 0o600])
 
-    await chown(store, 0, 0)
+    const [driver, material] = [await driverOf('jetty'), planMaterial(old)]
+    const { pid } = (await detectAt(base)).process
+    const restarts = async (at: DriverContext) => (await driver.plan(at, { ...fields, sudo: true }, material)).steps.flatMap((step) => (step.kind === 'reload-service' ? [[step.argv, step.start, step.runAs]] : []))
+    assert.deepEqual(await restarts(withUnit(pid, pid)), [[['sudo', '-n', 'systemctl', 'restart', 'shop.service'], ['sudo', '-n', 'systemctl', 'start', 'shop.service'], undefined]])
+    await assert.rejects(restarts(withUnit(pid, pid + 1)), { code: 'PLAN_FAILED', message: /no systemd unit of its own/ })
+
+    await chown(store, 0, 64_123)
+    await chmod(store, 0o640)
     await assert.rejects(plan(withCommand, old), { code: 'PLAN_FAILED', message: /can not be read by it/ })
+    const member = withUnit(pid, pid, '64123')
+    await assert.rejects(driver.plan(member, withCommand, material), { code: 'PLAN_FAILED', message: /only through a further group.*it would stay down/ })
+    for (const other of [{ ...withCommand, restartAs: 'bot' }, fields]) assert.deepEqual(stepKinds(await driver.plan(member, other, material)), ['keystore-entry', 'reload-service', 'prove'])
   } finally {
     await runProcess(t, [script, 'stop'], account)
   }
