@@ -86,6 +86,19 @@ export const RunCommandStep = Type.Object({
 }, { additionalProperties: false })
 export type RunCommandStep = Static<typeof RunCommandStep>
 
+/**
+ * The process that a command names by its id. The id is another's after a restart: when the command runs, it is looked for
+ * by the rest, and its id of then takes the place of `pid` in the command.
+ */
+export const SignalledProcess = Type.Object({
+  pid: Type.Integer({ minimum: 2 }),
+  uid: Type.Integer({ minimum: 0 }),
+  name: Type.String({ minLength: 1, description: 'Short name' }),
+  executable: Type.String({ description: 'Path of the program; empty where it can not be read' }),
+  arguments: Type.Array(Type.String(), { description: 'Words that its command line has to hold, e.g. the paths of its configuration' }),
+}, { additionalProperties: false })
+export type SignalledProcess = Static<typeof SignalledProcess>
+
 /** Makes a running service take up new files. Runs again after an undo. */
 export const ReloadServiceStep = Type.Object({
   kind: Type.Literal('reload-service'),
@@ -94,6 +107,7 @@ export const ReloadServiceStep = Type.Object({
   environment: Type.Optional(StepEnvironment),
   runAs: Type.Optional(Account),
   script: Type.Optional(Type.Literal(true, { description: 'A command that somebody gave with the target, not one the driver knows: limits.scripts of bot.toml has to allow it' })),
+  process: Type.Optional(SignalledProcess),
   start: Type.Optional(Type.Array(Type.String(), { minItems: 1, description: 'Starts it; harmless while it runs. Used only when it answered at planning and is down after files of it were touched' })),
   frees: Type.Optional(Type.Array(Type.Integer({ minimum: 1, maximum: 65535 }), { description: 'The command ends a process, and the next step starts one that needs these ports: nothing may listen on them any more' })),
   timeoutSeconds: Type.Integer({ minimum: 1, maximum: 3600 }),

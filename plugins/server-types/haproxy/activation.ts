@@ -24,7 +24,7 @@ export async function activation(instance: Instance, configuration: Configuratio
   }
   if (asked !== 'runtime-api') {
     const reload = await reloadCommand(host, instance, await killProgram(host))
-    if ('argv' in reload) return { ...common, reload: reload.argv, start: reload.start }
+    if ('argv' in reload) return { ...common, reload: reload.argv, start: reload.start, process: reload.process }
     reasons.push(`This HAProxy can not be reloaded: ${reload.reason}.`)
   }
   throw new CertloopError('PLAN_FAILED', reasons.join(' '), { pid: instance.process.pid })

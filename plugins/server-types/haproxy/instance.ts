@@ -1,4 +1,4 @@
-import { CertloopError } from '@certloop/contract'
+import { CertloopError, type SignalledProcess } from '@certloop/contract'
 import type { Host, HostProcess } from '@certloop/plugin-kit'
 import path from 'node:path'
 import type { PemInstance } from '../shared/pem-files/driver.ts'
@@ -62,12 +62,12 @@ export const testCommand = (instance: Instance): string[] => withSudo(instance, 
 ])
 
 /** How it is reloaded, or why it can't be. `kill` has to be a trusted program. */
-export async function reloadCommand(host: Host, instance: Instance, kill: string | undefined): Promise<{ argv: string[]; start?: string[] } | { reason: string }> {
-  const { process: { pid }, line, runAs } = instance
+export async function reloadCommand(host: Host, instance: Instance, kill: string | undefined): Promise<{ argv: string[]; start?: string[]; process?: SignalledProcess } | { reason: string }> {
+  const { process: { pid, uid, name, executable, argv }, line, runAs } = instance
   // systemctl would need root again, which the steps of a server of another account give up.
   const unit = runAs === undefined ? await unitOf(host, instance.process) : null
   if (unit !== null) return { argv: withSudo(instance, ['systemctl', 'reload', unit]), start: withSudo(instance, ['systemctl', 'start', unit]) }
   if (!line.masterWorker) return { reason: 'it runs without a master process (-W), so only another program could start its successor' }
   if (kill === undefined) return { reason: 'no kill program that belongs to root was found' }
-  return { argv: withSudo(instance, [kill, '-USR2', String(pid)]) }
+  return { argv: withSudo(instance, [kill, '-USR2', String(pid)]), process: { pid, uid, name, executable, arguments: line.configuration.filter((file) => argv.includes(file)) } }
 }

@@ -37,7 +37,9 @@ test('several frontends, names, a folder, RSA beside ECDSA, separate keys and bo
 
   const { plan, deploy } = await deployer(t, 'haproxy')
   const { fields } = slotOf(server, 'a-shop.pem')
-  assert.deepEqual(stepKinds(await plan(fields, next)), ['write key-and-full-chain', 'run-command', 'reload-service', 'prove'])
+  const planned = await plan(fields, next)
+  assert.deepEqual(stepKinds(planned), ['write key-and-full-chain', 'run-command', 'reload-service', 'prove'])
+  assert.partialDeepStrictEqual(planned.steps[2], { process: { pid: haproxy.pid, arguments: [haproxy.configPath] } }, 'the master can be told from others when the command runs')
   assertDeployed(await deploy(fields, next))
   // www.shop.test is no name of the new certificate: the proof did not ask for it.
   assert.deepEqual(servedBy(haproxy.ports, await slotAt(haproxy, 'a-shop.pem')), { '0 tls': next.fingerprint, '0 tls shop.test ec': next.fingerprint })

@@ -1,4 +1,4 @@
-import { type Account, CertloopError, type Observation, type ServedCertificate, sha256Hex, type Step, type WriteFileStep } from '@certloop/contract'
+import { type Account, CertloopError, type Observation, type ServedCertificate, sha256Hex, type SignalledProcess, type Step, type WriteFileStep } from '@certloop/contract'
 import { fileDigest, holdsKey, type Host, materialDigest, type PlanDraft, type PlanMaterial } from '@certloop/plugin-kit'
 import path from 'node:path'
 import { type PartFile, partsOf } from './chain-parts.ts'
@@ -16,6 +16,8 @@ export interface Activation {
   test: readonly string[] | null
   /** null where each new connection reads the files by itself. */
   reload: readonly string[] | null
+  /** Whose id `reload` names: it may be another's by the time the command runs. */
+  process?: SignalledProcess | undefined
   /** Instead of a reload, e.g. a conversation with the running server. */
   steps?: readonly Step[]
   /** Starts it; harmless while it runs. */
@@ -78,12 +80,12 @@ export async function writeStep(host: Host, part: PartFile['part'], { realPath, 
   return { kind: 'write-file', path: realPath, part, contentDigest, ownership: folder === undefined ? null : { mode, uid: folder.uid, gid: folder.gid }, replaces }
 }
 
-function activationSteps({ activation: { service, test, reload, steps = [], start, script, environment = {}, ...own }, user }: PlanInput): Step[] {
+function activationSteps({ activation: { service, test, reload, process, steps = [], start, script, environment = {}, ...own }, user }: PlanInput): Step[] {
   const runAs = own.runAs === undefined ? user.runAs : own.runAs ?? undefined
   const common = { timeoutSeconds: commandSeconds, ...(Object.keys(environment).length === 0 ? {} : { environment }), ...(runAs === undefined ? {} : { runAs }) }
   return [
     ...(test === null ? [] : [{ kind: 'run-command' as const, purpose: 'test' as const, argv: [...test], ...common }]),
-    ...(reload === null ? [] : [{ kind: 'reload-service' as const, service, argv: [...reload], ...common, ...(script === undefined ? {} : { script }), ...(start === undefined ? {} : { start: [...start] }) }]),
+    ...(reload === null ? [] : [{ kind: 'reload-service' as const, service, argv: [...reload], ...common, ...(script === undefined ? {} : { script }), ...(process === undefined ? {} : { process }), ...(start === undefined ? {} : { start: [...start] }) }]),
     ...steps,
   ]
 }
