@@ -1,9 +1,9 @@
 import type { DetectedServer } from '@certloop/contract'
-import { selfSignedPair, leftOut, type RunningWeblogic, startWeblogic } from '@certloop/test-kit'
+import { leftOut, type RunningWeblogic, selfSignedPair, startWeblogic, type TestPair } from '@certloop/test-kit'
 import assert from 'node:assert/strict'
 import { chmod, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { test } from 'node:test'
+import { test, type TestContext } from 'node:test'
 import { storePassword, writeStore } from '../jetty/jetty-kit.ts'
 import { keptConnection } from '../jetty/kept-connection.ts'
 import { assertDeployed, becomes, context, deployer, detect, driverOf, planMaterial, servedAt, stepKinds } from '../kit/kit.ts'
@@ -20,12 +20,10 @@ async function console(port: number | undefined, path: string, body: unknown): P
   assert.equal(answer.status, 200, await answer.text())
 }
 
-test('a domain with an administration server and a managed one', { skip }, async (t) => {
-  const [shared, own, sharedNext, ownNext, weak, spare] = await Promise.all([
-    selfSignedPair(['shop.test']), selfSignedPair(['api.test']), selfSignedPair(['shop.test']), selfSignedPair(['api.test']), selfSignedPair(['shop.test'], 'weak-rsa'), selfSignedPair(['spare.test']),
-  ])
+/** Two servers with one entry between them; the managed one has a channel with a keystore of its own. */
+function startShop(t: TestContext, { shared, own, spare }: Record<'shared' | 'own' | 'spare', TestPair>): Promise<RunningWeblogic> {
   const nameOfLoopback = '127.1' // no IP address as it is written: only the sockets show which one it means
-  const weblogic = await startWeblogic(t, { portCount: 5, servers: ['AdminServer', 'shop1'], config: async (place) => {
+  return startWeblogic(t, { portCount: 5, servers: ['AdminServer', 'shop1'], config: async (place) => {
     await writeStore(join(place.domain, 'security', 'identity.jks'), { WWW: shared, spare }, { format: 'jks', keyPassword })
     await writeStore(join(place.domain, 'security', 'api.p12'), { other: spare, api: own })
     const identity = `<custom-identity-key-store-file-name>security/api.p12</custom-identity-key-store-file-name><custom-identity-key-store-pass-phrase-encrypted>${place.encrypt(storePassword)}</custom-identity-key-store-pass-phrase-encrypted>
@@ -33,6 +31,13 @@ test('a domain with an administration server and a managed one', { skip }, async
     return `${serverXml('AdminServer', place, { plain: 0, ssl: 1, file: 'security/identity.jks' })}
       ${serverXml('shop1', place, { plain: 2, ssl: 3, file: join(place.domain, 'security', 'identity.jks'), alias: 'WWW', address: nameOfLoopback, more: channelXml('api', place.ports[4], { identity }) })}${adminServer}`
   } })
+}
+
+test('a domain with an administration server and a managed one', { skip }, async (t) => {
+  const [shared, own, sharedNext, ownNext, weak, spare] = await Promise.all([
+    selfSignedPair(['shop.test']), selfSignedPair(['api.test']), selfSignedPair(['shop.test']), selfSignedPair(['api.test']), selfSignedPair(['shop.test'], 'weak-rsa'), selfSignedPair(['spare.test']),
+  ])
+  const weblogic = await startShop(t, { shared, own, spare })
   const { ports, domain, configPath } = weblogic
   const { plan, deploy } = await deployer(t, 'weblogic')
   const configuration = await readFile(configPath, 'utf8')
