@@ -13,6 +13,7 @@ import { keepSecurityContext, setSecurityContext } from './security-context.ts'
 export type HostFiles = Pick<Host, 'readFile' | 'stat' | 'realPath' | 'list' | 'stageFile' | 'linkFile' | 'renameFile' | 'removeFile' | 'makeDirectory' | 'removeDirectory'>
 
 const defaultReadLimit = 16 * 1024 * 1024
+const chunkBytes = 64 * 1024
 
 /** File calls of the local host. Each write asks the limits first, goes by a real path and is on disk when it returns. */
 export function localFiles(limits: Limits): HostFiles {
@@ -75,7 +76,9 @@ async function readFile(file: string, limitBytes = defaultReadLimit): Promise<Ui
       const facts = await handle.stat()
       if (!facts.isFile()) throw new CertloopError('FILE_UNWRITABLE', `${file} is not a regular file.`, { path: file })
       if (facts.size > limitBytes) throw new CertloopError('FILE_UNWRITABLE', `${file} has ${facts.size} bytes; at most ${limitBytes} are read.`, { path: file })
-      return new Uint8Array(await handle.readFile())
+      const content = await readUpTo(handle, limitBytes + 1)
+      if (content.length > limitBytes) throw new CertloopError('FILE_UNWRITABLE', `${file} has more than ${limitBytes} bytes, and no more are read.`, { path: file })
+      return content
     } finally {
       await handle.close()
     }
@@ -83,6 +86,18 @@ async function readFile(file: string, limitBytes = defaultReadLimit): Promise<Ui
     if (hasCode(error, 'ENOENT', 'ENOTDIR')) return undefined
     throw await fileError(error, file, 'read it')
   }
+}
+
+/** Files of /proc have no size, and some have no end. */
+async function readUpTo(handle: FileHandle, most: number): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = []
+  for (let left = most; left > 0;) {
+    const { bytesRead, buffer } = await handle.read(Buffer.alloc(Math.min(left, chunkBytes)))
+    if (bytesRead === 0) break
+    chunks.push(buffer.subarray(0, bytesRead))
+    left -= bytesRead
+  }
+  return new Uint8Array(Buffer.concat(chunks))
 }
 
 async function stat(file: string): Promise<FileFacts | undefined> {

@@ -77,6 +77,11 @@ for (const kind of kinds) {
       assert.ok((await lstat(join(dir, 'stage'))).isFile())
     })
 
+    test('a file without a size is read to its end, and no further than to the limit', async () => {
+      assert.match(Buffer.from(await host.readFile('/proc/self/mounts') ?? []).toString(), /\/proc proc /)
+      await assert.rejects(host.readFile('/proc/self/mounts', 20), code('FILE_UNWRITABLE', /at most 20 are read|more than 20 bytes/))
+    })
+
     test('errors name the path and the reason', async (t) => {
       const dir = await folder(t)
       const missing = join(dir, 'no', 'file')
