@@ -1,6 +1,7 @@
 import { type Account, CertloopError, type DetectedServer, type DetectedSlot, toCertloopError } from '@certloop/contract'
 import { type DriverContext, type Host, type HostProcess, inParallel, type PlanMaterial, probeAll, type ServerTypeDriver } from '@certloop/plugin-kit'
 import path from 'node:path'
+import { ownAddresses } from './own-addresses.ts'
 import { type ConfiguredPair, type PairProblem, withKeyTypes } from './pairs.ts'
 import { type Activation, planSteps } from './plan.ts'
 import { findSlot, type ReadableSlot, readSlots, type Slot } from './slots.ts'
@@ -86,7 +87,7 @@ export function pemServerDriver<F extends PemFields, I extends PemInstance, C ex
 
     async plan(context, fields, material) {
       const { instance, configuration, ...now } = await openSlot(type, context, fields)
-      const { slot, slots } = slotsWith(type, configuration, now, material)
+      const { slot, slots } = slotsWith(type, configuration, now, { material, here: await hereOn(context.host) })
       if (slot.problem !== null) throw new CertloopError(slot.problem.code, slot.problem.message, slot.problem.facts)
       if (!isReadable(slot)) throw new CertloopError('PLAN_FAILED', `${slot.pair.certificatePath} could not be read.`)
       const served = await probeAll(context.probe, slot.endpoints)
@@ -100,12 +101,25 @@ export function pemServerDriver<F extends PemFields, I extends PemInstance, C ex
 }
 
 /** The slots as they will be; the one that changes is the same object in both. */
-function slotsWith<F extends PemFields, I extends PemInstance, C extends PemConfiguration>(type: PemServerType<F, I, C>, configuration: C, { slot, slots }: { slot: Slot; slots: Slot[] }, material: PlanMaterial) {
+function slotsWith<F extends PemFields, I extends PemInstance, C extends PemConfiguration>(type: PemServerType<F, I, C>, configuration: C, { slot, slots }: { slot: Slot; slots: Slot[] }, { material, here }: { material: PlanMaterial; here: Here }) {
   if (type.pairWith === undefined) return { slot, slots }
-  const pair = type.pairWith(configuration, slot.pair, material)
+  const pair = here(type.pairWith(configuration, slot.pair, material))
   const changed = { ...slot, pair, endpoints: withKeyTypes(pair, material.keyType === 'other' ? null : material.keyType) }
   if (slot.problem === null && changed.endpoints.length === 0) throw new CertloopError('PLAN_FAILED', `Nothing could prove the new certificate in ${pair.certificatePath}: ${pair.left.join('; ')}.`, { path: pair.certificatePath })
   return { slot: changed, slots: slots.map((other) => (other === slot ? changed : other)) }
+}
+
+type Here = (pair: ConfiguredPair) => ConfiguredPair
+
+/** Leaves of a pair only the endpoints on addresses that this machine has: behind others its neighbour would be proven. */
+async function hereOn(host: Host): Promise<Here> {
+  const isOwn = await ownAddresses(host)
+  if (isOwn === undefined) return (pair) => pair
+  return (pair) => {
+    const away = [...new Set(pair.endpoints.map(({ address }) => address).filter((address) => !isOwn(address)))]
+    const left = away.map((address) => `${address} is not an address of this machine now, so a handshake would reach another one`)
+    return away.length === 0 ? pair : { ...pair, endpoints: pair.endpoints.filter(({ address }) => !away.includes(address)), left: [...pair.left, ...left] }
+  }
 }
 
 const isReadable = (slot: Slot): slot is ReadableSlot => slot.files !== undefined
@@ -116,7 +130,7 @@ interface OpenSlot<I, C> { instance: I; configuration: C; slots: Slot[]; slot: S
 async function openSlot<F extends PemFields, I extends PemInstance, C extends PemConfiguration>(type: PemServerType<F, I, C>, { host }: DriverContext, fields: F): Promise<OpenSlot<I, C>> {
   const instance = await findInstance(type, host, fields)
   const configuration = await type.readConfiguration(host, instance)
-  const slots = await readSlots(host, configuration.pairs, type)
+  const slots = await readSlots(host, configuration.pairs.map(await hereOn(host)), type)
   const slot = findSlot(slots, fields.certificatePath, fields.keyPath)
   if (slot === undefined) {
     throw new CertloopError('SLOT_NOT_FOUND', `${placeOf(type, fields)} has no TLS server with the certificate ${fields.certificatePath} and the key ${fields.keyPath}.`, { path: fields.certificatePath })
@@ -167,7 +181,7 @@ async function detectServer<F extends PemFields, I extends PemInstance, C extend
 
 async function detectSlots<F extends PemFields, I extends PemInstance, C extends PemConfiguration>(type: PemServerType<F, I, C>, context: DriverContext, instance: I): Promise<Pick<DetectedServer, 'slots' | 'problem'>> {
   const { used, configuration } = await readWithRights(type, context.host, instance)
-  const read = await readSlots(context.host, configuration.pairs, type)
+  const read = await readSlots(context.host, configuration.pairs.map(await hereOn(context.host)), type)
   const slots = await inParallel(read, slotsAtOnce, (slot) => describeSlot(type, context, used, slot))
   if (configuration.problems.length === 0) return { slots, problem: null }
   const reasons = configuration.problems.map(({ where, reason }) => `${where}: ${reason}`)
