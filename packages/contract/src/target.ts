@@ -90,5 +90,14 @@ export const TargetOptions = Type.Object({
 }, strict)
 export type TargetOptions = Static<typeof TargetOptions>
 
-/** Names the machine a target lives on: work on one machine is done in turn, on several side by side. */
-export const machineOf = ({ reach }: { reach: Reach }): string => (reach === 'local' ? 'local' : `${reach.kind === 'ftp' ? 'ftp' : 'ssh'} ${reach.host.toLowerCase()}:${reach.port}`)
+const nameOf = ({ host, port }: { host: string; port: number }) => `${host.toLowerCase()}:${port}`
+
+/**
+ * Names the machine a target lives on: work on one machine is done in turn, on several side by side. An address behind
+ * other machines is meant as they see it, so that the same one behind others is another machine.
+ */
+export function machineOf({ reach }: { reach: Reach }): string {
+  if (reach === 'local') return 'local'
+  if (reach.kind === 'ftp') return `ftp ${nameOf(reach)}`
+  return ['ssh', nameOf(reach), ...reach.jumps.toReversed().map((jump) => `via ${nameOf(jump)}`)].join(' ')
+}
