@@ -9,7 +9,8 @@ import { isKeystore, type Output, outputsOf } from './outputs.ts'
 /** A file of a target as it is now. */
 export interface PresentFile { output: Output; file: LinkedFile; folder: string }
 
-const certificateForms = ['pem', 'base64', 'der-certificate', 'der-key', 'der-encrypted-key', 'pkcs7', 'pkcs12', 'jks', 'jceks', 'openssh-key']
+// Not 'openssh-key': no TLS program reads one, and host keys of sshd are such files.
+const certificateForms = ['pem', 'base64', 'der-certificate', 'der-key', 'der-encrypted-key', 'pkcs7', 'pkcs12', 'jks', 'jceks']
 
 /**
  * Reads what is there. Nothing but certificates, keys and keystores is ever overwritten: whoever edits a target is not
@@ -32,7 +33,7 @@ function checkReplaceable(output: Output, { path: file, content }: LinkedFile): 
   if (content === undefined || content.length === 0) return
   const form = recognise(content)
   if (!certificateForms.includes(form) || (form === 'pem' && !/-----BEGIN [A-Z0-9 ]*(?:CERTIFICATE|PRIVATE KEY|PKCS7|PARAMETERS)-----/.test(Buffer.from(content).toString('latin1')))) {
-    throw new CertloopError('PLAN_FAILED', `${file} holds neither a certificate nor a key, so it is not overwritten. Choose another file, or remove this one.`, { path: file })
+    throw new CertloopError('PLAN_FAILED', `${file} holds neither a certificate nor a key of TLS, so it is not overwritten. Choose another file, or remove this one.`, { path: file })
   }
   if (isKeystore(output) !== ['pkcs12', 'jks', 'jceks'].includes(form)) {
     throw new CertloopError('PLAN_FAILED', `${file} is ${isKeystore(output) ? 'no keystore' : 'a keystore'} (${form}), and the target asks for another format. Choose another file, or remove this one.`, { path: file })
