@@ -1,6 +1,6 @@
 const wholeKey = /-----BEGIN ([A-Z0-9 ]*)PRIVATE KEY-----[\s\S]*?(?:-----END \1PRIVATE KEY-----|$)/g
 const tailOfKey = /^[\s\S]*-----END [A-Z0-9 ]*PRIVATE KEY-----/
-const secretWords = /pass(?:word|phrase|wd)?\b|password|secret|token|credential|authorization|bearer|api[-_]?key|private[-_]?key\b/i
+const secretWords = /pass(?:word|phrase|wd)?\b|password|secret|token|credential|authorization|\bauth\b|bearer|api[-_]?key|private[-_]?key\b/i
 const longRandomText = /[A-Za-z0-9+_=-]{32,}/g
 
 /** Text without private keys, not even parts of one that was cut off before or after. */
