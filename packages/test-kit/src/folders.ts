@@ -9,3 +9,10 @@ export async function tempFolder(t: Pick<TestContext, 'after'>, name = 'test'): 
   t.after(() => rm(folder, { recursive: true, force: true, maxRetries: 3 }))
   return folder
 }
+
+/** The same in a place that nobody but root can write to on any level, and that does not outlive the machine. Needs root. */
+export async function rootFolder(t: Pick<TestContext, 'after'>, name = 'test'): Promise<string> {
+  const folder = await mkdtemp(`/run/certloop-${name}-`)
+  t.after(() => rm(folder, { recursive: true, force: true }))
+  return folder
+}

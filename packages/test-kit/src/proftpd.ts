@@ -1,8 +1,8 @@
-import { randomBytes } from 'node:crypto'
-import { chmod, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { chmod, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { connectOnce, tempFolderFor } from './daemon.ts'
+import { abandoned, ownName } from './own-names.ts'
 import { freePorts } from './ports.ts'
 import { startProcess, type TestProcess } from './process.ts'
 import { requireTool } from './tools.ts'
@@ -31,6 +31,16 @@ export interface RunningProftpd {
 }
 
 const systemFolder = '/etc/proftpd'
+const prefix = 'certloop-test-'
+
+/** Where a scan finds it. What a killed test left there is removed. */
+async function linkInSystem(t: Pick<TestContext, 'after'>, file: string): Promise<string> {
+  for (const name of await abandoned(prefix, await readdir(systemFolder))) await rm(join(systemFolder, name), { force: true })
+  const link = join(systemFolder, `${ownName(prefix)}.conf`)
+  t.after(() => rm(link, { force: true }))
+  await symlink(file, link)
+  return link
+}
 
 /** A real ProFTPD with mod_tls on loopback; ready when each port takes connections, stopped after the test. Needs root. */
 export async function startProftpd(t: Pick<TestContext, 'after'>, { settings, ports: count = 1, address = '127.0.0.1', hidden = false }: ProftpdOptions): Promise<RunningProftpd> {
@@ -44,11 +54,7 @@ export async function startProftpd(t: Pick<TestContext, 'after'>, { settings, po
   })
   await chmod(folder, 0o755)
   const file = join(folder, 'proftpd.conf')
-  const configPath = hidden ? file : join(systemFolder, `certloop-test-${randomBytes(6).toString('hex')}.conf`)
-  if (!hidden) {
-    await symlink(file, configPath)
-    t.after(() => rm(configPath, { force: true }))
-  }
+  const configPath = hidden ? file : await linkInSystem(t, file)
   const log = () => readFile(join(folder, 'log'), 'utf8').catch(() => '')
   for (let attempt = 1; ; attempt++) {
     const ports = await freePorts(count)

@@ -1,9 +1,9 @@
-import { randomBytes } from 'node:crypto'
-import { chmod, chown, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { chmod, chown, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { connectOnce } from './daemon.ts'
 import { tempFolder } from './folders.ts'
+import { abandoned, ownName } from './own-names.ts'
 import { freePort } from './ports.ts'
 import { runProcess, startProcess, type TestProcess } from './process.ts'
 import { requireTool } from './tools.ts'
@@ -134,11 +134,12 @@ export interface TestAccount { readonly name: string; readonly uid: number; read
 
 /** An account of this machine with a name of its own, removed after the test with its sudoers drop-in. Needs root. */
 export async function makeAccount(t: Context, { sudo = [], password, shell = '/bin/sh', files = {}, uid: wanted }: AccountOptions = {}): Promise<TestAccount> {
-  const name = `clt-${randomBytes(5).toString('hex')}`
+  await removeAbandoned(t)
+  const name = ownName(prefix)
   const home = await tempFolder(t, 'home')
   // "*": no password fits, and unlike "!" the account is not locked for keys.
   await withLock(t, ['useradd', '-M', '-N', '-g', 'nogroup', '-d', home, '-s', shell, '-p', '*', ...(wanted === undefined ? [] : ['-o', '-u', String(wanted)]), name])
-  t.after(() => withLock(t, ['userdel', '-f', name]))
+  t.after(() => removeAccount(t, name))
   if (password !== undefined) {
     const { code, stderr } = await runProcess(t, ['/bin/sh', '-c', 'printf "%s\\n" "$1" | chpasswd', 'sh', `${name}:${password}`])
     if (code !== 0) throw new Error(`chpasswd: ${stderr}`)
@@ -156,6 +157,17 @@ export async function makeAccount(t: Context, { sudo = [], password, shell = '/b
     await chown(join(home, file), uid, gid)
   }
   return { name, uid, gid, home }
+}
+
+const prefix = 'clt-'
+
+const removeAccount = (t: Context, name: string): Promise<void> => withLock(t, ['userdel', '-f', name])
+
+/** Of tests that were killed: no account with root's rights is to stay. */
+async function removeAbandoned(t: Context): Promise<void> {
+  const accounts = (await readFile('/etc/passwd', 'utf8')).split('\n').map((line) => line.split(':')[0] ?? '')
+  for (const name of await abandoned(prefix, accounts)) await removeAccount(t, name)
+  for (const name of await abandoned(prefix, await readdir('/etc/sudoers.d').catch(() => []))) await rm(join('/etc/sudoers.d', name), { force: true })
 }
 
 /** The files of accounts are locked by one program at a time, and tests run side by side. */

@@ -54,14 +54,21 @@ interface Candidates { configuration: string; pidFile: string; named: string | u
  * target, the usual one, or another in the usual folders.
  */
 async function configurationOf(host: Host, { pid }: HostProcess, { configuration, pidFile, named }: Candidates): Promise<string> {
+  const closed = new Map<string, unknown>()
+  const textOf = async (file: string) => Buffer.from(await host.readFile(file).catch((error: unknown) => { closed.set(file, error) }) ?? []).toString('utf8')
   const isOf = async (file: string, otherwise: string | undefined) => {
-    const text = Buffer.from(await host.readFile(file).catch(() => undefined) ?? []).toString('utf8')
+    const text = await textOf(file)
     const written = /^[ \t]*PidFile[ \t]+"?([^\s"]+)/im.exec(text)?.[1] ?? (text === '' ? undefined : otherwise)
-    return written !== undefined && Buffer.from(await host.readFile(written).catch(() => undefined) ?? []).toString('latin1').trim() === String(pid)
+    return written !== undefined && (await textOf(written)).trim() === String(pid)
   }
-  for (const file of named === undefined ? [configuration] : [path.posix.normalize(named), configuration]) if (await isOf(file, pidFile)) return file
+  for (const file of named === undefined ? [configuration] : [path.posix.normalize(named), configuration]) {
+    if (await isOf(file, pidFile)) return file
+    // Who names it can be told what is in the way of it.
+    if (named !== undefined && closed.has(file)) throw closed.get(file)
+  }
   const folders = [...new Set([path.posix.dirname(configuration), '/etc', '/etc/proftpd', '/usr/local/etc'])]
   const files = (await Promise.all(folders.map(async (folder) => (await host.list(folder)).filter((name) => name.endsWith('.conf') && (name.includes('proftpd') || folder.endsWith('/proftpd'))).map((name) => path.posix.join(folder, name))))).flat()
   for (const file of files) if (await isOf(file, undefined)) return file
-  throw unreadable(`No configuration was found whose PidFile names process ${pid}; looked at ${configuration} and at the files of ${folders.join(', ')}. Name the configuration in the target.`, pid)
+  const unread = closed.size === 0 ? '' : ` Not to be read were ${[...closed.keys()].join(', ')}.`
+  throw unreadable(`No configuration was found whose PidFile names process ${pid}; looked at ${configuration} and at the files of ${folders.join(', ')}.${unread} Name the configuration in the target.`, pid)
 }

@@ -1,8 +1,8 @@
 import type { Reach, SshReach, TargetSecrets } from '@certloop/contract'
 import type { DriverContext } from '@certloop/plugin-kit'
 import type { ConformanceReach } from '@certloop/plugin-kit/conformance'
-import { leftOut, makeAccount, makeLoginKey, startSshd } from '@certloop/test-kit'
-import { after } from 'node:test'
+import { type AccountOptions, leftOut, makeAccount, makeLoginKey, startSshd } from '@certloop/test-kit'
+import { after, type TestContext } from 'node:test'
 import { probersFor } from '../../src/engine/index.ts'
 import { createLimits } from '../../src/hosts/limits.ts'
 import { createSshPool } from '../../src/hosts/ssh/pool.ts'
@@ -31,27 +31,28 @@ export function leftOutReach(reach: KitReach): string | false {
 
 // At the end of the file: inside of a test these would be called at the end of that test.
 const endings: (() => unknown)[] = []
-after(async () => { for (const end of endings.toReversed()) await end() })
+after(async () => { for (const end of endings) await end() })
 
 let far: Promise<Reached> | undefined
 
 /** The same machine by one way or the other. Over SSH: as root with a key, one sshd and one connection for all tests of a file. */
 export async function reached(reach: KitReach): Promise<Reached> {
-  return reach === 'local' ? local : far ??= overSsh()
+  // An account of root's rights and its own empty home: what this machine's root has in its profile would cost time at each call.
+  return reach === 'local' ? local : far ??= overSsh({ after: (end) => { endings.push(end as () => unknown) } }, { uid: 0 })
 }
 
-async function overSsh(): Promise<Reached> {
-  const t = { after: (end: () => unknown) => { endings.push(end) } }
-  // An account of root's rights and its own empty home: what this machine's root has in its profile would cost time at each call.
-  const [account, key] = await Promise.all([makeAccount(t, { uid: 0 }), makeLoginKey(t)])
-  const sshd = await startSshd(t)
-  await sshd.authorize(account.name, key.publicLine)
+/** The same machine over SSH as a new account that a key lets in, with an sshd of its own. */
+export async function overSsh(t: Pick<TestContext, 'after'>, options: AccountOptions): Promise<Reached & { uid: number; gid: number }> {
+  // First: an open connection keeps sshd's process for it alive, and the end of sshd would wait for that.
   const pool = createSshPool()
   t.after(() => { pool.close() })
+  const [account, key] = await Promise.all([makeAccount(t, options), makeLoginKey(t)])
+  const sshd = await startSshd(t)
+  await sshd.authorize(account.name, key.publicLine)
   const way: SshReach = { kind: 'ssh', host: '127.0.0.1', port: sshd.port, user: account.name, authentication: 'key', hostKey: sshd.fingerprints[0] ?? null, privilege: 'none', jumps: [] }
   const secrets: TargetSecrets = { login: { privateKey: key.privateText } }
   const host = createSshHost(way, secrets, { pool, limits: createLimits({ writePaths: null, commands: null, scripts: true }) })
-  return { host, probe: probeFor(host), reach: way, secrets }
+  return { host, probe: probeFor(host), reach: way, secrets, uid: account.uid, gid: account.gid }
 }
 
 /** For the conformance suite: both ways. */

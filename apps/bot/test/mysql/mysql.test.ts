@@ -1,6 +1,6 @@
-import { leftOut, mariadbAccount, selfSignedPair, startMariadb, tempFolder, writePair } from '@certloop/test-kit'
+import { leftOut, mariadbAccount, rootFolder, selfSignedPair, startMariadb, tempFolder, writePair } from '@certloop/test-kit'
 import assert from 'node:assert/strict'
-import { chmod, chown, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { chmod, chown, mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -106,9 +106,8 @@ test('how the bot signs in: the account of the server, an option file of root al
   assertDeployed(await deploy({ ...fields, databaseUser: 'mysql' }, second))
   await assert.rejects(plan({ ...fields, databaseUser: 'nobody-here' }, third), { code: 'PLAN_FAILED', message: /did not let the bot in over its Unix socket: .*Access denied/ })
 
-  // Below the folders of root alone: the temporary folder can be written by all.
-  const optionFile = join('/etc/mysql', `${uniqueName()}.cnf`)
-  t.after(() => rm(optionFile, { force: true }))
+  // The temporary folder can be written by all.
+  const optionFile = join(await rootFolder(t), 'client.cnf')
   await writeFile(optionFile, '[client]\nuser=tls\npassword="a secret of the test"\n', { mode: 0o600 })
   const planned = await plan({ ...fields, optionFile }, third)
   assert.doesNotMatch(JSON.stringify(planned), /a secret/)
