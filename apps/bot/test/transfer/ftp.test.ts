@@ -140,6 +140,14 @@ test('a data connection with another certificate than the confirmed one gets no 
   assert.deepEqual(server.received, [])
 })
 
+test('a server that says the password again does not get it into an error', async (t) => {
+  const own = await selfSignedPair(['ftp.test'])
+  const server = await startLyingFtp(t, own, own, () => undefined, { PASS: '530 upload may not come in with secret-1' })
+  const host = createFtpHost({ kind: 'ftp', host: '127.0.0.1', port: server.port, user: 'upload', security: 'implicit-tls', pin: own.fingerprint }, { login: { password: 'secret-1' } }, { limits })
+  t.after(() => { host.close() })
+  await assert.rejects(host.list('/'), (error: Error & { code?: string }) => error.code === 'LOGIN_REFUSED' && error.message.includes('with [hidden]') && error.cause === undefined)
+})
+
 test('a file that never ends is read no further than was asked for', async (t) => {
   const own = await selfSignedPair(['ftp.test'])
   const server = await startLyingFtp(t, own, own, (command, over) => {

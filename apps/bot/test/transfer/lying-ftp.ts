@@ -8,9 +8,9 @@ export interface LyingFtp { port: number; /** What came over data connections. *
 
 /**
  * An FTP server over implicit TLS that is not what it says: its data connections may show another certificate, and
- * `answer` gives for a command the lines to be said and what goes over the data connection.
+ * `answer` sends what goes over the data connection of a command. `says`: its other answers, by the word of the command.
  */
-export async function startLyingFtp(t: TestContext, control: TestPair, data: TestPair, answer: (command: string, over: TLSSocket) => void): Promise<LyingFtp> {
+export async function startLyingFtp(t: TestContext, control: TestPair, data: TestPair, answer: (command: string, over: TLSSocket) => void, says: Record<string, string> = {}): Promise<LyingFtp> {
   const [received, commands]: [Buffer[], string[]] = [[], []]
   const listen = async (pair: TestPair, greet: (socket: TLSSocket) => void): Promise<Server> => {
     const server = createServer({ key: pair.keyPem, cert: pair.certPem }, (socket) => { greet(socket.on('error', () => undefined)) })
@@ -36,7 +36,7 @@ export async function startLyingFtp(t: TestContext, control: TestPair, data: Tes
         } else if (/^(?:STOR|RETR|LIST|APPE)$/.test(word)) {
           socket.write('150 go\r\n')
           void transfer?.then((over) => { over.once('close', () => socket.write('226 done\r\n')); answer(line, over) })
-        } else socket.write(`${usual[word] ?? '502 no'}\r\n`)
+        } else socket.write(`${says[word] ?? usual[word] ?? '502 no'}\r\n`)
       }
     })
   })

@@ -116,7 +116,8 @@ async function logInWith(client: Client, reach: FtpReach, password: string, maxV
     await client.login(user, password)
     await client.useDefaultSettings()
   } catch (error) {
-    if (error instanceof FTPError && error.code >= 500) throw new CertloopError('LOGIN_REFUSED', `${host}:${port} refuses the login of "${user}": ${error.message}`, { host, port, user }, error)
+    // Without its cause: a server may say the password again.
+    if (error instanceof FTPError && error.code >= 500) throw new CertloopError('LOGIN_REFUSED', `${host}:${port} refuses the login of "${user}": ${password === '' ? error.message : error.message.replaceAll(password, '[hidden]')}`, { host, port, user })
     throw connectError(error, reach)
   }
 }
