@@ -1,9 +1,11 @@
 import { CertloopError, type Endpoint, toCertloopError, type WireError } from '@certloop/contract'
 import { type Host, inParallel, keystoreKey, type KeystoreFileEntry } from '@certloop/plugin-kit'
 import { openKeystore, type OpenKeystore } from '../shared/keystore/keystore-place.ts'
+import { ownAddresses } from '../shared/pem-files/own-addresses.ts'
 import { joinUses } from '../shared/pem-files/pairs.ts'
+import { plainAddress } from '../shared/pem-files/sockets.ts'
 import { findSlot as findPemSlot, type ReadableSlot, readSlots as readPemSlots, type Slot as PemSlot } from '../shared/pem-files/slots.ts'
-import type { ConfiguredCertificate } from './connectors.ts'
+import type { ConfiguredCertificate, TlsConnector } from './connectors.ts'
 import { endpointsOf } from './endpoints.ts'
 import type { Tomcat } from './instance.ts'
 import { type GivenPasswords, type KeystoreSource, type Source, sourceOf } from './sources.ts'
@@ -28,8 +30,9 @@ const atOnce = 4
 /** All certificates of an instance, in the order of server.xml. What is wrong with one is told with it. */
 export async function readSlots(host: Host, tomcat: Tomcat, given: GivenPasswords): Promise<{ slots: Slot[]; pemSlots: PemSlot[] }> {
   const { certificates } = tomcat.configuration
+  const isOwn = await ownAddresses(host) ?? (() => true)
   const found = await inParallel(certificates, atOnce, async (configured): Promise<Slot> => {
-    const endpoints = endpointsOf(configured, tomcat.configuration)
+    const endpoints = endpointsOf(configured, tomcat.configuration).filter(({ address }) => isOwn(address))
     const slot = { configured, endpoints, source: undefined, content: undefined, installedPem: null, problem: null }
     try {
       return { ...slot, source: await sourceOf(host, tomcat, configured, given) }
@@ -59,9 +62,13 @@ function pemUse({ configured, endpoints, source }: Slot) {
 
 function problemOf({ endpoints, configured: { connector, hostName } }: Slot): WireError | null {
   if (endpoints.length > 0) return null
-  const { port, address, defaultHost } = connector
-  const why = hostName === '_default_' && defaultHost !== hostName ? `No handshake reaches the host _default_ of the connector on port ${port}: its defaultSSLHostConfigName is ${defaultHost}` : `The connector on port ${port} listens on the name ${address}, not on an address`
-  return new CertloopError('PLACE_UNSUPPORTED', `${why}, so what it serves can not be proven.`).toWire()
+  return new CertloopError('PLACE_UNSUPPORTED', `${whyUnseen(connector, hostName)}, so what it serves can not be proven.`).toWire()
+}
+
+function whyUnseen({ port, address, defaultHost }: TlsConnector, hostName: string): string {
+  if (hostName === '_default_' && defaultHost !== hostName) return `No handshake reaches the host _default_ of the connector on port ${port}: its defaultSSLHostConfigName is ${defaultHost}`
+  if (plainAddress(address ?? '*') === undefined) return `The connector on port ${port} listens on the name ${address}, not on an address`
+  return `The connector on port ${port} listens on ${address}, which is not an address of this machine now: a handshake would reach another one`
 }
 
 type Read = Pick<Slot, 'content' | 'installedPem'>

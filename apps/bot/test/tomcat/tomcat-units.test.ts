@@ -31,6 +31,11 @@ test('a unit is restarted only where Tomcat or what launched it is its main proc
   const parent = (executable: string) => (entry: HostProcess) => (entry.pid === pid ? { parentPid: 4_000_001 } : entry.pid === process.pid ? { pid: 4_000_001, executable } : {})
   assert.deepEqual(await commands(withUnit(pid, 4_000_001, parent('/usr/bin/jsvc'))), ['restart shop.service'])
   assert.deepEqual(await commands(withUnit(pid, 4_000_001, parent('/usr/sbin/cron'))), ['catalina.sh stop', 'catalina.sh start'])
+  // As if 127.0.0.1 were an address that the machine has only when its neighbour fails.
+  const without: DriverContext = { ...context, host: Object.assign(Object.create(context.host) as Host, {
+    readFile: async (file: string, limit?: number) => (file === '/proc/net/fib_trie' ? Buffer.from(' |-- 192.0.2.1\n    /32 host LOCAL\n') : context.host.readFile(file, limit)),
+  } satisfies Partial<Host>) }
+  await assert.rejects(driver.plan(without, fields, planMaterial(next)), { code: 'PLACE_UNSUPPORTED', message: /listens on 127\.0\.0\.1, which is not an address of this machine now/ })
 })
 
 test('a key that Tomcat reads through a further group is its own; a start by the bot, which has not that group, is refused', { skip: skip || (process.getuid?.() === 0 ? false : 'needs root') }, async (t) => {
