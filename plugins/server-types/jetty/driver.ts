@@ -9,7 +9,7 @@ import { activationOf } from './activation.ts'
 import { type fields as fieldSchema, manifest } from './manifest.ts'
 import { findJettys, readJetty } from './process.ts'
 import { redacted } from './redacted.ts'
-import { type Candidate, contextsOf, endpointsOf, type Jetty, keystorePathOf, keystorePlaceOf, namesOf, openJetty } from './server.ts'
+import { type Candidate, contextsOf, endpointsOf, type Jetty, keystorePathOf, keystorePlaceOf, namesOf, openJetty, versionOf } from './server.ts'
 import type { ConfiguredContext } from './tls-model.ts'
 
 export type JettyFields = Static<typeof fieldSchema>
@@ -61,7 +61,7 @@ async function findJetty(host: Host, { basePath }: JettyFields): Promise<Jetty> 
   for (const process of findJettys(await host.processes())) {
     if (process.container !== null) continue
     const found = await readJetty(host, process)
-    if (found?.base === path.posix.normalize(basePath).replace(/(.)\/$/, '$1')) return openJetty(host, process)
+    if (found?.base === path.posix.normalize(basePath).replace(/(.)\/$/, '$1')) return openJetty(host, process, found)
   }
   throw new CertloopError('SERVER_NOT_RUNNING', `No Jetty runs with the base ${basePath}.`, { path: basePath })
 }
@@ -79,7 +79,8 @@ async function detectServer(context: DriverContext, process: HostProcess): Promi
       throw new CertloopError('PLACE_UNSUPPORTED', `This Jetty runs in container ${container.slice(0, 12)}; its keystore and configuration are not reachable from the host. Run a bot in the container, or put the keystore on a volume and switch on the module ssl-reload.`, { pid })
     }
     const jetty = await openJetty(context.host, process)
-    Object.assign(found, { key: jetty.process.base, title: `Jetty ${jetty.version ?? ''} (${jetty.process.base})`.replace('  ', ' '), version: jetty.version })
+    const version = await versionOf(context.host, jetty.process)
+    Object.assign(found, { key: jetty.process.base, title: `Jetty ${version ?? ''} (${jetty.process.base})`.replace('  ', ' '), version })
     return { ...found, ...await detectSlots(context, jetty) }
   } catch (error) {
     return { ...found, problem: toCertloopError(error).toWire() }

@@ -14,19 +14,18 @@ import { type ConfiguredContext, type TlsModel, tlsModel } from './tls-model.ts'
 /** A running Jetty with its configuration. */
 export interface Jetty {
   process: JettyProcess
-  version: string | null
   start: StartConfiguration
   model: TlsModel
 }
 
-/** @throws CertloopError SERVER_CONFIGURATION_UNREADABLE, FILE_UNWRITABLE */
-export async function openJetty(host: Host, process: HostProcess): Promise<Jetty> {
+/** @param known what was read of its process before @throws CertloopError SERVER_CONFIGURATION_UNREADABLE, FILE_UNWRITABLE */
+export async function openJetty(host: Host, process: HostProcess, known?: JettyProcess): Promise<Jetty> {
   const unreadable = (why: string) => new CertloopError('SERVER_CONFIGURATION_UNREADABLE', why, { pid: process.pid })
-  const found = await readJetty(host, process)
+  const found = known ?? await readJetty(host, process)
   if (found === undefined) throw unreadable(`Where the home and the base of the Jetty in process ${process.pid} lie can not be told: it was started in an unusual way, or the bot runs as another user and can not see its folder.`)
   const start = await readStart(host, found)
   const model = tlsModel(start.xmls.map(rootOf), { properties: start.properties, systemProperties: found.java.properties, environment: found.java.environment })
-  return { process: found, version: await versionOf(host, found.home), start, model }
+  return { process: found, start, model }
 }
 
 /** Jetty's files take nothing in from others. */
@@ -39,7 +38,8 @@ function rootOf({ path: file, text }: StartConfiguration['xmls'][number]): XmlEl
   }
 }
 
-async function versionOf(host: Host, home: string): Promise<string | null> {
+/** As its libraries have it in their names. */
+export async function versionOf(host: Host, { home }: JettyProcess): Promise<string | null> {
   const names = await host.list(path.posix.join(home, 'lib'))
   return names.flatMap((name) => /^jetty-util-(\d.*)\.jar$/.exec(name)?.[1] ?? [])[0] ?? null
 }

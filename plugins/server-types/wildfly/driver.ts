@@ -53,7 +53,8 @@ async function findServer(host: Host, { basePath }: WildflyFields): Promise<Wild
   const named = path.posix.resolve(basePath)
   for (const process of findWildflys(await host.processes())) {
     if (process.container !== null || isDomain(process)) continue
-    if ((await readWildfly(host, process))?.base === named) return openWildfly(host, process)
+    const found = await readWildfly(host, process)
+    if (found?.base === named) return openWildfly(host, process, found)
   }
   throw new CertloopError('SERVER_NOT_RUNNING', `No standalone WildFly or JBoss EAP runs with the base ${basePath}.`, { path: basePath })
 }

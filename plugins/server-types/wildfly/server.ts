@@ -17,9 +17,9 @@ export interface Wildfly {
   model: WildflyModel
 }
 
-/** @throws CertloopError SERVER_CONFIGURATION_UNREADABLE */
-export async function openWildfly(host: Host, process: HostProcess): Promise<Wildfly> {
-  const found = await readWildfly(host, process)
+/** @param known what was read of its process before @throws CertloopError SERVER_CONFIGURATION_UNREADABLE */
+export async function openWildfly(host: Host, process: HostProcess, known?: WildflyProcess): Promise<Wildfly> {
+  const found = known ?? await readWildfly(host, process)
   if (found === undefined) throw new CertloopError('SERVER_CONFIGURATION_UNREADABLE', `Where the home of the server in process ${process.pid} lies can not be told from its command line.`, { pid: process.pid })
   if (found.unreadable !== null) throw new CertloopError('SERVER_CONFIGURATION_UNREADABLE', `The server in ${found.base} was started with the properties in ${found.unreadable}, which can not be read here: ports, paths and passwords may come from there.`, { path: found.unreadable })
   const [{ root, texts }, named] = await Promise.all([readXmlFile(host, found.configurationPath), productOf(host, found)])

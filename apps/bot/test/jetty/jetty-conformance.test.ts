@@ -1,18 +1,20 @@
+import type { ConformanceSubject } from '@certloop/plugin-kit/conformance'
 import { jettyLeftOut, selfSignedPair, startJetty } from '@certloop/test-kit'
 import { readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { conformance, unnamedPath, unwritableFolder, watching } from '../kit/conformance.ts'
+import { startedOnce } from '../kit/started-once.ts'
 import { storePassword, withStore } from './jetty-kit.ts'
 
 const ownPassword = 'of-the-key 3'
 
 conformance('jetty', {
-  skip: await jettyLeftOut('jetty-home-12'),
-  async makeSubject(t) {
+  skip: await jettyLeftOut('debian'),
+  makeSubject: startedOnce(async (t) => {
     const [one, next, beside] = await Promise.all([selfSignedPair(['shop.test', 'www.shop.test']), selfSignedPair(['shop.test', 'www.shop.test']), selfSignedPair(['other.test'], 'rsa')])
-    const jetty = await startJetty(t, { release: 'jetty-home-12', settings: withStore({ shop: one, beside }, { name: 'store.jks', format: 'jks', keyPassword: ownPassword }) })
+    const jetty = await startJetty(t, { release: 'debian', settings: withStore({ shop: one, beside }, { name: 'store.jks', format: 'jks', keyPassword: ownPassword }) })
     const store = join(jetty.base, 'etc', 'store.jks')
-    return {
+    const subject: ConformanceSubject = {
       isSubject: ({ key }) => key === jetty.base,
       pairs: [one, next],
       secrets: [storePassword, ownPassword],
@@ -31,8 +33,9 @@ conformance('jetty', {
           return { mend: () => writeFile(store, bytes) }
         } },
         { what: 'a restart command that is not named', code: 'PLAN_FAILED', names: /Restart command/, spoil: async (fields) => ({ fields: { ...fields, activation: 'command' } }) },
-        { what: 'a systemd unit that there is none of', code: 'PLAN_FAILED', names: /not started by systemd/, spoil: async (fields) => ({ fields: { ...fields, activation: 'service' } }) },
+        { what: 'a systemd unit that there is none of', code: 'PLAN_FAILED', names: /not started by a systemd unit of its own/, spoil: async (fields) => ({ fields: { ...fields, activation: 'service' } }) },
       ],
     }
-  },
+    return { subject, port: jetty.port, serverName: 'shop.test' }
+  }),
 })

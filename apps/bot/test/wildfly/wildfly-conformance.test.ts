@@ -1,20 +1,22 @@
+import type { ConformanceSubject } from '@certloop/plugin-kit/conformance'
 import { archiveLeftOut, selfSignedPair, startWildfly, wildflyAdmin } from '@certloop/test-kit'
 import { readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { storePassword, writeStore } from '../jetty/jetty-kit.ts'
 import { conformance, unnamedPath, unwritableFolder, watching } from '../kit/conformance.ts'
+import { startedOnce } from '../kit/started-once.ts'
 import { keyStore, overHttp, tlsOf } from './wildfly-kit.ts'
 
 conformance('wildfly', {
   skip: await archiveLeftOut('wildfly'),
-  async makeSubject(t) {
+  makeSubject: startedOnce(async (t) => {
     const [one, next, beside] = await Promise.all([selfSignedPair(['shop.test']), selfSignedPair(['shop.test']), selfSignedPair(['other.test'], 'rsa')])
     const wildfly = await startWildfly(t, {
       listeners: ['ssl-context="shop"'], tls: tlsOf({ shop: keyStore('keys/shop.jks', { type: 'JKS' }) }, 'alias-filter="shop"'),
       prepare: (folder) => writeStore(join(folder, 'keys', 'shop.jks'), { shop: one, beside }, { format: 'jks' }),
     })
     const store = join(wildfly.base, 'configuration', 'keys', 'shop.jks')
-    return {
+    const subject: ConformanceSubject = {
       isSubject: ({ key }) => key === wildfly.base,
       fields: (slot) => ({ ...slot?.fields, ...overHttp }),
       pairs: [one, next],
@@ -43,5 +45,6 @@ conformance('wildfly', {
         } },
       ],
     }
-  },
+    return { subject, port: wildfly.ports[0] ?? 0, serverName: 'shop.test' }
+  }),
 })
