@@ -1,8 +1,7 @@
 import { CertloopError, type Endpoint, type HttpRequestStep, type ReloadServiceStep, type Step } from '@certloop/contract'
-import type { DriverContext, HostProcess, PlanMaterial } from '@certloop/plugin-kit'
-import path from 'node:path'
+import type { DriverContext, PlanMaterial } from '@certloop/plugin-kit'
 import { unitCommands } from '../shared/java/process.ts'
-import { unitOf } from '../shared/pem-files/systemd.ts'
+import { javaUnit } from '../shared/java/unit.ts'
 import { catalinaSteps } from './catalina.ts'
 import type { ServerConfiguration, TlsConnector } from './connectors.ts'
 import type { TomcatFields } from './driver.ts'
@@ -95,24 +94,13 @@ function commanded({ tomcat: { java: { runAs }, base }, fields: { restartCommand
 }
 
 async function restarted({ context: { host }, tomcat, fields: { sudo = false } }: ActivationInput): Promise<ReloadServiceStep[]> {
-  const processes = await host.processes()
-  // jsvc and scripts that stay are the unit's own process, and the JVM is below them.
-  const unit = await unitOf(host, tomcat.java.process, startersOf(tomcat.java.process, processes))
+  const unit = await javaUnit(host, tomcat.java.process)
   if (unit === null) {
     // What the bot itself started lives in the bot's unit, and would end with it.
-    const own = host.kind === 'local' ? processes.find(({ pid }) => pid === process.pid)?.service ?? null : null
+    const own = host.kind === 'local' ? (await host.processes()).find(({ pid }) => pid === process.pid)?.service ?? null : null
     return catalinaSteps(host, tomcat, { botUnit: own })
   }
   const { restart } = unitCommands(unit, { sudo })
   // Where a connector could not start with its certificate, the unit runs on without it: to start it would do nothing.
   return [{ kind: 'reload-service', service: unit, argv: restart, start: restart, timeoutSeconds: restartSeconds }]
-}
-
-const launcher = /^(jsvc(\.exec)?|(ba|da|k|z)?sh)$/
-
-/** What started the JVM and stayed. Another program above it, such as cron or a build server, has a unit that is not Tomcat's. */
-function startersOf({ parentPid }: HostProcess, processes: readonly HostProcess[]): number[] {
-  const parent = parentPid > 1 ? processes.find(({ pid }) => pid === parentPid) : undefined
-  if (parent === undefined || !launcher.test(parent.executable === '' ? parent.name : path.posix.basename(parent.executable))) return []
-  return [parent.pid, ...startersOf(parent, processes.filter((one) => one !== parent))]
 }

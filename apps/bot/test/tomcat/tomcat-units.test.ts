@@ -28,7 +28,7 @@ test('a unit is restarted only where Tomcat or what launched it is its main proc
   const commands = async (at: DriverContext) => (await driver.plan(at, fields, planMaterial(next))).steps.flatMap((step) => (step.kind === 'reload-service' ? [step.argv.slice(-2).join(' ').replace(/^.*\//, '')] : []))
   assert.deepEqual(await commands(withUnit(pid, pid)), ['restart shop.service'])
   assert.deepEqual(await commands(withUnit(pid, 4711)), ['catalina.sh stop', 'catalina.sh start'], 'the unit is that of whoever started it')
-  const parent = (executable: string) => (entry: HostProcess) => (entry.pid === pid ? { parentPid: 4_000_001 } : entry.pid === process.pid ? { pid: 4_000_001, executable } : {})
+  const parent = (executable: string) => (entry: HostProcess) => (entry.pid === pid ? { parentPid: 4_000_001 } : entry.pid === process.pid ? { pid: 4_000_001, executable, service: 'shop.service' } : {})
   assert.deepEqual(await commands(withUnit(pid, 4_000_001, parent('/usr/bin/jsvc'))), ['restart shop.service'])
   assert.deepEqual(await commands(withUnit(pid, 4_000_001, parent('/usr/sbin/cron'))), ['catalina.sh stop', 'catalina.sh start'])
   // As if 127.0.0.1 were an address that the machine has only when its neighbour fails.
