@@ -3,43 +3,43 @@ import type { Host } from '@certloop/plugin-kit'
 import { eventually, leftOut, type RunningNginx, selfSignedPair, startNginx, tempFolder, type TestPair, writePair } from '@certloop/test-kit'
 import assert from 'node:assert/strict'
 import { readFile, writeFile } from 'node:fs/promises'
-import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
-import { once } from 'node:events'
-import { after, describe, test, type TestContext } from 'node:test'
+import { after, before, describe, test, type TestContext } from 'node:test'
 import { DeploymentUnfinished, probersFor } from '../../src/engine/index.ts'
 import { createSshPool } from '../../src/hosts/ssh/pool.ts'
 import { materialOf, testEngine } from '../engine/engine-kit.ts'
+import { cuttable } from '../kit/cuttable.ts'
 import { assertDeployed, isOf, nginxDriver } from '../nginx/nginx-kit.ts'
-import { leftOutSsh, sshScene } from './ssh-kit.ts'
+import { leftOutSsh, type SshScene, sshScene } from './ssh-kit.ts'
 
 const probeFor = probersFor({ now: () => new Date() })
 
-describe('nginx over SSH', { skip: leftOutSsh || leftOut('nginx') }, async () => {
-  if (leftOutSsh) return
-  const finishing: (() => unknown)[] = []
-  after(async () => { for (const finish of finishing) await finish() })
-  const scene = await sshScene({ after: (finish) => { finishing.push(finish as () => unknown) } })
+const skip = leftOutSsh || leftOut('nginx')
+const finishing: (() => unknown)[] = []
+let scene: SshScene
+before(async () => { if (!skip) scene = await sshScene({ after: (finish) => { finishing.push(finish as () => unknown) } }) })
+after(async () => { for (const finish of finishing) await finish() })
 
-  async function served(t: TestContext) {
-    const folder = await tempFolder(t, 'pairs')
-    const pair = await writePair(folder, 'one', await selfSignedPair(['one.test']))
-    const nginx = await startNginx(t, { servers: [{ names: ['one.test'], ...pair }] })
-    return { pair, nginx, next: await selfSignedPair(['one.test']) }
-  }
-  async function fieldsOf(nginx: RunningNginx, host: Host) {
-    const found = (await (await nginxDriver()).detect({ host, probe: probeFor(host) })).find(isOf(nginx))
-    assert.deepEqual(found?.slots.map(({ problem }) => problem), [null], JSON.stringify(found))
-    return found?.slots[0]?.fields ?? {}
-  }
-  async function deploying(t: TestContext, nginx: RunningNginx, host: Host, reach: SshReach) {
-    const folder = await tempFolder(t, 'engine')
-    const target = { serverType: 'nginx', reach, fields: await fieldsOf(nginx, host) }
-    const engine = (using: Host, crashPoint?: (name: string) => void) => testEngine(folder, { hostFor: () => using, ...(crashPoint ? { crashPoint } : {}) })
-    const request = async (next: TestPair) => ({ deploymentId: newId('dep', new Date()), target, material: await materialOf(folder, next) })
-    return { engine, request }
-  }
-  const looks = async (host: Host, nginx: RunningNginx) => (await probeFor(host)({ address: '127.0.0.1', port: nginx.ports[0] ?? 0, serverName: 'one.test', keyType: null })).fingerprint
+async function served(t: TestContext) {
+  const folder = await tempFolder(t, 'pairs')
+  const pair = await writePair(folder, 'one', await selfSignedPair(['one.test']))
+  const nginx = await startNginx(t, { servers: [{ names: ['one.test'], ...pair }] })
+  return { pair, nginx, next: await selfSignedPair(['one.test']) }
+}
+async function fieldsOf(nginx: RunningNginx, host: Host) {
+  const found = (await (await nginxDriver()).detect({ host, probe: probeFor(host) })).find(isOf(nginx))
+  assert.deepEqual(found?.slots.map(({ problem }) => problem), [null], JSON.stringify(found))
+  return found?.slots[0]?.fields ?? {}
+}
+async function deploying(t: TestContext, nginx: RunningNginx, host: Host, reach: SshReach) {
+  const folder = await tempFolder(t, 'engine')
+  const target = { serverType: 'nginx', reach, fields: await fieldsOf(nginx, host) }
+  const engine = (using: Host, crashPoint?: (name: string) => void) => testEngine(folder, { hostFor: () => using, ...(crashPoint ? { crashPoint } : {}) })
+  const request = async (next: TestPair) => ({ deploymentId: newId('dep', new Date()), target, material: await materialOf(folder, next) })
+  return { engine, request }
+}
+const looks = async (host: Host, nginx: RunningNginx) => (await probeFor(host)({ address: '127.0.0.1', port: nginx.ports[0] ?? 0, serverName: 'one.test', keyType: null })).fingerprint
 
+describe('nginx over SSH', { skip }, () => {
   for (const privilege of ['none', 'sudo'] as const) {
     test(`found, planned, deployed and proven; a broken configuration is told before anything is touched (${privilege === 'sudo' ? 'sudo' : 'root'})`, { timeout: 120_000 }, async (t) => {
       const reach = scene.reach(privilege === 'sudo' ? scene.admin.name : scene.root.name, { privilege })
@@ -73,7 +73,9 @@ describe('nginx over SSH', { skip: leftOutSsh || leftOut('nginx') }, async () =>
       assert.equal(await looks(host, nginx), next.fingerprint)
     })
   }
+})
 
+describe('an SSH connection that is cut or stands still', { skip }, () => {
   test('a connection cut in the middle and possible again at once: what is there afterwards is wholly old or new', { timeout: 120_000 }, async (t) => {
     const { pair, nginx, next } = await served(t)
     const proxy = await cuttable(t, scene.sshd.port)
@@ -129,28 +131,3 @@ describe('nginx over SSH', { skip: leftOutSsh || leftOut('nginx') }, async () =>
     assert.equal((await host.run(['echo', 'again'])).stdout, 'again\n')
   })
 })
-
-/** A way to a port that can be cut, or stand still. */
-async function cuttable(t: TestContext, port: number) {
-  const sockets = new Set<Socket>()
-  let way: 'open' | 'cut' | 'stalled' = 'open'
-  const server = createServer((near) => {
-    sockets.add(near.on('error', () => undefined))
-    if (way === 'cut') near.destroy()
-    if (way !== 'open') return
-    const far = connect(port, '127.0.0.1').on('error', () => undefined)
-    sockets.add(far)
-    near.pipe(far).pipe(near)
-    near.on('close', () => far.destroy())
-    far.on('close', () => near.destroy())
-  }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const drop = () => { for (const socket of sockets) socket.destroy() }
-  t.after(() => { drop(); server.close() })
-  return {
-    port: (server.address() as AddressInfo).port,
-    cut() { way = 'cut'; drop() },
-    stall() { way = 'stalled'; for (const socket of sockets) socket.unpipe().pause() },
-    mend() { way = 'open' },
-  }
-}
