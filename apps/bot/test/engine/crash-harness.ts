@@ -1,11 +1,15 @@
 import { eventually } from '@certloop/test-kit'
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { after } from 'node:test'
 import { once } from 'node:events'
 import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { type DeployRequest } from '../../src/engine/index.ts'
+import { testEngine } from './engine-kit.ts'
 import type { Job } from './engine-process.ts'
 import { assertTruth, assertWhole, outcomeAfterRestart, planned, request, reset, type Scene, type Side } from './scene.ts'
 
@@ -15,12 +19,17 @@ export interface Ended { killed: boolean; points: string[]; output: string }
 export async function runEngine(scene: Scene, deploy: DeployRequest | null, killAt: number | string | null): Promise<Ended> {
   const points = join(scene.folder, 'points')
   await rm(points, { force: true })
-  const child = startEngine(scene, { folder: scene.folder, request: deploy, killAt, points })
+  const child = startEngine({ folder: scene.folder, request: deploy, killAt, points })
   let output = ''
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text: string) => { output += text })
   const [code, signal] = await once(child, 'close') as [number | null, NodeJS.Signals | null]
   assert.ok(code === 0 || signal === 'SIGKILL', `the engine's process ended with ${code ?? signal}:\n${output}`)
   return { killed: signal === 'SIGKILL', points: (await readFile(points, 'utf8').catch(() => '')).split('\n').filter(Boolean), output }
+}
+
+/** A new engine on the same folder: nothing of what died is left in it, and no process has to be started. */
+async function recoverHere(scene: Scene): Promise<void> {
+  assert.deepEqual((await testEngine(scene.folder).recover()).stuck, [])
 }
 
 /** Checks everything that must hold once recovery is over. */
@@ -57,7 +66,7 @@ export async function killAtEveryPoint(scene: Scene, good: Side, say: (line: str
     const cut = await runEngine(scene, deploy, k)
     assert.ok(cut.killed, `the deployment was to die at point ${k} (${name}) and did not:\n${cut.output}`)
     assert.deepEqual(cut.points, whole.points.slice(0, k + 1), 'the points come in the same order each time')
-    await runEngine(scene, null, null)
+    await recoverHere(scene)
     const side = await assertRecovered(scene, deploy, `killed at point ${k} (${name})`)
     sides[side]++
     say(`${String(k).padStart(3)} ${name} → ${side}`)
@@ -75,9 +84,9 @@ export async function killRecoveryAtEveryPoint(scene: Scene, k: number | string,
     const first = await runEngine(scene, deploy, k)
     assert.ok(first.killed, `the deployment was to die at point ${k}`)
     const second = await runEngine(scene, null, j)
-    const last = second.killed ? await runEngine(scene, null, null) : second
+    if (second.killed) await recoverHere(scene)
     const where = `killed at point ${k} (${first.points.at(-1)}), then at point ${j} of the recovery (${second.killed ? second.points.at(-1) : 'none'})`
-    const side = await assertRecovered(scene, deploy, `${where}\n${last.output}`)
+    const side = await assertRecovered(scene, deploy, `${where}\n${second.output}`)
     say(`${where} → ${side}`)
     if (!second.killed) return j
   }
@@ -93,7 +102,7 @@ export async function killAtRandomInstants(scene: Scene, times: number, random: 
     const deploy = await request(scene, { plan })
     const [passed, afterMs] = [1 + Math.floor(random() * (whole.points.length - 1)), random() * 5]
     const last = await killSoonAfter(scene, deploy, passed, afterMs)
-    await runEngine(scene, null, null)
+    await recoverHere(scene)
     const where = `killed ${afterMs.toFixed(1)} ms after point ${passed} was passed (last passed: ${last})`
     say(`${where} → ${await assertRecovered(scene, deploy, where)}`)
   }
@@ -103,7 +112,7 @@ async function killSoonAfter(scene: Scene, deploy: DeployRequest, passed: number
   const points = join(scene.folder, 'points')
   const lines = async () => (await readFile(points, 'utf8')).split('\n').filter(Boolean)
   await writeFile(points, '')
-  const child = startEngine(scene, { folder: scene.folder, request: deploy, killAt: null, points })
+  const child = startEngine({ folder: scene.folder, request: deploy, killAt: null, points })
   const ended = once(child, 'close')
   await eventually(async () => (await lines()).length >= passed, { intervalMs: 1, what: `point ${passed}`, timeoutMs: 60_000 })
   await pause(afterMs)
@@ -112,10 +121,14 @@ async function killSoonAfter(scene: Scene, deploy: DeployRequest, passed: number
   return (await lines()).at(-1) ?? ''
 }
 
-function startEngine(scene: Scene, job: Job) {
+/** One for all scenes of a test file. */
+const compiled = mkdtempSync(join(tmpdir(), 'certloop-compiled-'))
+after(() => { rmSync(compiled, { recursive: true, force: true }) })
+
+function startEngine(job: Job) {
   return spawn(process.execPath, [join(import.meta.dirname, 'engine-process.ts'), JSON.stringify(job)], {
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, NODE_COMPILE_CACHE: join(scene.folder, '..', 'compiled') }, // hundreds of starts
+    env: { ...process.env, NODE_COMPILE_CACHE: compiled }, // hundreds of starts
   })
 }
 

@@ -5,7 +5,7 @@ import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { testEngine } from './engine-kit.ts'
-import { assertWhole, outcomeAfterRestart, planned, request, tinyScene, toolCommand } from './scene.ts'
+import { assertWhole, checkCommand, outcomeAfterRestart, planned, request, tinyScene, toolCommand } from './scene.ts'
 
 test('a configuration that changed since the plan is refused with the differences, secrets hidden', async (t) => {
   const scene = await tinyScene(t)
@@ -113,7 +113,7 @@ test('new files in a new folder: made, and all gone after an undo', async (t) =>
   const newFolder = join(scene.pairFolder, '..', 'made')
   const moved = { ...scene.fields, newFolder, certificatePath: join(newFolder, 'shop.crt'), keyPath: join(newFolder, 'shop.key') }
   // The server reads its files elsewhere, so the proof can't succeed.
-  Object.assign(scene.fields, moved, { proofSeconds: 1, testArgv: toolCommand('check', moved.certificatePath, moved.keyPath) })
+  Object.assign(scene.fields, moved, { proofSeconds: 1, testArgv: checkCommand(moved.certificatePath, moved.keyPath) })
   const kept = await testEngine(scene.folder).deploy(await request(scene, { rollback: false }))
   assert.equal(kept.error?.code, 'PROOF_MISMATCH')
   assert.deepEqual(await readdir(newFolder), ['shop.crt', 'shop.key'])

@@ -7,7 +7,7 @@ import { test } from 'node:test'
 import { runEngine } from './crash-harness.ts'
 import { materialOf, testEngine } from './engine-kit.ts'
 import { keystoreScene } from './keystore-scene.ts'
-import { assertWhole, planned, request, reset, type Scene, tinyScene, toolCommand } from './scene.ts'
+import { assertWhole, checkCommand, planned, request, reset, type Scene, tinyScene, toolCommand } from './scene.ts'
 
 const deploy = async (scene: Scene) => testEngine(scene.folder).deploy(await request(scene))
 const outcomeOf = async (scene: Scene) => { const { outcome, error } = await deploy(scene); return [outcome, error?.code] }
@@ -39,7 +39,7 @@ test('new files need no permission, and those of somebody else among them stop e
   await reset(scene)
   scene.options = { overwrite: false }
   const [certPath, keyPath] = ['made.crt', 'made.key'].map((name) => join(scene.folder, '..', name)) as [string, string]
-  Object.assign(scene.fields, { certificatePath: certPath, keyPath, proofSeconds: 1, testArgv: toolCommand('check', certPath, keyPath) })
+  Object.assign(scene.fields, { certificatePath: certPath, keyPath, proofSeconds: 1, testArgv: checkCommand(certPath, keyPath) })
   await planned(scene)
   await writeFile(keyPath, scene.old.keyPem)
   await assert.rejects(planned(scene), { code: 'TARGET_OCCUPIED', message: new RegExp(`${keyPath} holds a private key`) })

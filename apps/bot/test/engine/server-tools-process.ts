@@ -1,21 +1,16 @@
 // What the small TLS server is operated with, as commands of a plan.
-// check CERT KEY: exit code 0 when they belong together. refuse: never. reload PIDFILE.
+// refuse: never passes as a test.
 // reload-second COUNT PIDFILE: only from the second call on. append COUNT: counts calls and does nothing.
 // stop PIDFILE. start PIDFILE CERT KEY PORT.
 import { spawn } from 'node:child_process'
-import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { appendFileSync, openSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 const [command, ...args] = process.argv.slice(2)
 const [first = '', second = '', third = '', fourth = ''] = args
 
-if (command === 'check') {
-  if (!new X509Certificate(readFileSync(first)).checkPrivateKey(createPrivateKey(readFileSync(second)))) fail('key values mismatch')
-} else if (command === 'refuse') {
+if (command === 'refuse') {
   fail('configuration refused\n-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KEY-----')
-} else if (command === 'reload') {
-  process.kill(Number(readFileSync(first, 'utf8')), 'SIGHUP')
 } else if (command === 'reload-second') {
   appendFileSync(first, '.')
   if (readFileSync(first, 'utf8').length > 1) process.kill(Number(readFileSync(second, 'utf8')), 'SIGHUP')
