@@ -12,6 +12,7 @@ import { createServerClock } from './connection/server-clock.ts'
 import { createTransport } from './connection/transport.ts'
 import { lockDataFolder, prepareDataFolder, type FolderLock } from './data-folder.ts'
 import { createEngine } from './engine/engine.ts'
+import { createRedactor, secretsOf } from './engine/secrets.ts'
 import { probersFor } from './engine/probe.ts'
 import type { Engine, Way } from './engine/types.ts'
 import { createLimits } from './hosts/limits.ts'
@@ -137,7 +138,11 @@ function localParts(dataFolder: string, { limits }: BotConfiguration, { now, cra
   const drivers = serverTypes.all.map(({ manifest, driver }) => ({ id: manifest.id, driver }))
   const scan = async (way?: Way): Promise<HostScan> => {
     const scanned = way === undefined ? host : wayTo(way)
-    return scanHost({ host: scanned, probe: probeFor(scanned) }, drivers, now)
+    try {
+      return await scanHost({ host: scanned, probe: probeFor(scanned) }, drivers, now)
+    } catch (thrown) {
+      throw createRedactor(secretsOf(way?.secrets ?? {})).error(toCertloopError(thrown))
+    }
   }
   return { host, engine, keys, scan, closeConnections: () => { pool.close() } }
 }

@@ -24,10 +24,14 @@ export async function deployTests(t: TestContext, scene: Scene): Promise<void> {
     // Each way to TLS that is spoken there was proven with a handshake that began the same way.
     const proven = plan.steps.flatMap((step) => (step.kind === 'prove' ? step.endpoints.map(({ endpoint }) => endpoint) : []))
     assert.deepEqual(result.inspection?.served.map(({ endpoint, fingerprint }) => [endpoint, fingerprint]), proven.map((endpoint) => [endpoint, stood.other.fingerprint]))
+    // What the bot tells of a deployment is what the next look would show.
+    assert.ok(result.inspection?.installedPem?.includes(stood.other.certPem.trim()), 'the result does not say what is installed')
     await assertInspected(scene, stood.other)
     assertDone(await planOf(scene, stood.other))
     const now = await before(scene)
-    assertOutcome(await engine.deploy(fields, stood.other), 'deployed')
+    const again = await engine.deploy(fields, stood.other)
+    assertOutcome(again, 'deployed')
+    assert.ok(again.inspection?.installedPem?.includes(stood.other.certPem.trim()), 'the result of a deployment that had nothing to do does not say what is installed')
     await assertAsBefore(scene, now)
   })
 

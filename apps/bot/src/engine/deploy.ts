@@ -5,7 +5,7 @@ import { type BackupFile, isOpen } from './journal-store.ts'
 import { createLog, type DeployLog } from './log.ts'
 import { checkSteps, openMaterial, planMaterial } from './material.ts'
 import { refuseForeign } from './overwrite.ts'
-import { type EngineParts, shared, storedOutcome, takeUp } from './parts.ts'
+import { type EngineParts, fieldsOf, installedBy, shared, storedOutcome, takeUp } from './parts.ts'
 import type { Texts } from './plan-texts.ts'
 import { refuseScripts, withScripts } from './scripts.ts'
 import { createRedactor, neededLater, type Redactor, secretsOf } from './secrets.ts'
@@ -13,12 +13,9 @@ import type { RunMaterial } from './steps/executor.ts'
 import { executorOf } from './steps/index.ts'
 import { execute } from './transaction.ts'
 import { DeploymentUnfinished, HostAway, saysNothing } from './unfinished.ts'
-import type { DeployRequest, EngineTarget, LogSink, PlanRequest } from './types.ts'
+import type { DeployRequest, LogSink, PlanRequest } from './types.ts'
 
 interface Draft { plan: Plan; texts: Texts; host: Host; probe: Prober; material: PlanMaterial; secrets: Readonly<Record<string, string>> }
-
-/** The fields as a driver gets them, secret ones among them. */
-export const fieldsOf = ({ fields, secrets }: EngineTarget): Record<string, unknown> => ({ ...fields, ...secrets?.fields })
 
 /** The plan as it would be made now. `hide` learns its secrets. @throws CertloopError of the driver; PLAN_FAILED, COMMAND_NOT_ALLOWED, TARGET_OCCUPIED */
 export async function draftPlan(parts: EngineParts, request: Pick<PlanRequest, 'target' | 'material'>, hide: Redactor): Promise<Draft> {
@@ -112,6 +109,7 @@ async function carryOut(parts: EngineParts, request: DeployRequest, prepared: Pr
       ...shared(parts, machine),
       staged: new Map(),
       backup: (path) => store.backup(journal.folder, path),
+      installed: installedBy(parts, target, host),
       begun: new Set(), recovering: false, troubled: false, mayActivate: true,
     })
   } catch (thrown) {

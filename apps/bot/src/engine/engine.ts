@@ -1,8 +1,8 @@
-import { type DeployResult, machineOf, type Plan, type TargetInspection } from '@certloop/contract'
+import { type DeployResult, machineOf, type Plan, type TargetInspection, toCertloopError } from '@certloop/contract'
 import { createTurns } from '../work/turns.ts'
-import { deployNow, draftPlan, fieldsOf } from './deploy.ts'
+import { deployNow, draftPlan } from './deploy.ts'
 import { isAcknowledged, isOpen } from './journal-store.ts'
-import { createParts, notYetEnded, openMachines, prepareFolder, prune, type Recovery, type RecoverySink, storedOutcome, takeUpAll } from './parts.ts'
+import { createParts, fieldsOf, notYetEnded, openMachines, prepareFolder, prune, type Recovery, type RecoverySink, storedOutcome, takeUpAll } from './parts.ts'
 import { createRedactor, secretsOf } from './secrets.ts'
 import { DeploymentUnfinished, saysNothing } from './unfinished.ts'
 import type { DeployRequest, Engine, EngineDeps, EngineTarget, LogSink, PlanRequest, Unrecovered } from './types.ts'
@@ -75,9 +75,14 @@ export function createEngine(deps: EngineDeps): Engine {
   }
 
   async function inspect(target: EngineTarget): Promise<TargetInspection> {
-    const [host, driver] = await Promise.all([deps.hostFor(target), deps.driverFor(target.serverType)])
-    const { served, installedPem } = await driver.inspect({ host, probe: deps.probeFor(host) }, fieldsOf(target))
-    return { at: deps.now().toISOString(), installedPem, served }
+    const hide = createRedactor(secretsOf(target.secrets ?? {}))
+    try {
+      const [host, driver] = await Promise.all([deps.hostFor(target), deps.driverFor(target.serverType)])
+      const { served, installedPem } = await driver.inspect({ host, probe: deps.probeFor(host) }, fieldsOf(target))
+      return { at: deps.now().toISOString(), installedPem, served: served.map((one) => ({ ...one, error: one.error && hide.text(one.error) })) }
+    } catch (thrown) {
+      throw hide.error(toCertloopError(thrown))
+    }
   }
 }
 

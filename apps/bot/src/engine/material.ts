@@ -6,19 +6,21 @@ import type { RunMaterial } from './steps/executor.ts'
 import type { KeySource } from './types.ts'
 
 /** What a driver may know of the material. @throws CertloopError PLAN_FAILED when the chain can't be read or isn't the named version */
-export function planMaterial({ chainPem, fingerprint }: Material): PlanMaterial {
-  const leaf = readLeaf(chainPem)
+export function planMaterial({ chainPem: given, fingerprint }: Material): PlanMaterial {
+  const certificates = readChain(given)
+  const [leaf] = certificates
   const seen = leaf.fingerprint256.replaceAll(':', '').toLowerCase()
   if (seen !== fingerprint) throw new CertloopError('PLAN_FAILED', `The first certificate of the chain is ${seen.slice(0, 16)}…, not ${fingerprint.slice(0, 16)}… as named.`)
   const type = leaf.publicKey.asymmetricKeyType ?? ''
   const keyType = type.startsWith('rsa') ? 'rsa' : type === 'ec' ? 'ec' : 'other'
-  return { chainPem, fingerprint, spkiDigest: spkiDigest(leaf.publicKey), keyType }
+  // Written anew: what stood around a certificate would go into files of root's.
+  return { chainPem: certificates.map((certificate) => certificate.toString()), fingerprint, spkiDigest: spkiDigest(leaf.publicKey), keyType }
 }
 
-function readLeaf(chainPem: readonly string[]): X509Certificate {
+function readChain(chainPem: readonly string[]): [X509Certificate, ...X509Certificate[]] {
   try {
-    const [leaf] = chainPem.map((pem) => new X509Certificate(pem))
-    if (leaf !== undefined) return leaf
+    const [leaf, ...issuers] = chainPem.map((pem) => new X509Certificate(pem))
+    if (leaf !== undefined) return [leaf, ...issuers]
   } catch (error) {
     throw new CertloopError('PLAN_FAILED', `The chain holds something that is not a certificate: ${(error as Error).message}.`, {}, error)
   }

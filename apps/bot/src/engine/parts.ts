@@ -43,6 +43,13 @@ export function createParts(deps: EngineDeps): EngineParts {
 export const shared = ({ deps, ledger, point }: EngineParts, machine: string): Pick<Run, 'now' | 'point' | 'ledger'> =>
   ({ now: deps.now, point, ledger: (placed) => ledger.note(machine, placed) })
 
+/** The fields as a driver gets them, secret ones among them. */
+export const fieldsOf = ({ fields, secrets }: EngineTarget): Record<string, unknown> => ({ ...fields, ...secrets?.fields })
+
+/** What the driver of a target finds installed. */
+export const installedBy = ({ deps }: EngineParts, target: EngineTarget, host: Host): Run['installed'] => async () =>
+  (await (await deps.driverFor(target.serverType)).inspect({ host, probe: deps.probeFor(host) }, fieldsOf(target))).installedPem
+
 export async function storedOutcome({ store }: EngineParts, deploymentId: DeploymentId): Promise<DeployResult | undefined> {
   const stored = await store.latest(deploymentId)
   return stored && !isAcknowledged(stored) ? outcomeIn(stored.records) : undefined
@@ -67,6 +74,7 @@ export async function takeUp(parts: EngineParts, stored: StoredJournal, log: Dep
       material: undefined,
       staged: new Map(),
       backup: (path) => store.backup(stored.folder, path),
+      installed: installedBy(parts, target, host),
       begun: new Set(), recovering: true, troubled: true, mayActivate: true,
     })
   } finally {

@@ -29,6 +29,8 @@ export interface Run {
   /** SHA-256 of the DER of the certificate that is installed. */
   readonly leaf: string
   backup(path: string): Promise<BackupFile | undefined>
+  /** What the driver finds installed, PEM. @throws CertloopError as ServerTypeDriver.inspect */
+  installed(): Promise<string | null>
   /** Notes what is on the target now by this engine's doing. */
   ledger(placed: readonly Placed[]): Promise<void>
   /** Steps that were begun, by what the journal says. */
@@ -79,16 +81,23 @@ async function activateBefore(run: Run, before: number): Promise<void> {
 
 /** What the target looks like now, read from it. */
 export async function inspectionOf(run: Run, served: ServedCertificate[] | undefined): Promise<DeployResult['inspection']> {
-  const written = run.plan.steps.filter((step) => step.kind === 'write-file')
-  const file = written.find((step) => step.part.includes('full-chain')) ?? written.find((step) => step.part === 'certificate')
-  const content = file && await run.host.readFile(file.path).catch((error: unknown) => {
-    run.log.say('prove', `${file.path} can not be read: ${toCertloopError(error).message}`, { ok: false })
-    return undefined
-  })
   const endpoints = run.plan.steps.flatMap((step) => (step.kind === 'prove' ? step.endpoints : []))
   return {
     at: run.now().toISOString(),
-    installedPem: content === undefined ? null : certificateBlocks(Buffer.from(content).toString('latin1')),
+    installedPem: await installedNow(run),
     served: served ?? await probeAll(run.probe, endpoints.map(({ endpoint }) => endpoint)),
+  }
+}
+
+/** The PEM file that was just written says it at once; of keystores, other forms and what was there already the driver knows. */
+async function installedNow(run: Run): Promise<string | null> {
+  const written = run.plan.steps.filter((step) => step.kind === 'write-file').filter(({ encoding = 'pem' }) => encoding === 'pem')
+  const file = written.find((step) => step.part.includes('full-chain')) ?? written.find((step) => step.part === 'certificate')
+  try {
+    const content = file && await run.host.readFile(file.path)
+    return content === undefined ? await run.installed() : certificateBlocks(Buffer.from(content).toString('latin1'))
+  } catch (error) {
+    run.log.say('prove', `What is installed can not be read: ${toCertloopError(error).message}`, { ok: false })
+    return null
   }
 }

@@ -105,7 +105,7 @@ type Ending = Omit<DeployResult, 'log' | 'differences'>
 
 /** Records the outcome, removes what is no longer needed and closes the journal. The record decides: what follows it may be repeated. */
 async function conclude(run: Run, keeps: 'new' | 'old', ending: Ending, unclean: ReadonlySet<number> = new Set()): Promise<DeployResult> {
-  run.log.say('commit', { 'deployed': 'Deployed and proven.', 'rolled-back': 'Rolled back: what was there before is in place again.', 'failed': ending.touched ? 'Failed.' : 'Failed; nothing was touched.' }[ending.outcome], { ok: ending.outcome === 'deployed' })
+  run.log.say('commit', { 'deployed': stepsOf(run, 'prove').length > 0 ? 'Deployed and proven.' : 'Deployed. There is nothing that could be proven.', 'rolled-back': 'Rolled back: what was there before is in place again.', 'failed': ending.touched ? 'Failed.' : 'Failed; nothing was touched.' }[ending.outcome], { ok: ending.outcome === 'deployed' })
   const result = run.hide.result({ ...ending, differences: [], log: [...run.log.entries] })
   const record = () => run.journal.append({ type: 'outcome', keeps, unclean: [...unclean], result: run.journal.fitting(result) })
   if (ending.outcome === 'deployed') await record()

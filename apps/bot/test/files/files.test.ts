@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { createLimits } from '../../src/hosts/limits.ts'
 import { createLocalHost } from '../../src/hosts/local-host.ts'
+import { materialOf, newDeploymentId, target, testEngine } from '../engine/engine-kit.ts'
 import { benchOn } from '../kit/bench.ts'
 import { local } from '../kit/reach.ts'
 
@@ -85,6 +86,10 @@ test('PKCS#12 and JKS as keytool reads them; entries that are there stay, a wron
     await assert.rejects(engine.plan({ format, certificatePath, alias: 'shop' }, pair), { code: 'KEYSTORE_PASSWORD_WRONG', message: /has no password/ })
     await assert.rejects(engine.plan({ format, certificatePath, keystorePassword: 'changeit-1' }, pair), { code: 'ALIAS_NOT_FOUND', message: /several keys \(other, shop\)/ })
     assert.deepEqual(await readFile(certificatePath), before)
+    const { steps } = await engine.plan(fields, pair)
+    assert.deepEqual(steps, [], 'it is there already')
+    const again = await deploy(engine, fields, pair)
+    assert.ok(again.inspection?.installedPem?.includes(pair.certPem), 'the result says what the keystore holds')
     const fresh = { format, certificatePath: join(folder, `new.${format}`), keystorePassword: 'changeit-2' }
     assertDeployed(await deploy(engine, fresh, pair))
     assert.match((await runProcess(t, [requireTool('keytool'), '-list', '-keystore', fresh.certificatePath, '-storepass', 'changeit-2'])).stdout, /^server, .*PrivateKeyEntry/m)
@@ -168,10 +173,9 @@ test('a command that never ends is stopped with all it started, and the previous
 })
 
 test('a command that bot.toml does not allow is refused with the files as they were', async (t) => {
-  const { folder, pair } = await scene(t)
-  const engine = await engineFor(t, { ...local, host: createLocalHost({ limits: createLimits({ writePaths: null, commands: null, scripts: false }) }) })
+  const [{ folder, pair }, own] = [await scene(t), await tempFolder(t, 'engine')]
+  const engine = testEngine(own, { scripts: false, hostFor: () => createLocalHost({ limits: createLimits({ writePaths: null, commands: null, scripts: false }) }) })
   const fields = { format: 'pem', certificatePath: join(folder, 'c.pem'), command: ['/bin/true'] }
-  const said = await deploy(engine, fields, pair).then(({ error }) => error?.code, (error: CertloopError) => error.code)
-  assert.equal(said, 'COMMAND_NOT_ALLOWED')
+  await assert.rejects(engine.plan({ deploymentId: newDeploymentId(), target: target('files', fields), material: await materialOf(own, pair) }), { code: 'COMMAND_NOT_ALLOWED', message: /limits\.scripts is off/ })
   assert.deepEqual(await readdir(folder), [])
 })

@@ -103,8 +103,8 @@ export async function getDeployment(db: Db | Tx, id: DeploymentId): Promise<Depl
   return row
 }
 /** Without plans and logs, which are long. */
-export async function deploymentsOfAction(db: Db | Tx, actionId: ActionId): Promise<Pick<DeploymentRow, 'id' | 'state' | 'error'>[]> {
-  return db.selectFrom('deployment').select(['id', 'state', 'error']).where('actionId', '=', actionId).orderBy('id').execute()
+export async function deploymentsOfAction(db: Db | Tx, actionId: ActionId): Promise<Pick<DeploymentRow, 'id' | 'state' | 'error' | 'served'>[]> {
+  return db.selectFrom('deployment').select(['id', 'state', 'error', 'served']).where('actionId', '=', actionId).orderBy('id').execute()
 }
 /** Newest first. */
 export async function openDeploymentsOf(db: Db | Tx, certificateId: CertificateId): Promise<Pick<DeploymentRow, 'state' | 'reason' | 'nextAction'>[]> {

@@ -166,7 +166,7 @@ function wholeLog(known: readonly DeployLogEntry[], told: readonly DeployLogEntr
 
 function endingOf(result: DeployResult): Parameters<typeof changeDeployment>[3] {
   const { outcome, error, touched } = result
-  if (outcome === 'deployed') return { event: 'proven', message: 'Installed and proven to be served.' }
+  if (outcome === 'deployed') return { event: 'proven', message: result.inspection?.served.length === 0 ? 'Installed. The target names no port, so nothing was proven.' : 'Installed and proven to be served.' }
   const known = error ? fromWire(error) : new CertloopError('INTERNAL', 'The bot gave no reason.')
   if (outcome === 'rolled-back') return { event: 'undone', message: `${asSentence(known.message)} The previous certificate is served again.`, error: known.toWire(), nextAction: known.spec.remedy }
   return { event: 'failed', message: touched || known.message.includes('Nothing was touched') ? known.message : `${asSentence(known.message)} Nothing was touched.`, error: known.toWire(), nextAction: known.spec.remedy }

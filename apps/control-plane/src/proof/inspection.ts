@@ -11,10 +11,10 @@ export function wantedVersion(versions: readonly VersionFacts[], target: Pick<Ta
   return versions.find((v) => v.source === 'order' && v.keyBotId === target.botId) ?? versions.find((v) => v.source === 'order') ?? versions[0]
 }
 
-/** in-sync only when the file holds the wanted version and every endpoint serves it. */
+/** in-sync only when the file holds the wanted version and every endpoint serves it; a target that names no endpoint is its files alone. */
 export function syncState(wanted: string | null, installed: string | null, served: readonly ServedCertificate[]): InstallationState {
   if (installed === null && served.every((s) => s.fingerprint === null)) return 'missing'
-  return installed === wanted && served.length > 0 && served.every((s) => s.fingerprint === wanted) ? 'in-sync' : 'out-of-sync'
+  return installed !== null && installed === wanted && served.every((s) => s.fingerprint === wanted) ? 'in-sync' : 'out-of-sync'
 }
 
 /**

@@ -77,7 +77,9 @@ async function afterDeployments(tx: Tx, wake: Wakes, action: ActionRow, now: Dat
   const deployments = await deploymentsOfAction(tx, action.id)
   if (deployments.some((d) => isOpenDeployment(d.state))) return
   const orders = await ordersOfAction(tx, action.id)
-  await endBy(tx, wake, action, [...orders, ...deployments], `Deployed and proven at ${deployments.length === 1 ? '1 place' : `${deployments.length} places`}.`, now)
+  const places = deployments.length === 1 ? '1 place' : `${deployments.length} places`
+  const proven = deployments.every((d) => fromJson<unknown[]>(d.served).length > 0)
+  await endBy(tx, wake, action, [...orders, ...deployments], proven ? `Deployed and proven at ${places}.` : `Deployed at ${places}. Where the target names no port, nothing could be proven.`, now)
 }
 
 async function afterChecks(tx: Tx, wake: Wakes, action: ActionRow, now: Date): Promise<void> {
