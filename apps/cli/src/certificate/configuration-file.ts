@@ -5,7 +5,7 @@ import { usage } from '../failure.ts'
 
 /** What an answer of the API has beyond what it takes. */
 const onlyInAnswers = ['updatedAt'] as const
-const onlyInTargets = ['id', 'botName', 'title', 'secretsSet', 'seenHostKey'] as const
+const onlyInTargets = ['botName', 'title', 'secretsSet', 'seenHostKey'] as const
 
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value)
 const without = (value: Record<string, unknown>, names: readonly string[]) => Object.fromEntries(Object.entries(value).filter(([name]) => !names.includes(name)))

@@ -5,8 +5,8 @@ import { wholeNumber } from '../parse.ts'
 type TargetInput = ConfigurationInput['targets'][number]
 
 /** A saved target as it goes in again: its secrets are left out, so they stay as they are. */
-export function targetInputOf({ botId, serverType, reach, fields, overwrite, scripts }: Target): TargetInput {
-  return { botId, serverType, reach, fields, ...(overwrite === undefined ? {} : { overwrite }), ...(scripts === undefined ? {} : { scripts }) }
+export function targetInputOf({ id, botId, serverType, reach, fields, overwrite, scripts }: Target): TargetInput {
+  return { id, botId, serverType, reach, fields, ...(overwrite === undefined ? {} : { overwrite }), ...(scripts === undefined ? {} : { scripts }) }
 }
 
 export function configurationInputOf({ complete, targets, authorityId, csr, renewal, deployAfterRenewal, rollback, approval }: Configuration): ConfigurationInput {

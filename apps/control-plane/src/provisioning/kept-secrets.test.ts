@@ -14,7 +14,8 @@ const manifest: ServerTypeManifest = {
 const jump: JumpHost = { host: 'jump.example', port: 22, user: 'hop', authentication: 'key', hostKey: null }
 const ssh: SshReach = { kind: 'ssh', host: 'db1.example', port: 22, user: 'deploy', authentication: 'password', hostKey: null, privilege: 'none', jumps: [jump] }
 const kept: TargetSecrets = { fields: { storePassword: 's1', managerPassword: 'm1' }, login: { password: 'p1' }, jumps: [{ privateKey: 'k1', passphrase: 'q1' }] }
-const place = (reach: Reach, fields: Record<string, unknown> = { path: '/a', url: 'https://a' }) => ({ manifest, reach, fields })
+const botId = `bot_${'0'.repeat(26)}` as const
+const place = (reach: Reach, fields: Record<string, unknown> = { path: '/a', url: 'https://a' }) => ({ botId, manifest, reach, fields })
 const merge = (reach: Reach, given: TargetSecretsInput = {}, fields?: Record<string, unknown>) => mergeSecrets(place(reach, fields), { place: place(ssh), secrets: kept }, given)
 const setAfter = (reach: Reach, given: TargetSecretsInput = {}) => secretsSet(merge(reach, given).secrets)
 
@@ -34,9 +35,19 @@ test('a kept password is given to nobody else: another host, port, user, authent
     assert.ok(missing.some((line) => line.startsWith('secrets/login/password: has to be entered again')), missing.join())
   }
   assert.deepEqual(setAfter({ ...ssh, authentication: 'key' }), ['fields.storePassword', 'jumps.0.privateKey', 'jumps.0.passphrase'])
-  assert.deepEqual(setAfter({ ...ssh, jumps: [{ ...jump, port: 23 }] }), ['fields.storePassword'], 'what is sent to an address is bound to the way as well: 127.0.0.1 is another machine there')
-  assert.deepEqual(setAfter({ ...ssh, host: 'evil.example' }), ['fields.storePassword', 'jumps.0.privateKey', 'jumps.0.passphrase'], 'the jump host is still the same')
-  assert.deepEqual(setAfter('local'), ['fields.storePassword'])
+  assert.deepEqual(setAfter({ ...ssh, jumps: [{ ...jump, port: 23 }] }), [], 'an address behind another host is that of another machine')
+  assert.deepEqual(setAfter({ ...ssh, user: 'root' }), ['fields.storePassword', 'jumps.0.privateKey', 'jumps.0.passphrase'], 'the machine is the same')
+  assert.deepEqual(setAfter({ ...ssh, host: 'evil.example' }), ['jumps.0.privateKey', 'jumps.0.passphrase'], 'the jump host is still the same')
+  assert.deepEqual(setAfter('local'), [])
+})
+
+test('another bot is given nothing that was kept, another kind of server no secret of the fields', () => {
+  const before = { place: place(ssh), secrets: kept }
+  const elsewhere = mergeSecrets({ ...place(ssh), botId: `bot_${'1'.repeat(26)}` }, before, {})
+  assert.deepEqual(secretsSet(elsewhere.secrets), [])
+  assert.deepEqual(elsewhere.missing.map((line) => line.split(':')[0]), ['fields/storePassword', 'secrets/login/password', 'secrets/jumps/0/privateKey'])
+  const another = mergeSecrets({ ...place(ssh), manifest: { ...manifest, id: 'another' } }, before, {})
+  assert.deepEqual(secretsSet(another.secrets), ['login.password', 'jumps.0.privateKey', 'jumps.0.passphrase'])
 })
 
 test('FTP without TLS is another place to give a password to', () => {

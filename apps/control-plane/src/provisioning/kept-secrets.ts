@@ -1,4 +1,4 @@
-import { secretFields, type FieldNotes, type JumpHost, type LoginSecrets, type Reach, type TargetId, type TargetSecrets, type TargetSecretsInput } from '@certloop/contract'
+import { machineOf, secretFields, type BotId, type FieldNotes, type JumpHost, type LoginSecrets, type Reach, type TargetId, type TargetSecrets, type TargetSecretsInput } from '@certloop/contract'
 import type { ServerTypeManifest } from '@certloop/plugin-kit'
 import type { Secrets } from '../secret/secrets.ts'
 
@@ -41,30 +41,31 @@ const wayTo = (reach: Reach): string => {
   return [...reach.jumps.map(whereTo), whereTo(reach)].join(' > ')
 }
 
-export interface SecretPlace { manifest: ServerTypeManifest; reach: Reach; fields: Record<string, unknown> }
+export interface SecretPlace { botId: BotId; manifest: ServerTypeManifest; reach: Reach; fields: Record<string, unknown> }
 
 /**
- * What the manifest says of whom a secret field is given to, as these fields have it, and the way there: an address
- * such as 127.0.0.1 is that of another machine at the end of another way. '' for what is sent nowhere.
+ * Whom a secret field is given to: the server of this kind on this machine, by this bot. Where the manifest says that it
+ * is sent on, also to whom, as these fields have it, and the way there: an address such as 127.0.0.1 is that of another
+ * machine at the end of another way.
  */
-function givenTo({ manifest, fields, reach }: SecretPlace, name: string): string {
+function givenTo({ botId, manifest, fields, reach }: SecretPlace, name: string): string {
   const properties = manifest.fields.properties as Record<string, { 'x-field'?: FieldNotes } | undefined>
   const sentTo = properties[name]?.['x-field']?.sentTo
-  return sentTo === undefined ? '' : JSON.stringify([wayTo(reach), ...sentTo.map((other) => fields[other] ?? null)])
+  return JSON.stringify([botId, manifest.id, machineOf({ reach }), ...(sentTo ? [wayTo(reach), ...sentTo.map((other) => fields[other] ?? null)] : [])])
 }
 
 export interface KeptBefore { place: SecretPlace; secrets: TargetSecrets }
 /** What is to be kept, and the problems of what was given, each as "path: problem" below the target. */
 export interface MergedSecrets { secrets: TargetSecrets; problems: string[]; /** What a complete configuration lacks. */ missing: string[] }
 
-const again = 'has to be entered again: what it was kept for (host, user, way in or another field) is no longer the same'
+const again = 'has to be entered again: what it was kept for (bot, host, user, way in or another field) is no longer the same'
 const defined = <T extends object>(values: T): T => Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined && value !== null)) as T
 
 /** Given ones replace those before; null deletes; what is left out stays where it would go to the same place. Pure. */
 export function mergeSecrets(place: SecretPlace, before: KeptBefore | undefined, given: TargetSecretsInput): MergedSecrets {
   const merged: MergedSecrets = { secrets: {}, problems: [], missing: [] }
   mergeFields(merged, place, before, given.fields ?? {})
-  mergeLogins(merged, place.reach, before, given)
+  mergeLogins(merged, place.reach, before && { ...before, sameBot: before.place.botId === place.botId }, given)
   return merged
 }
 
@@ -87,16 +88,16 @@ export function loginProblemsOf(reach: Reach, given: Pick<TargetSecretsInput, 'l
   return merged
 }
 
-function mergeLogins(merged: MergedSecrets, reach: Reach, before: KeptBefore | undefined, given: TargetSecretsInput): void {
+function mergeLogins(merged: MergedSecrets, reach: Reach, before: (KeptBefore & { sameBot: boolean }) | undefined, given: TargetSecretsInput): void {
   const login = loginOf(reach)
-  const same = before !== undefined && wayTo(before.place.reach) === wayTo(reach)
+  const same = before?.sameBot === true && wayTo(before.place.reach) === wayTo(reach)
   const own = mergeLogin(merged, 'secrets/login', login, given.login ?? {}, before?.secrets.login, same)
   if (!isEmpty(own)) merged.secrets.login = own
   const jumps = jumpsOf(reach)
   if ((given.jumps?.length ?? 0) > jumps.length) merged.problems.push(`secrets/jumps/${jumps.length}: there is no such jump host`)
   const earlier = before ? jumpsOf(before.place.reach) : []
   // The way up to a jump host has to be the same, too.
-  const sameUpTo = (i: number) => jumps.slice(0, i + 1).every((jump, j) => { const was = earlier[j]; return was !== undefined && whereTo(was) === whereTo(jump) })
+  const sameUpTo = (i: number) => before?.sameBot === true && jumps.slice(0, i + 1).every((jump, j) => { const was = earlier[j]; return was !== undefined && whereTo(was) === whereTo(jump) })
   const all = jumps.map((jump, i) => mergeLogin(merged, `secrets/jumps/${i}`, jump, given.jumps?.[i] ?? {}, before?.secrets.jumps?.[i], sameUpTo(i)))
   if (!all.every(isEmpty)) merged.secrets.jumps = all
 }

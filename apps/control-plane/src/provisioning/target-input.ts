@@ -36,11 +36,12 @@ function splitFields(manifest: ServerTypeManifest, { fields, secrets }: TargetIn
   return { plain: Object.fromEntries(entries.filter((entry) => !isSecret(entry))), given: { ...secrets, fields: { ...asText, ...secrets?.fields } } }
 }
 
-/** What is kept for a target that stays where it is. What can't be opened any more counts as not kept. */
-function keptBefore(secrets: Secrets, manifest: ServerTypeManifest, row: TargetRow | undefined): KeptBefore | undefined {
-  if (!row) return undefined
+/** What is kept for a target, and where it goes. What can't be opened any more counts as not kept. */
+function keptBefore(secrets: Secrets, row: TargetRow | undefined): KeptBefore | undefined {
+  const manifest = row && serverTypes.find(row.serverType)?.manifest
+  if (!manifest) return undefined
   try {
-    return { place: { manifest, reach: reachOf(row), fields: fromJson(row.fields) }, secrets: openSecrets(secrets, row) }
+    return { place: { botId: row.botId, manifest, reach: reachOf(row), fields: fromJson(row.fields) }, secrets: openSecrets(secrets, row) }
   } catch (error) {
     if (error instanceof CertloopError && error.code === 'SECRET_UNREADABLE') return undefined
     throw error
@@ -68,7 +69,9 @@ async function readTarget({ tx, secrets, id, complete, present, targets, problem
   const { plain, given } = splitFields(manifest, input, field, problems)
   const place = { botId, serverType, placeKey: placeKeyOf(manifest, plain, reach) }
   const known = present.find((row) => samePlace(row, place) && !targets.some((t) => t.known === row.id))
-  const merged = mergeSecrets({ manifest, reach, fields: plain }, keptBefore(secrets, manifest, known), given)
+  // Another place is another target, but what was secret about the one that is meant may stay.
+  const meant = present.find((row) => row.id === input.id) ?? known
+  const merged = mergeSecrets({ botId, manifest, reach, fields: plain }, keptBefore(secrets, meant), given)
   problems.push(
     ...reachOfTypeProblems(manifest, input, `${field}/reach`), ...reachProblems(reach, `${field}/reach`),
     ...valueProblems(manifest, plain, merged.secrets, field, complete),
@@ -84,6 +87,8 @@ async function readTarget({ tx, secrets, id, complete, present, targets, problem
 export async function readTargets(tx: Tx, secrets: Secrets, id: CertificateId, input: ConfigurationInput, problems: string[]): Promise<NewTarget[]> {
   const targets: NewTarget[] = []
   const reading = { tx, secrets, id, complete: input.complete, present: await targetsOf(tx, id), targets, problems }
+  const ids = input.targets.map((target) => target.id)
+  problems.push(...ids.flatMap((each, i) => (each !== undefined && ids.indexOf(each) < i ? [`body.targets/${i}/id: the same target is named twice`] : [])))
   for (const [i, target] of input.targets.entries()) await readTarget(reading, target, `body.targets/${i}`)
   return targets
 }

@@ -135,6 +135,26 @@ testOnDatabases('on an update secrets stay, go with null, and are never kept for
   assert.deepEqual(gone.map((row) => row.sealedSecrets), [null], 'what is removed keeps no secret')
 })
 
+testOnDatabases('a target that is named by its id keeps its secrets at another place on the same machine, and nowhere else', async (t, database) => {
+  const { w, bot, configure, target } = await setUp(t, database)
+  const bare = { botId: bot.id, serverType: 'jetty', reach, fields }
+  await configure([targetOn(bot)])
+  const first = await target()
+  const moved = await configure([{ ...bare, id: first.id, fields: { ...fields, alias: 'other' } }])
+  assert.equal(moved.statusCode, 200, moved.body)
+  assert.deepEqual([(await target()).fields['alias'], (await target()).secretsSet.toSorted()], ['other', allSet])
+  const twice = problemsOf(await configure([{ ...bare, id: (await target()).id }, { ...bare, id: (await target()).id, fields: { ...fields, alias: 'third' } }]))
+  assert.deepEqual(twice.fields?.map(({ field, problem }) => `${field}: ${problem}`), ['body.targets/1/id: the same target is named twice'])
+  const second = await w.addBot('web2')
+  const changes: [Partial<TargetInput>, string[]][] = [[{ reach: { ...reach, host: 'evil.example' } }, ['jumps.0.passphrase', 'jumps.0.privateKey']], [{ botId: second.id }, []], [{ reach: 'local' }, []]]
+  for (const [change, kept] of changes) {
+    await configure([targetOn(bot)])
+    const answer = await configure([{ ...bare, ...change, id: (await target()).id }], { complete: false })
+    assert.equal(answer.statusCode, 200, answer.body)
+    assert.deepEqual((await target()).secretsSet.toSorted(), kept, JSON.stringify(change))
+  }
+})
+
 testOnDatabases('a bot without a key is sent nothing, and its deployment says what to do; another target goes on', async (t, database) => {
   const { w, bot, id, configure } = await setUp(t, database)
   const old = await w.addBot('old')
@@ -271,7 +291,7 @@ testOnDatabases('each wrong value of a way in, a secret or a script is named in 
     assert.deepEqual(findPlain(answer.body), [])
   }
   const twice = problemsOf(await configure([good, { ...good, secrets: { ...secrets, fields: {} } }]))
-  assert.match(JSON.stringify(twice.fields), /same place on db1\.example:22 is named twice/)
+  assert.match(JSON.stringify(twice.fields), /same place on db1\.example:22 via jump\.example:2222 is named twice/)
   const elsewhere = { ...good, reach: { ...reach, port: 2022 } }
   assert.equal((await configure([good, elsewhere])).statusCode, 200, 'the same path on another machine is another place')
 })

@@ -23,7 +23,7 @@ test('a saved configuration comes back from the form as it was', () => {
     renewal: { enabled: false, daysBefore: 7, time: '23:59', zone: 'UTC' }, deployAfterRenewal: false, rollback: false, approval: 'manual', updatedAt: '2026-01-01T00:00:00Z',
   } as Configuration
   const { updatedAt: _, ...expected } = saved
-  assert.deepEqual(inputOf(draftOf(certificate(saved), [authority], 'UTC'), false), { ...expected, targets: [{ botId: 'bot_1', serverType: 'nginx', reach: 'local', fields: { keyPath: '/k' }, overwrite: false }] })
+  assert.deepEqual(inputOf(draftOf(certificate(saved), [authority], 'UTC'), false), { ...expected, targets: [{ id: 'tgt_1', botId: 'bot_1', serverType: 'nginx', reach: 'local', fields: { keyPath: '/k' }, overwrite: false }] })
 })
 
 test('names are taken a line each, or divided by commas; empty lines are left out', () => {

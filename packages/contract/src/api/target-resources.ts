@@ -16,6 +16,8 @@ export const TargetSecretsInput = Type.Object({
 export type TargetSecretsInput = Static<typeof TargetSecretsInput>
 
 export const TargetInput = Type.Object({
+  /** The target of this certificate that is meant: its secrets stay as far as they may when its place changes. Without it: the one at the same place. */
+  id: Type.Optional(idText('tgt')),
   botId: idText('bot'),
   serverType: Type.String({ maxLength: 60 }),
   reach: Type.Optional(Reach),
