@@ -51,6 +51,10 @@ test('a target on another machine is set, shown, exported without its secrets an
   assert.deepEqual([changed.id, changed.overwrite, Object.keys(changed.scripts ?? {}), changed.fields['proofSeconds'], changed.secretsSet], [shown.id, true, ['after'], undefined, ['login.privateKey', 'jumps.0.password']])
   const renamed = jsonOf<CertificateDetail>(await cli.run('target', 'set', 'shop.cli.test', '--target', '1', '--field', 'alias=other', '--json')).configuration?.targets[0]
   assert.deepEqual([renamed?.fields['alias'], renamed?.secretsSet], ['other', changed.secretsSet], 'secrets stay at another place on the same machine')
+  const inTheOpen = await cli.run('target', 'set', 'shop.cli.test', '--target', '1', '--field', `keystorePassword=${secret}`)
+  assert.equal(inTheOpen.code, 2)
+  assert.match(inTheOpen.stderr, /keystorePassword is secret[^]*--secret keystorePassword=FILE/)
+  assert.ok(!inTheOpen.stderr.includes(secret))
   const confirmed = await cli.run('target', 'confirm-host-key', 'shop.cli.test', '--fingerprint', `SHA256:${'A'.repeat(43)}`)
   assert.match(confirmed.stderr, /No host key waits to be confirmed[^]*recheck-pinning/)
   assert.equal((await cli.run('target', 'remove', 'shop.cli.test', '--yes')).code, 0)

@@ -32,7 +32,7 @@ const pair = (option: string, text: string): [string, string] => {
   return [text.slice(0, at), text.slice(at + 1)]
 }
 
-interface PropertySchema { type?: string }
+interface PropertySchema { type?: string; 'x-field'?: { kind?: string } }
 /** The value as the schema of the field wants it; what fits no type is left to the API to judge. */
 function valueOf({ type }: PropertySchema, texts: readonly string[]): unknown {
   const text = texts.at(-1) ?? ''
@@ -48,6 +48,7 @@ async function readFields(context: Context, serverType: string, present: Record<
   const texts = Map.groupBy(given.map((text) => pair('field', text)), ([name]) => name)
   const fields = { ...present }
   for (const [name, pairs] of texts) {
+    if (properties[name]?.['x-field']?.kind === 'secret') throw usage(`${name} is secret, so --field does not take it: command lines can be read by others.`, `Give a file, or "-" for standard input: --secret ${name}=FILE. To delete it: --secret ${name}=`)
     const values = pairs.map(([, value]) => value)
     if (values.every((value) => value === '')) delete fields[name]
     else fields[name] = valueOf(properties[name] ?? {}, values)
