@@ -1,4 +1,4 @@
-import { chown, mkdir, readFile, writeFile } from 'node:fs/promises'
+import { chown, mkdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
@@ -127,16 +127,20 @@ async function startMaster(t: Pick<TestContext, 'after'>, prefix: string, argv: 
     if (background) await stopDaemon(prefix)
   }
   if (background) await child.ended
-  const hasEndedByNow = async () => (background ? hasEnded(await pidIn(prefix)) : child.child.exitCode !== null || child.child.signalCode !== null)
+  const hasEndedByNow = async () => (background ? hasEndedAs(await pidIn(prefix)) : child.child.exitCode !== null || child.child.signalCode !== null)
   return { output: child.output, hasEnded: hasEndedByNow, stop }
 }
+
+/** Without a pid file it has not begun. */
+const hasEndedAs = async (pid: number): Promise<boolean> => pid > 1 && hasEnded(pid)
 
 /** The master that its own pid file names, if it still runs. */
 async function stopDaemon(prefix: string): Promise<void> {
   const pid = await pidIn(prefix)
   if (!(pid > 1) || await hasEnded(pid)) return
   process.kill(pid, 'SIGTERM')
-  await eventually(() => hasEnded(pid), { what: 'the end of apache2' })
+  // Collected too: until then it is in the list of processes.
+  await eventually(() => stat(`/proc/${pid}`).then(() => false, () => true), { what: 'the end of apache2' })
 }
 
 /** What it said when it ended instead of getting ready. */

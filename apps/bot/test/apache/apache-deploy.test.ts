@@ -121,7 +121,7 @@ test('certificate and key in one file, without a key directive', options, async 
   const result = await (await deployer(t)).deploy(slot.fields, { ...next, issuersPem: [intermediate] })
   assertDeployed(result)
   assert.doesNotMatch(JSON.stringify(result), /PRIVATE KEY/)
-  assert.equal(await readFile(file, 'utf8'), next.certPem + intermediate + next.keyPem)
+  assert.equal(await readFile(file, 'utf8'), next.keyPem + next.certPem + intermediate)
   assert.equal(sentChain(apache, name), 2)
   await assertServed(apache, 'both.pem', served(name, next))
 })
