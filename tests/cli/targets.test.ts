@@ -51,6 +51,16 @@ test('a target on another machine is set, shown, exported without its secrets an
   assert.deepEqual([changed.id, changed.overwrite, Object.keys(changed.scripts ?? {}), changed.fields['proofSeconds'], changed.secretsSet], [shown.id, true, ['after'], undefined, ['login.privateKey', 'jumps.0.password']])
   const renamed = jsonOf<CertificateDetail>(await cli.run('target', 'set', 'shop.cli.test', '--target', '1', '--field', 'alias=other', '--json')).configuration?.targets[0]
   assert.deepEqual([renamed?.fields['alias'], renamed?.secretsSet], ['other', changed.secretsSet], 'secrets stay at another place on the same machine')
+  const hostKeys = (letter: string) => ['--host-key', `SHA256:${letter.repeat(43)}`, '--jump-host-key', `SHA256:${letter.repeat(43)}`]
+  const withKeys = (letter: string) => ({ ...way, hostKey: `SHA256:${letter.repeat(43)}`, jumps: way.jumps.map((jump) => ({ ...jump, hostKey: `SHA256:${letter.repeat(43)}` })) })
+  for (const [letter, ...words] of [['A', '--reach', 'ssh://deploy@db1.example:2022'], ['B']] as const) {
+    const pinned = await cli.run('target', 'set', 'shop.cli.test', '--target', '1', ...words, ...hostKeys(letter), '--json')
+    assert.equal(pinned.code, 0, pinned.stderr)
+    const [after] = jsonOf<CertificateDetail>(pinned).configuration?.targets ?? []
+    assert.deepEqual([after?.reach, after?.secretsSet], [withKeys(letter), changed.secretsSet], 'only the host keys change')
+  }
+  const anotherUser = await cli.run('target', 'set', 'shop.cli.test', '--target', '1', '--reach', 'ssh://root@db1.example:2022')
+  assert.match(anotherUser.stderr, /Say how to log in/)
   const inTheOpen = await cli.run('target', 'set', 'shop.cli.test', '--target', '1', '--field', `keystorePassword=${secret}`)
   assert.equal(inTheOpen.code, 2)
   assert.match(inTheOpen.stderr, /keystorePassword is secret[^]*--secret keystorePassword=FILE/)

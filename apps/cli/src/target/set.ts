@@ -95,13 +95,13 @@ const hasWay = (given: Options) => given.reach !== undefined || Object.keys(wayO
 
 async function readTarget(context: Context, certificate: CertificateDetail, given: Options): Promise<TargetInput> {
   const base = await beginning(context, certificate, given)
-  if (given.reach === undefined && hasWay(given)) throw usage('The options of the way in go with --reach: name the whole way again.')
-  const way = given.reach === undefined ? undefined : await readWay(context, given.reach, given)
-  const { scripts: present, ...rest } = base
+  const present = given.target === undefined ? 'local' : pickTarget(certificate, given.target).reach
+  const way = hasWay(given) ? await readWay(context, given.reach, given, present) : undefined
+  const { scripts, ...rest } = base
   const secrets = { ...way?.secrets, ...await readSecretFields(context, given.secret) }
   return {
     ...rest, ...(way ? { reach: way.reach } : {}), fields: await readFields(context, base.serverType, base.fields, given.field),
-    ...(given.overwrite === undefined ? {} : { overwrite: given.overwrite }), ...await readScripts(given, present), ...(Object.keys(secrets).length > 0 ? { secrets } : {}),
+    ...(given.overwrite === undefined ? {} : { overwrite: given.overwrite }), ...await readScripts(given, scripts), ...(Object.keys(secrets).length > 0 ? { secrets } : {}),
   }
 }
 
@@ -112,10 +112,11 @@ export const targetSet = defineCommand({
     'target set db.example --bot web1 --server-type postgresql --reach ssh://deploy@db1.example --key-file id_deploy --sudo --field certificatePath=/etc/ssl/db.crt --field keyPath=/etc/ssl/db.key',
     'target set shop.example --scan scn_01jxyzxyzxyzxyzxyzxyzxyzxy --place shop.crt --reach ssh://deploy@db1.example --password-stdin < password.txt',
     'target set shop.example --target 1 --secret keystorePassword=- < password.txt',
+    'target set shop.example --target 1 --host-key SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU',
     'target set shop.example --target 1 --no-overwrite --before drain.sh --after-device /usr/local/bin/tell --after-device done',
   ],
   notes: [
-    'What is not given stays as it was. A kept password or key stays only where it goes to the same place: with another host, user, way to log in or jump host it has to be given again.',
+    'What is not given stays as it was, of the way in as long as user, host and port do. A kept password or key stays only where it goes to the same place: with another host, user, way to log in or jump host it has to be given again.',
     'A script before or after gets its environment as docs/guides/targets.md says, and runs only where the bot\'s bot.toml allows scripts.',
   ],
   async run(context, { args, options: given }) {

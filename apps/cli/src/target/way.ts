@@ -13,7 +13,7 @@ export const wayOptions = {
   'key-file': { type: 'string', value: 'FILE', help: 'log in with this private key; it is kept in the platform, sealed' },
   'passphrase-file': { type: 'string', value: 'FILE', help: 'passphrase of that key' },
   'bot-key': { type: 'string', value: 'PATH', help: 'log in with a key file on the machine of the bot' },
-  'host-key': { type: 'string', value: 'SHA256:…', help: 'fingerprint of the host\'s key; without it the first look tells which one is there' },
+  'host-key': { type: 'string', value: 'SHA256:…', help: 'fingerprint of the host\'s key; without it the one that is kept stays, or the first look tells which one is there. "" forgets the kept one' },
   'sudo': { type: 'boolean', help: 'run every command and read every file there through "sudo -n"' },
   'jump': { type: 'string', value: 'SSH-URL', multiple: true, help: 'go through this host, e.g. ssh://hop@gate.example:22; repeat for more, the first one first' },
   'jump-key-file': { type: 'string', value: 'FILE', multiple: true, help: 'private key for the jump host at the same place in the list' },
@@ -44,44 +44,74 @@ function readAddress(option: string, text: string, allowed: readonly Scheme[]): 
   return { scheme, host: decodeURIComponent(url.hostname).replace(/^\[(.*)\]$/, '$1'), port: url.port === '' ? schemes[scheme] : Number(url.port), user: decodeURIComponent(url.username) }
 }
 
-interface Login { authentication: JumpHost['authentication']; keyPath?: string; secrets: LoginSecrets }
+const addressOf = (reach: Exclude<Reach, 'local'>): Address =>
+  ({ scheme: reach.kind !== 'ftp' ? `${reach.kind}:` : reach.security === 'implicit-tls' ? 'ftps:' : 'ftp:', host: reach.host, port: reach.port, user: reach.user })
+const isAt = ({ host, port, user }: Omit<Address, 'scheme'>, before: Omit<Address, 'scheme'>) => host.toLowerCase() === before.host.toLowerCase() && port === before.port && user === before.user
+const keyOf = (given: string | undefined, before: string | null | undefined): string | null => (given === undefined ? before ?? null : given === '' ? null : given)
 
-async function readLogin(context: Context, given: WayOptions): Promise<Login> {
+interface Login { authentication: JumpHost['authentication']; keyPath?: string; secrets: LoginSecrets }
+/** What a host was logged in to with so far. */
+type LoginBefore = Pick<JumpHost, 'authentication' | 'keyPath'>
+
+async function readLogin(context: Context, given: WayOptions, before: LoginBefore | undefined): Promise<Login> {
   const ways = (['password-stdin', 'key-file', 'bot-key'] as const).filter((name) => given[name] !== undefined && given[name] !== false)
   if (ways.length > 1) throw usage(`Choose one way to log in: ${ways.map((way) => `--${way}`).join(', ')} do not go together.`)
   const passphrase = given['passphrase-file'] === undefined ? {} : { passphrase: await readSecret(context, 'passphrase', given['passphrase-file']) }
   if (given['key-file'] !== undefined) return { authentication: 'key', secrets: { privateKey: await textOf('private key', given['key-file']), ...passphrase } }
   if (given['bot-key'] !== undefined) return { authentication: 'bot-key', keyPath: given['bot-key'], secrets: passphrase }
   if (given['password-stdin']) return { authentication: 'password', secrets: { password: await readSecret(context, 'password', '-') } }
+  if (before) return { authentication: before.authentication, ...(before.keyPath === undefined ? {} : { keyPath: before.keyPath }), secrets: passphrase }
   if (context.world.canAsk) return { authentication: 'password', secrets: { password: await context.world.ask('Password on that host: ', { hidden: true }) } }
   throw usage('Say how to log in: --password-stdin, --key-file FILE or --bot-key PATH.')
 }
 
-async function readJump(context: Context, text: string, i: number, given: WayOptions): Promise<{ jump: JumpHost; secrets: LoginSecrets }> {
+interface Jump { jump: JumpHost; secrets: LoginSecrets }
+
+async function readJump(context: Context, text: string, i: number, given: WayOptions, earlier: JumpHost | undefined): Promise<Jump> {
   const { host, port, user } = readAddress('jump', text, ['ssh:'])
+  const before = earlier && isAt({ host, port, user }, earlier) ? earlier : undefined
   const keyFile = given['jump-key-file']?.[i]
   const passwordFile = given['jump-password-file']?.[i]
-  const hostKey = given['jump-host-key']?.[i] ?? null
+  const hostKey = keyOf(given['jump-host-key']?.[i], before?.hostKey)
   if (keyFile !== undefined) return { jump: { host, port, user, authentication: 'key', hostKey }, secrets: { privateKey: await textOf('private key of a jump host', keyFile) } }
   if (passwordFile !== undefined) return { jump: { host, port, user, authentication: 'password', hostKey }, secrets: { password: await readSecret(context, 'password of a jump host', passwordFile) } }
   if (given['bot-key'] !== undefined) return { jump: { host, port, user, authentication: 'bot-key', keyPath: given['bot-key'], hostKey }, secrets: {} }
+  if (before) return { jump: { ...before, hostKey }, secrets: {} }
   throw usage(`Say how to log in at the jump host ${host}: --jump-key-file FILE or --jump-password-file FILE, one for each --jump.`)
+}
+
+/** Jump hosts that are not named again stay, each with its login. */
+function keptJumps(given: WayOptions, before: readonly JumpHost[]): Jump[] {
+  for (const name of ['jump-key-file', 'jump-password-file'] as const) if (given[name]) throw usage(`--${name} goes with --jump: name the jump hosts again.`)
+  const keys = given['jump-host-key'] ?? []
+  if (keys.length > before.length) throw usage(`--jump-host-key is given ${keys.length} times, but there are ${before.length} jump hosts.`)
+  return before.map((jump, i) => ({ jump: { ...jump, hostKey: keyOf(keys[i], jump.hostKey) }, secrets: {} }))
 }
 
 export interface Way { reach: Reach; secrets: Secrets }
 
-/** The way that --reach and its companions name. @throws Failure saying which option does not fit */
-export async function readWay(context: Context, text: string, given: WayOptions): Promise<Way> {
+/**
+ * The way that --reach and its companions name. What is not given stays as long as user, host and port do.
+ * @param text undefined: the address stays
+ * @throws Failure saying which option does not fit
+ */
+export async function readWay(context: Context, text: string | undefined, given: WayOptions, present: Reach = 'local'): Promise<Way> {
   if (text === 'local') return { reach: 'local', secrets: {} }
-  const { scheme, ...address } = readAddress('reach', text, ['ssh:', 'sftp:', 'ftp:', 'ftps:'])
-  const { authentication, keyPath, secrets: login } = await readLogin(context, given)
+  if (text === undefined && present === 'local') throw usage('The options of the way in go with --reach.')
+  const { scheme, ...address } = text === undefined && present !== 'local' ? addressOf(present) : readAddress('reach', text ?? '', ['ssh:', 'sftp:', 'ftp:', 'ftps:'])
+  const before = present !== 'local' && addressOf(present).scheme === scheme && isAt(address, present) ? present : undefined
+  const ftp = before?.kind === 'ftp' ? before : undefined
+  const ssh = before?.kind === 'ftp' ? undefined : before
+  const { authentication, keyPath, secrets: login } = await readLogin(context, given, ftp ? { authentication: 'password' } : ssh)
   if (scheme === 'ftp:' || scheme === 'ftps:') {
     if (authentication !== 'password') throw usage('FTP takes a password: --password-stdin.')
-    return { reach: { kind: 'ftp', ...address, security: scheme === 'ftps:' ? 'implicit-tls' : 'explicit-tls', pin: null }, secrets: { login } }
+    return { reach: { kind: 'ftp', ...address, security: scheme === 'ftps:' ? 'implicit-tls' : ftp?.security ?? 'explicit-tls', pin: ftp?.pin ?? null }, secrets: { login } }
   }
-  const jumps = await Promise.all((given.jump ?? []).map((jump, i) => readJump(context, jump, i, given)))
-  const way = { ...address, authentication, ...(keyPath === undefined ? {} : { keyPath }), hostKey: given['host-key'] ?? null, jumps: jumps.map(({ jump }) => jump) }
-  const reach: Reach = scheme === 'sftp:' ? { kind: 'sftp', ...way } : { kind: 'ssh', ...way, privilege: given.sudo ? 'sudo' : 'none' }
+  const earlier = ssh?.jumps ?? []
+  const jumps = given.jump ? await Promise.all(given.jump.map((jump, i) => readJump(context, jump, i, given, earlier[i]))) : keptJumps(given, earlier)
+  const way = { ...address, authentication, ...(keyPath === undefined ? {} : { keyPath }), hostKey: keyOf(given['host-key'], ssh?.hostKey), jumps: jumps.map(({ jump }) => jump) }
+  const sudo = given.sudo ?? (ssh?.kind === 'ssh' && ssh.privilege === 'sudo')
+  const reach: Reach = scheme === 'sftp:' ? { kind: 'sftp', ...way } : { kind: 'ssh', ...way, privilege: sudo ? 'sudo' : 'none' }
   return { reach, secrets: { login, ...(jumps.length > 0 ? { jumps: jumps.map(({ secrets }) => secrets) } : {}) } }
 }
 
