@@ -2,7 +2,7 @@ import type { DetectedServer, DetectedSlot } from '@certloop/contract'
 import type { RunningApache } from '@certloop/test-kit'
 import * as kit from '../kit/kit.ts'
 
-export { assertDeployed, context, planMaterial, stepKinds, uniqueName } from '../kit/kit.ts'
+export { assertDeployed, context, stepKinds, uniqueName } from '../kit/kit.ts'
 
 export const apacheDriver = (): ReturnType<typeof kit.driverOf> => kit.driverOf('apache')
 export const isOf = ({ configPath }: Pick<RunningApache, 'configPath'>) => ({ key }: DetectedServer): boolean => key.split(' ')[0] === configPath

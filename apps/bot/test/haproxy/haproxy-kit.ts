@@ -2,7 +2,7 @@ import type { DetectedSlot } from '@certloop/contract'
 import { type RunningHaproxy, selfSignedPair, type TestPair } from '@certloop/test-kit'
 import { chmod, mkdir, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { context, detect, driverOf, slotOf, uniqueName } from '../kit/kit.ts'
+import { detect, slotOf, uniqueName } from '../kit/kit.ts'
 
 export const pairOf = (...names: string[]): Promise<TestPair> => selfSignedPair(names.length > 0 ? names : [uniqueName()])
 
@@ -19,7 +19,3 @@ export const frontend = (name: string, port: number | undefined, words: string, 
   `frontend ${name}\n  bind ${address}:${port} ssl ${words}\n  mode http\n  http-request return status 200 content-type text/plain string "hello"\n\n`
 
 export const slotAt = async (haproxy: RunningHaproxy, name: string): Promise<DetectedSlot> => slotOf(await detect('haproxy', haproxy.configPath), name)
-
-export async function inspected(fields: DetectedSlot['fields']): Promise<DetectedSlot> {
-  return (await driverOf('haproxy')).inspect(context, fields)
-}
