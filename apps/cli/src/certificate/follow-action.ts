@@ -12,11 +12,12 @@ const eventLine = (context: Context, event: TimelineEvent): Line => ({ key: even
 /** The end of the action is told once, by what follows. */
 const isEnd = ({ kind }: TimelineEvent) => kind === 'action.done' || kind === 'action.failed'
 
-/** What the bot wrote down while it deployed, below the events. */
-export function logLines(context: Context, { id, log }: Pick<DeploymentDetail, 'id' | 'log'>): Line[] {
+/** What the bot wrote down while it deployed, below the events: what a step that failed or a script put out belongs to it. */
+export function logLines(context: Pick<Context, 'world'>, { id, log, plan }: Pick<DeploymentDetail, 'id' | 'log' | 'plan'>): Line[] {
+  const isScript = (step: number | null) => step !== null && plan?.steps[step]?.kind === 'run-script'
   return log.map((entry, index) => {
     const took = entry.durationMs === null ? '' : ` (${Math.round(entry.durationMs)} ms)`
-    const output = !entry.ok && entry.output ? `\n${entry.output.trimEnd().split('\n').map((line) => `              | ${line}`).join('\n')}` : ''
+    const output = (!entry.ok || isScript(entry.step)) && entry.output ? `\n${entry.output.trimEnd().split('\n').map((line) => `              | ${line}`).join('\n')}` : ''
     return { key: `${id} ${index}`, at: entry.at, text: `${timeOfDay(entry.at, context.world)}    ${entry.ok ? 'ok   ' : 'FAIL '} ${entry.message}${took}${output}` }
   })
 }
