@@ -44,9 +44,15 @@ function readAddress(option: string, text: string, allowed: readonly Scheme[]): 
   return { scheme, host: decodeURIComponent(url.hostname).replace(/^\[(.*)\]$/, '$1'), port: url.port === '' ? schemes[scheme] : Number(url.port), user: decodeURIComponent(url.username) }
 }
 
-const addressOf = (reach: Exclude<Reach, 'local'>): Address =>
-  ({ scheme: reach.kind !== 'ftp' ? `${reach.kind}:` : reach.security === 'implicit-tls' ? 'ftps:' : 'ftp:', host: reach.host, port: reach.port, user: reach.user })
+function addressOf(reach: Reach): Address {
+  if (reach === 'local') throw usage('The options of the way in go with --reach.')
+  const { host, port, user } = reach
+  return { scheme: reach.kind !== 'ftp' ? `${reach.kind}:` : reach.security === 'implicit-tls' ? 'ftps:' : 'ftp:', host, port, user }
+}
 const isAt = ({ host, port, user }: Omit<Address, 'scheme'>, before: Omit<Address, 'scheme'>) => host.toLowerCase() === before.host.toLowerCase() && port === before.port && user === before.user
+type FtpReach = Extract<Reach, { kind: 'ftp' }>
+type LoginReach = Exclude<Reach, 'local' | FtpReach>
+const kindOf = (reach: Reach): { ftp?: FtpReach; ssh?: LoginReach } => (reach === 'local' ? {} : reach.kind === 'ftp' ? { ftp: reach } : { ssh: reach })
 const keyOf = (given: string | undefined, before: string | null | undefined): string | null => (given === undefined ? before ?? null : given === '' ? null : given)
 
 interface Login { authentication: JumpHost['authentication']; keyPath?: string; secrets: LoginSecrets }
@@ -97,22 +103,23 @@ export interface Way { reach: Reach; secrets: Secrets }
  */
 export async function readWay(context: Context, text: string | undefined, given: WayOptions, present: Reach = 'local'): Promise<Way> {
   if (text === 'local') return { reach: 'local', secrets: {} }
-  if (text === undefined && present === 'local') throw usage('The options of the way in go with --reach.')
-  const { scheme, ...address } = text === undefined && present !== 'local' ? addressOf(present) : readAddress('reach', text ?? '', ['ssh:', 'sftp:', 'ftp:', 'ftps:'])
-  const before = present !== 'local' && addressOf(present).scheme === scheme && isAt(address, present) ? present : undefined
-  const ftp = before?.kind === 'ftp' ? before : undefined
-  const ssh = before?.kind === 'ftp' ? undefined : before
-  const { authentication, keyPath, secrets: login } = await readLogin(context, given, ftp ? { authentication: 'password' } : ssh)
-  if (scheme === 'ftp:' || scheme === 'ftps:') {
-    if (authentication !== 'password') throw usage('FTP takes a password: --password-stdin.')
-    return { reach: { kind: 'ftp', ...address, security: scheme === 'ftps:' ? 'implicit-tls' : ftp?.security ?? 'explicit-tls', pin: ftp?.pin ?? null }, secrets: { login } }
-  }
+  const { scheme, ...address } = text === undefined ? addressOf(present) : readAddress('reach', text, ['ssh:', 'sftp:', 'ftp:', 'ftps:'])
+  const { ftp, ssh } = kindOf(present !== 'local' && addressOf(present).scheme === scheme && isAt(address, present) ? present : 'local')
+  const login = await readLogin(context, given, ftp ? { authentication: 'password' } : ssh)
+  if (scheme !== 'ftp:' && scheme !== 'ftps:') return readSshWay(context, { scheme, ...address }, given, login, ssh)
+  if (login.authentication !== 'password') throw usage('FTP takes a password: --password-stdin.')
+  const { security = 'explicit-tls', pin = null } = ftp ?? {}
+  return { reach: { kind: 'ftp', ...address, security: scheme === 'ftps:' ? 'implicit-tls' : security, pin }, secrets: { login: login.secrets } }
+}
+
+async function readSshWay(context: Context, { scheme, ...address }: Address, given: WayOptions, login: Login, ssh: LoginReach | undefined): Promise<Way> {
+  const { authentication, keyPath, secrets } = login
   const earlier = ssh?.jumps ?? []
   const jumps = given.jump ? await Promise.all(given.jump.map((jump, i) => readJump(context, jump, i, given, earlier[i]))) : keptJumps(given, earlier)
   const way = { ...address, authentication, ...(keyPath === undefined ? {} : { keyPath }), hostKey: keyOf(given['host-key'], ssh?.hostKey), jumps: jumps.map(({ jump }) => jump) }
   const sudo = given.sudo ?? (ssh?.kind === 'ssh' && ssh.privilege === 'sudo')
   const reach: Reach = scheme === 'sftp:' ? { kind: 'sftp', ...way } : { kind: 'ssh', ...way, privilege: sudo ? 'sudo' : 'none' }
-  return { reach, secrets: { login, ...(jumps.length > 0 ? { jumps: jumps.map(({ secrets }) => secrets) } : {}) } }
+  return { reach, secrets: { login: secrets, ...(jumps.length > 0 ? { jumps: jumps.map((jump) => jump.secrets) } : {}) } }
 }
 
 /** "ssh deploy@db1.example:22 through gate.example", "on the bot's own machine" */
