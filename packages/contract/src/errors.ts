@@ -79,7 +79,7 @@ export const errorSpecs = {
 
   // Limits the host's administrator set
   PATH_NOT_ALLOWED: work('policy', 'after-change', 'bot.toml on the host does not let the bot write this path.', 'Add the folder to limits.write_paths in bot.toml, or choose another path.', 'bot.toml: [limits]'),
-  COMMAND_NOT_ALLOWED: work('policy', 'after-change', 'bot.toml on the host does not let the bot run this command.', 'Add the program to limits.commands in bot.toml.', 'bot.toml: [limits]'),
+  COMMAND_NOT_ALLOWED: work('policy', 'after-change', 'bot.toml on the machine of the bot does not allow this program, script or host.', 'Allow there what the message names: a program in limits.commands, scripts with limits.scripts = true, a host in limits.ssh_hosts (and limits.ssh not false). Then restart the bot.', 'bot.toml: [limits]'),
   PROGRAM_NOT_TRUSTED: work('policy', 'after-change', 'The bot does not run a program that it can not tell to be the one of the running server.', 'Leave the field for the program empty, or let it name the program of the running server.', 'Certificate, Configuration'),
   BOT_CONFIGURATION_INVALID: work('configuration', 'after-change', 'bot.toml can not be used.', 'Correct the named line.', 'bot.toml'),
 
@@ -126,6 +126,7 @@ export const errorSpecs = {
   // Reaching a host, and what lies on it
   HOST_UNREACHABLE: work('network-timeout', 'later', 'The host can not be reached, or does not answer in time.', 'Check the address, the port, firewalls between the bot and the host, and that the service runs there.', 'Configuration: target, how it is reached'),
   HOST_KEY_UNKNOWN: work('authentication', 'after-change', 'The key of the host was never confirmed, so it could be anybody.', 'Compare the fingerprint in the message with the one on the host (ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub), then put it into the target.', 'Configuration: target, host key'),
+  HOST_KEY_NOT_SEEN: api(409, 'conflict', 'The fingerprint given is not that of the key which the host showed.', 'Read the fingerprint again on the host itself (ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub). If it is still another one, somebody may stand between: do not confirm.', 'Certificate: host key to be confirmed'),
   HOST_KEY_CHANGED: work('authentication', 'after-change', 'The host shows another key than the confirmed one: it was set up again, or somebody stands between.', 'Find out why on the host itself. Only then put the new fingerprint into the target.', 'Configuration: target, host key'),
   LOGIN_REFUSED: work('authentication', 'after-change', 'The host refused the login.', 'Check user, password or key, and that this way to log in is allowed there.', 'Configuration: target, how it is reached'),
   PRIVILEGE_REFUSED: work('permission', 'after-change', 'The account may not do this on the host.', 'Give the account the rights that the guide of the server type names, e.g. a line in sudoers.', 'Host: sudoers, file rights'),

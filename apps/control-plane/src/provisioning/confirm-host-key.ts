@@ -17,7 +17,7 @@ function withKey(reach: Reach, seen: SeenHostKey): Reach {
 /**
  * Pins the key that was seen last on the way to a target, for good.
  * @param fingerprint what the person compared with the host; has to be the one seen
- * @throws CertloopError NOT_FOUND, ACTION_NOT_POSSIBLE (nothing waits), CONFLICT (another key)
+ * @throws CertloopError NOT_FOUND, ACTION_NOT_POSSIBLE (nothing waits), HOST_KEY_NOT_SEEN (another key)
  */
 export async function confirmHostKey(tx: Tx, wake: Wakes, confirmed: { certificateId: CertificateId; targetId: TargetId; fingerprint: string; requester: string }, now: Date): Promise<void> {
   const { certificateId, targetId, fingerprint, requester } = confirmed
@@ -26,8 +26,8 @@ export async function confirmHostKey(tx: Tx, wake: Wakes, confirmed: { certifica
   const target = await findTarget(tx, targetId)
   if (!target || target.certificateId !== certificateId || target.removedAt !== null) throw new CertloopError('NOT_FOUND', `This certificate has no target ${targetId}.`, { targetId })
   const seen = seenHostKeyOf(target)
-  if (!seen) throw new CertloopError('ACTION_NOT_POSSIBLE', 'No host key waits to be confirmed for this target. A changed key has to be edited in the configuration.', { targetId })
-  if (seen.fingerprint !== fingerprint) throw new CertloopError('CONFLICT', `${seen.host}:${seen.port} showed the key ${seen.fingerprint}, not ${fingerprint}. Compare again on the host itself.`, { host: seen.host, port: seen.port, fingerprint: seen.fingerprint })
+  if (!seen) throw new CertloopError('ACTION_NOT_POSSIBLE', 'No host key waits to be confirmed for this target. A key that has changed is not confirmed: put the new fingerprint into the configuration.', { targetId })
+  if (seen.fingerprint !== fingerprint) throw new CertloopError('HOST_KEY_NOT_SEEN', `${seen.host}:${seen.port} showed the key ${seen.fingerprint}, not ${fingerprint}. Compare again on the host itself.`, { host: seen.host, port: seen.port, fingerprint: seen.fingerprint })
   await updateTarget(tx, targetId, { reach: toJson(withKey(reachOf(target), seen)), seenHostKey: null })
   await touchConfiguration(tx, certificateId, now)
   await addEvent(tx, { kind: 'target.host-key-confirmed', message: `The key ${fingerprint} of ${seen.host}:${seen.port} was confirmed for ${target.title}.`, requester, certificateId }, now)

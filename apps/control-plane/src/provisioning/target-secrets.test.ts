@@ -205,7 +205,7 @@ testOnDatabases('an unknown host key is shown and confirmed by its fingerprint, 
   await meet('inspect-target', { host: 'jump.example', port: 2222, fingerprint: pin('A') })
   assert.deepEqual((await target()).seenHostKey, { host: 'jump.example', port: 2222, fingerprint: pin('A'), at: w.now().toISOString() })
   assert.deepEqual([(await w.detail(id)).problem?.code, (await w.detail(id)).problem?.message.includes(pin('A'))], ['HOST_KEY_UNKNOWN', true])
-  assert.equal(problemsOf(await confirm(pin('B'))).code, 'CONFLICT')
+  assert.equal(problemsOf(await confirm(pin('B'))).code, 'HOST_KEY_NOT_SEEN')
   w.clock.pass(1)
   const confirmed = (await confirm(pin('A'))).json<CertificateDetail>()
   assert.equal(confirmed.configuration?.updatedAt, w.now().toISOString(), 'a form that is open must not put the old key back')
