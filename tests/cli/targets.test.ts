@@ -95,4 +95,5 @@ test('words that do not fit a way in are refused before anything is sent, and no
     assert.match(stderr, expected)
     assert.ok(!`${stdout}${stderr}`.includes(secret))
   }
+  assert.match((await cli.run('bot', 'scan-host', '--help')).stdout, /private key; it is\s+forgotten/)
 })

@@ -11,7 +11,7 @@ import { serverLines } from './server-lines.ts'
 export const botScanHost = defineCommand({
   noun: 'bot', verb: 'scan-host', summary: 'Look at another host over SSH through a bot, and print the servers found there',
   args: { bot: { help: 'id or name' }, address: { help: 'ssh://user@host:port' } },
-  options: { ...wayOptions, timeout: waitOptions.timeout },
+  options: { ...wayOptions, 'key-file': { ...wayOptions['key-file'], help: 'log in with this private key; it is forgotten when the look has ended' }, timeout: waitOptions.timeout },
   examples: ['bot scan-host web1 ssh://deploy@db1.example --password-stdin < password.txt', 'bot scan-host web1 ssh://deploy@db1.example --key-file id_deploy --sudo --jump ssh://hop@gate.example --jump-key-file id_hop'],
   notes: ['Nothing is kept but what was found, for 7 days: what you give to log in is forgotten when the look has ended. Make a target from it: certloop target set CERTIFICATE --scan ID --place TEXT.'],
   async run(context, { args, options }) {

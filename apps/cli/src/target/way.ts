@@ -107,6 +107,10 @@ export async function readWay(context: Context, text: string | undefined, given:
   const { ftp, ssh } = kindOf(present !== 'local' && addressOf(present).scheme === scheme && isAt(address, present) ? present : 'local')
   const login = await readLogin(context, given, ftp ? { authentication: 'password' } : ssh)
   if (scheme !== 'ftp:' && scheme !== 'ftps:') return readSshWay(context, { scheme, ...address }, given, login, ssh)
+  return ftpWay({ scheme, ...address }, login, ftp)
+}
+
+function ftpWay({ scheme, ...address }: Address, login: Login, ftp: FtpReach | undefined): Way {
   if (login.authentication !== 'password') throw usage('FTP takes a password: --password-stdin.')
   const { security = 'explicit-tls', pin = null } = ftp ?? {}
   return { reach: { kind: 'ftp', ...address, security: scheme === 'ftps:' ? 'implicit-tls' : security, pin }, secrets: { login: login.secrets } }
