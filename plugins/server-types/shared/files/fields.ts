@@ -5,10 +5,10 @@ const keystores = ['pkcs12', 'jks'] as const
 
 /** What every type has that puts files somewhere: which, in which form, and how what uses them is proven. */
 export const fileFields = {
-  format: field.choice({
+  format: field.optional(field.choice({
     label: 'Format', help: 'The form that the program reading the files expects.', default: 'pem',
     values: { pem: 'PEM: certificate, key and chain in files of their own', bundle: 'PEM: everything in one file', der: 'DER: one certificate, key as PKCS#8', pkcs7: 'PKCS#7: certificate and chain, no key', pkcs12: 'PKCS#12 (.p12, .pfx)', jks: 'Java keystore (JKS)' },
-  }),
+  })),
   certificatePath: field.path({ label: 'File', help: 'Where the certificate goes: the certificate file, the bundle or the keystore.' }),
   certificateContent: field.optional(field.choice({ label: 'Certificate file holds', help: 'Most servers want the chain behind the certificate.', values: { 'full-chain': 'The certificate and its chain', 'certificate': 'The certificate alone' }, default: 'full-chain', shownWhen: { field: 'format', is: 'pem' } })),
   order: field.optional(field.choice({
