@@ -2,13 +2,19 @@ import assert from 'node:assert/strict'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import type { CertificateDetail, ConfigurationInput, SshReach } from '../../packages/api-client/src/index.ts'
+import type { CertificateDetail, ConfigurationInput, SshReach, Target } from '../../packages/api-client/src/index.ts'
 import { tempFolder } from '../../packages/test-kit/src/index.ts'
 import { createCli, jsonOf, startLoop } from './kit.ts'
 
 const timeout = 180_000
 const secret = 'p4ss-of-the-keystore'
 const key = '-----BEGIN OPENSSH PRIVATE KEY-----\nbm90IGEga2V5\n-----END OPENSSH PRIVATE KEY-----\n'
+
+function targetIn(answer: Parameters<typeof jsonOf>[0]): Target {
+  const target = jsonOf<CertificateDetail>(answer).configuration?.targets[0]
+  assert.ok(target, 'there is no target')
+  return target
+}
 
 test('a target on another machine is set, shown, exported without its secrets and taken in again', { timeout }, async (t) => {
   const { cli } = await startLoop(t)
@@ -28,8 +34,7 @@ test('a target on another machine is set, shown, exported without its secrets an
     '--secret', `keystorePassword=${path('password')}`, '--no-overwrite', '--before', path('script'), '--after-device', '/usr/bin/tell', '--after-device', 'it is done')
   assert.equal(set.code, 0, set.stderr)
   assert.match(set.stdout, /Target 1: +Eclipse Jetty on db1\.example by .+, ssh deploy@db1\.example:2022 through gate\.example; overwrites nothing of others; script before; script after; secrets kept: fields\.keystorePassword, login\.privateKey, jumps\.0\.password/)
-  const shown = jsonOf<CertificateDetail>(await cli.run('certificate', 'show', 'shop.cli.test', '--json')).configuration?.targets[0]
-  assert.ok(shown)
+  const shown = targetIn(await cli.run('certificate', 'show', 'shop.cli.test', '--json'))
   assert.deepEqual(shown.fields, { basePath: '/opt/jetty', keystorePath: '/opt/jetty/shop.p12', alias: 'shop', newEntry: true, activation: 'command', restartCommand: ['/opt/jetty/bin/jetty.sh', 'restart'], proofSeconds: 90 })
   const way: SshReach = { kind: 'ssh', host: 'db1.example', port: 2022, user: 'deploy', authentication: 'key', hostKey: null, privilege: 'sudo', jumps: [{ host: 'gate.example', port: 22, user: 'hop', authentication: 'password', hostKey: null }] }
   assert.deepEqual(shown.reach, way)
@@ -46,18 +51,17 @@ test('a target on another machine is set, shown, exported without its secrets an
   await writeFile(path('moved.json'), JSON.stringify(moved))
   assert.match((await cli.run('certificate', 'configure', 'shop.cli.test', '--file', path('moved.json'))).stderr, /secrets\/login\/privateKey: has to be entered again/)
 
-  const changed = jsonOf<CertificateDetail>(await cli.run('target', 'set', 'shop.cli.test', '--target', '1', '--overwrite', '--before', '', '--field', 'proofSeconds=', '--secret', 'keystorePassword=', '--json')).configuration?.targets[0]
-  assert.ok(changed)
+  const changed = targetIn(await cli.run('target', 'set', 'shop.cli.test', '--target', '1', '--overwrite', '--before', '', '--field', 'proofSeconds=', '--secret', 'keystorePassword=', '--json'))
   assert.deepEqual([changed.id, changed.overwrite, Object.keys(changed.scripts ?? {}), changed.fields['proofSeconds'], changed.secretsSet], [shown.id, true, ['after'], undefined, ['login.privateKey', 'jumps.0.password']])
-  const renamed = jsonOf<CertificateDetail>(await cli.run('target', 'set', 'shop.cli.test', '--target', '1', '--field', 'alias=other', '--json')).configuration?.targets[0]
-  assert.deepEqual([renamed?.fields['alias'], renamed?.secretsSet], ['other', changed.secretsSet], 'secrets stay at another place on the same machine')
+  const renamed = targetIn(await cli.run('target', 'set', 'shop.cli.test', '--target', '1', '--field', 'alias=other', '--json'))
+  assert.deepEqual([renamed.fields['alias'], renamed.secretsSet], ['other', changed.secretsSet], 'secrets stay at another place on the same machine')
   const hostKeys = (letter: string) => ['--host-key', `SHA256:${letter.repeat(43)}`, '--jump-host-key', `SHA256:${letter.repeat(43)}`]
   const withKeys = (letter: string) => ({ ...way, hostKey: `SHA256:${letter.repeat(43)}`, jumps: way.jumps.map((jump) => ({ ...jump, hostKey: `SHA256:${letter.repeat(43)}` })) })
   for (const [letter, ...words] of [['A', '--reach', 'ssh://deploy@db1.example:2022'], ['B']] as const) {
     const pinned = await cli.run('target', 'set', 'shop.cli.test', '--target', '1', ...words, ...hostKeys(letter), '--json')
     assert.equal(pinned.code, 0, pinned.stderr)
-    const [after] = jsonOf<CertificateDetail>(pinned).configuration?.targets ?? []
-    assert.deepEqual([after?.reach, after?.secretsSet], [withKeys(letter), changed.secretsSet], 'only the host keys change')
+    const after = targetIn(pinned)
+    assert.deepEqual([after.reach, after.secretsSet], [withKeys(letter), changed.secretsSet], 'only the host keys change')
   }
   const anotherUser = await cli.run('target', 'set', 'shop.cli.test', '--target', '1', '--reach', 'ssh://root@db1.example:2022')
   assert.match(anotherUser.stderr, /Say how to log in/)

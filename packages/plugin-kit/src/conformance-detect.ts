@@ -1,6 +1,7 @@
 import { checkShape, DetectedServer, DetectedSlot, Step } from '@certloop/contract'
 import assert from 'node:assert/strict'
 import type { TestContext } from 'node:test'
+import { setTimeout as pause } from 'node:timers/promises'
 import { findSubject, planOf, type Scene, standing } from './conformance-scene.ts'
 import { type ConformancePair, materialOfPair } from './conformance-subject.ts'
 import { materialDigest } from './material.ts'
@@ -50,7 +51,11 @@ export async function detectTests(t: TestContext, scene: Scene): Promise<void> {
 
   await t.test('a place that is not there is SLOT_NOT_FOUND or SERVER_NOT_RUNNING', { skip }, async () => {
     const elsewhere = Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, manifest.identity.includes(name) && typeof value === 'string' ? `${value}-of-nobody` : value]))
-    await assert.rejects(driver.inspect(context, elsewhere), (error) => error instanceof Error && 'code' in error && ['SLOT_NOT_FOUND', 'SERVER_NOT_RUNNING'].includes(String(error.code)))
+    const codeNow = () => driver.inspect(context, elsewhere).then(() => 'no error', (error: unknown) => (error instanceof Error && 'code' in error ? String(error.code) : String(error)))
+    // Another server of this kind that is just being started or stopped on the machine can't be told from the one meant.
+    let code = await codeNow()
+    for (const end = performance.now() + 20_000; code === 'SERVER_CONFIGURATION_UNREADABLE' && performance.now() < end; code = await codeNow()) await pause(200)
+    assert.ok(['SLOT_NOT_FOUND', 'SERVER_NOT_RUNNING'].includes(code), code)
   })
 }
 

@@ -1,10 +1,18 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { parseSocketTable } from './linux-listeners.ts'
-import { containerId, parseStat, systemdUnit } from './linux-processes.ts'
+import { assembleProcess, containerId, parseStat, systemdUnit } from './linux-processes.ts'
 
 test('a process name may hold spaces and brackets', () => {
   assert.deepEqual(parseStat('71 (nginx: (x) y) S 12 71 71 0 -1'), { name: 'nginx: (x) y', parentPid: 12 })
+})
+
+test('a process that has ended is none, though its parent has not collected it yet', () => {
+  const read = (state: string) => assembleProcess({
+    pid: 71, status: `Name:\tnginx\nState:\t${state}\nPPid:\t12\nUid:\t0\t0\t0\t0\nGid:\t0\t0\t0\t0\n`, cmdline: 'nginx\0', executable: '/usr/sbin/nginx', workingDirectory: '/', cgroup: '', root: '1', ownRoot: '1', users: new Map(),
+  })
+  assert.equal(read('S (sleeping)')?.name, 'nginx')
+  assert.deepEqual([read('Z (zombie)'), read('X (dead)')], [undefined, undefined])
 })
 
 test('systemd unit from the control group', () => {

@@ -51,11 +51,11 @@ export interface ProcessTexts {
   users: ReadonlyMap<number, string>
 }
 
-/** undefined: it has ended, or is a thread of the kernel */
+/** undefined: it has ended, collected by its parent or not, or is a thread of the kernel */
 export function assembleProcess({ pid, status, cmdline, executable, workingDirectory, cgroup, root, ownRoot, users }: ProcessTexts): HostProcess | undefined {
   const value = (name: string) => new RegExp(`^${name}:[ \\t]+(.*)$`, 'm').exec(status)?.[1]
   const parentPid = Number(value('PPid'))
-  if (status === '' || pid === kernelThreads || parentPid === kernelThreads) return undefined
+  if (status === '' || pid === kernelThreads || parentPid === kernelThreads || /^[ZX]/.test(value('State') ?? '')) return undefined
   const [uid, gid] = [Number(value('Uid')?.split(/\s+/)[1]), Number(value('Gid')?.split(/\s+/)[1])]
   return {
     pid, parentPid, uid, gid, user: users.get(uid) ?? String(uid), name: unescaped(value('Name') ?? ''), workingDirectory,

@@ -139,18 +139,20 @@ async function openSlot<F extends PemFields, I extends PemInstance, C extends Pe
 }
 
 async function findInstance<F extends PemFields, I extends PemInstance, C extends PemConfiguration>(type: PemServerType<F, I, C>, host: Host, fields: F): Promise<I> {
-  const problems: unknown[] = []
+  const problems: { pid: number; error: unknown }[] = []
   for (const process of type.findProcesses(await host.processes())) {
     if (process.container !== null || !type.mayBeNamed(process, fields)) continue
     try {
       const instance = await type.readInstance(host, process, { program: fields.binaryPath, sudo: fields.sudo, fields })
       if (type.isNamed(instance, fields)) return instance
     } catch (error) {
-      problems.push(error)
+      problems.push({ pid: process.pid, error })
     }
   }
-  // One that could not be looked at may be the one that is meant.
-  if (problems.length > 0) throw toCertloopError(problems[0])
+  // One that could not be looked at may be the one that is meant, unless it has ended meanwhile.
+  const running = new Set(problems.length === 0 ? [] : type.findProcesses(await host.processes()).map(({ pid }) => pid))
+  const problem = problems.find(({ pid }) => running.has(pid))
+  if (problem !== undefined) throw toCertloopError(problem.error)
   throw new CertloopError('SERVER_NOT_RUNNING', `No ${type.title} runs with ${type.named?.words ?? 'the configuration'} ${placeOf(type, fields)} as the target names it.`, { path: placeOf(type, fields) })
 }
 

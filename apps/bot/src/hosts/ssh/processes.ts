@@ -11,7 +11,7 @@ import type { FarSide } from './ask.ts'
 const processScript = `cd /proc || exit 1
 cat /etc/passwd 2>/dev/null
 printf '\\n%s\\n' "$m"
-grep -HE '^(Name|PPid|Uid|Gid):' [0-9]*/status 2>/dev/null
+grep -HE '^(Name|State|PPid|Uid|Gid):' [0-9]*/status 2>/dev/null
 printf '\\n%s\\n' "$m"
 grep -H '' [0-9]*/cgroup 2>/dev/null
 printf '\\n%s\\n' "$m"
