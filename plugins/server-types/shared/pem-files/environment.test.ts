@@ -9,3 +9,9 @@ test('a plan holds what the configuration names, and nothing that looks secret',
   assert.deepEqual([hidden.values['BACKEND'], hidden.complete], ['http://hidden@host/x', false])
   assert.doesNotMatch(JSON.stringify(hidden), /geheim/)
 })
+
+test('what a name says at its end counts too, and a folder stays to be read', () => {
+  const environment = { STATS_PASS: 'a', ADMIN_AUTH: 'b', API_KEY: 'c', PASS: 'd', PWD: '/etc/haproxy', KEYS_FOLDER: '/etc/keys', BYPASS: 'no' }
+  const { values } = forPlans(environment, Object.keys(environment))
+  assert.deepEqual(values, { STATS_PASS: 'hidden', ADMIN_AUTH: 'hidden', API_KEY: 'hidden', PASS: 'hidden', PWD: '/etc/haproxy', KEYS_FOLDER: '/etc/keys', BYPASS: 'no' })
+})

@@ -1,5 +1,5 @@
 /** Names whose values have no place in a plan: plans are read by people and stored elsewhere. */
-const secretName = /password|passwd|passphrase|secret|token|credential/i
+const secretName = /password|passwd|passphrase|secret|token|credential|(?:^|_)(?:pass|auth|apikey|api_key|key)$/i
 const credentials = /(:\/\/)[^/@\s]*@/g
 
 export interface PlanEnvironment {
