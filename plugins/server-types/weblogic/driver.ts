@@ -2,7 +2,8 @@ import { CertloopError, type DetectedServer, type DetectedSlot, sha256Hex, type 
 import { type DriverContext, type HostProcess, probeAll, type PlanDraft, type ServerTypeDriver } from '@certloop/plugin-kit'
 import path from 'node:path'
 import type { Static } from 'typebox'
-import { checkKeystoreRight, entryStep, type OpenKeystore } from '../shared/keystore/keystore-place.ts'
+import { checkServerRight } from '../shared/java/server-right.ts'
+import { entryStep, type OpenKeystore } from '../shared/keystore/keystore-place.ts'
 import { activationOf } from './activation.ts'
 import type { Identity } from './configuration.ts'
 import { type Domain, openDomain, openServer, type Weblogic } from './domain.ts'
@@ -29,11 +30,11 @@ export const driver: ServerTypeDriver<WeblogicFields> = {
     const { domain, server, identity, servers } = await findPlace(context, fields)
     const { keystorePath, alias } = identity
     const { keystore, key } = await openEntry(context.host, { ...fields, keystorePath, alias })
-    checkKeystoreRight(keystore, 'WebLogic', server.process.java.runAs)
     const locate = await locator(context.host, servers)
     const { endpoints, reason } = endpointsOf(servers, identity, locate)
     if (reason !== null) throw new CertloopError('PLAN_FAILED', `The new certificate could not be proven as "${alias}" in ${keystorePath}: ${reason}.`, { path: keystorePath, alias })
     const [served, activation] = await Promise.all([probeAll(context.probe, endpoints), activationOf({ context, domain, servers, fields, material, locate })])
+    await checkServerRight(context.host, keystore, 'WebLogic', server.process.java, activation.steps)
     const { step, secrets } = entryStep(keystore, key.alias, material)
     const isDone = step === undefined && served.every(({ fingerprint }) => fingerprint === material.fingerprint)
     const prove: Step = {
