@@ -1,6 +1,7 @@
 /** The part of the contract that a browser can load: nothing reached from here imports a Node module. */
 export * from './ids.ts'
 export * from './states.ts'
+export * from './key-proposal.ts'
 export * from './errors.ts'
 export * from './plan.ts'
 export * from './fields.ts'

@@ -1,6 +1,7 @@
 export * from './ids.ts'
 export * from './new-id.ts'
 export * from './states.ts'
+export * from './key-proposal.ts'
 export * from './errors.ts'
 export * from './fields.ts'
 export * from './plan.ts'

@@ -1,4 +1,4 @@
-import type { CertificateDetail, ConfigurationInput, TargetSuggestion } from '@certloop/api-client'
+import { type CertificateDetail, type ConfigurationInput, proposedKeyAlgorithm, type TargetSuggestion } from '@certloop/api-client'
 import { keyAlgorithms } from '../choices.ts'
 import { defineCommand, type Given, type OptionSpecs } from '../command.ts'
 import type { Context } from '../context.ts'
@@ -32,10 +32,11 @@ const options = {
 type Options = Given<Record<never, never>, typeof options>['options']
 
 /** The saved configuration as input, or the proposal for a first one. */
-function startFrom({ configuration }: CertificateDetail, zone: string): ConfigurationInput {
+function startFrom({ configuration, currentVersionId, versions }: CertificateDetail, zone: string): ConfigurationInput {
   if (configuration === null) {
+    const present = versions.find(({ id }) => id === currentVersionId)?.keyAlgorithm
     return {
-      complete: true, targets: [], authorityId: null, csr: { commonName: null, names: [], keyAlgorithm: 'ec-256', keyReuse: false, validityDays: null },
+      complete: true, targets: [], authorityId: null, csr: { commonName: null, names: [], keyAlgorithm: proposedKeyAlgorithm(present, keyAlgorithms), keyReuse: false, validityDays: null },
       renewal: { enabled: true, daysBefore: 30, time: '03:00', zone }, deployAfterRenewal: true, rollback: true, approval: 'automatic',
     }
   }

@@ -5,7 +5,7 @@ import { draftOf, inputOf, unusedSuggestions } from './draft.ts'
 
 const suggestion = { botId: 'bot_1', botName: 'web-1', serverType: 'nginx', title: 'shop', fields: { keyPath: '/k', certificatePath: '/c' }, why: 'seen' } as const
 const authority = { id: 'ath_1', keyAlgorithms: ['rsa-2048', 'ec-256'] } as unknown as Authority
-const certificate = (configuration: Configuration | null) => ({ names: ['shop.example', '*.shop.example'], suggestions: [suggestion], configuration }) as unknown as CertificateDetail
+const certificate = (configuration: Configuration | null) => ({ names: ['shop.example', '*.shop.example'], suggestions: [suggestion], configuration, currentVersionId: 'ver_1', versions: [{ id: 'ver_1', keyAlgorithm: 'ec-256' }] }) as unknown as CertificateDetail
 
 test('the first proposal uses what the scan found, and the authority', () => {
   const input = inputOf(draftOf(certificate(null), [authority], 'Europe/Berlin'), true)

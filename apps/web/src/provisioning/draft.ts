@@ -1,4 +1,4 @@
-import type { Authority, CertificateDetail, ConfigurationInput, TargetInput, TargetSuggestion } from '@certloop/api-client'
+import { type Authority, type CertificateDetail, type ConfigurationInput, proposedKeyAlgorithm, type TargetInput, type TargetSuggestion } from '@certloop/api-client'
 import { linesOf } from '../shared/lines.ts'
 import { blankTarget, draftTargetOf, targetInputOf, type DraftTarget } from './draft-target.ts'
 
@@ -30,7 +30,7 @@ export function draftOf(certificate: CertificateDetail, authorities: readonly Au
     targets: certificate.suggestions.map(targetOf),
     authorityId: authority?.id ?? null,
     commonName: '', names: certificate.names.join('\n'), keyReuse: false, validityDays: '',
-    keyAlgorithm: authority?.keyAlgorithms.find((one) => one === 'ec-256') ?? authority?.keyAlgorithms[0] ?? 'ec-256',
+    keyAlgorithm: proposedKeyAlgorithm(certificate.versions.find(({ id }) => id === certificate.currentVersionId)?.keyAlgorithm, authority?.keyAlgorithms ?? []),
     renewal: { enabled: true, daysBefore: 30, time: '03:00', zone },
     deployAfterRenewal: true, rollback: true, approval: 'automatic',
   }
