@@ -67,7 +67,8 @@ test('a bot is added, its nginx found, and the certificate taken under care, rot
     const slot = page.getByRole('row').filter({ hasText: shop.certPath })
     await slot.getByRole('button', { name: 'Take under care' }).click({ timeout: slowMs })
     const heading = page.getByRole('heading', { name, level: 1 })
-    await heading.or(page.getByRole('alert')).first().waitFor({ timeout: slowMs })
+    // Other servers of the machine may have problems of their own on the page before.
+    await heading.waitFor({ timeout: slowMs })
     assert.equal(await heading.count(), 1, await page.getByRole('main').innerText())
     assert.equal(await page.getByRole('textbox', { name: 'Certificate file' }).inputValue(), shop.certPath)
     await page.getByRole('button', { name: 'Save configuration' }).click()

@@ -6,8 +6,9 @@ export async function openJournals(dataFolder: string): Promise<string[]> {
   const folder = join(dataFolder, 'engine', 'journals')
   const open: string[] = []
   for (const name of await readdir(folder)) {
-    const text = await readFile(join(folder, name, 'journal.ndjson'), 'utf8').catch(() => '')
-    if (!text.includes('"type":"closed"')) open.push(name)
+    // An old one may be removed at this very moment.
+    const text = await readFile(join(folder, name, 'journal.ndjson'), 'utf8').catch((error: NodeJS.ErrnoException) => { if (error.code === 'ENOENT') return undefined; throw error })
+    if (text !== undefined && !text.includes('"type":"closed"')) open.push(name)
   }
   return open
 }

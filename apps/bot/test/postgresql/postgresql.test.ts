@@ -155,7 +155,8 @@ test('what can not be done is said: no TLS, Unix sockets alone, encrypted keys, 
   const driver = await driverOf('postgresql')
   const refusalOf = async (server: PostgresqlServer) => driver.plan(context, { certificatePath: join(server.folder, 'own.crt'), keyPath: join(server.folder, 'own.key'), configurationPath: server.configPath, dataDirectory: server.dataDirectory }, planMaterial(next))
   const off = await start(t, old, 'ssl = off\n')
-  assert.match((await detect('postgresql', off.dataDirectory)).problem?.message ?? '', /ssl is off/)
+  const { problem, slots } = await detect('postgresql', off.dataDirectory)
+  assert.deepEqual([problem, slots], [null, []], 'a server without TLS has no place, and nothing is wrong with it')
   await assert.rejects(refusalOf(off), { code: 'SLOT_NOT_FOUND' })
 
   const local = await start(t, old, '', { tcp: false })
