@@ -1,6 +1,6 @@
-import { CertloopError, type DetectedServer, type DetectedSlot, type Endpoint, sha256Hex, type Step, toCertloopError } from '@certloop/contract'
+import { CertloopError, type DetectedServer, type DetectedSlot, type Endpoint, sha256Hex, toCertloopError } from '@certloop/contract'
 import { readCertificate } from '@certloop/pki'
-import { type DriverContext, type Host, type HostProcess, probeAll, type PlanDraft, type PlanMaterial, type ServerTypeDriver } from '@certloop/plugin-kit'
+import { type DriverContext, type Host, type HostProcess, probeAll, proveStep, type PlanDraft, type PlanMaterial, type ServerTypeDriver } from '@certloop/plugin-kit'
 import path from 'node:path'
 import type { Static } from 'typebox'
 import { entryStep, type HeldKey, heldKeyOf, openKeystore, type OpenKeystore } from '../shared/keystore/keystore-place.ts'
@@ -118,10 +118,7 @@ async function planSteps(context: DriverContext, fields: JettyFields, place: Pla
   const { steps, seconds } = await activationOf(context.host, jetty, place.contexts, fields)
   await checkServerRight(context.host, keystore, 'Jetty', jetty.process.java, steps)
   const isServed = served.every(({ fingerprint }) => fingerprint === material.fingerprint)
-  const prove: Step = {
-    kind: 'prove', expect: material.fingerprint, timeoutSeconds: Math.max(fields.proofSeconds ?? manifest.fields.properties.proofSeconds.default, seconds),
-    endpoints: endpoints.map((endpoint, i) => ({ endpoint, before: served[i]?.fingerprint ?? null })),
-  }
+  const prove = proveStep({ expect: material.fingerprint, timeoutSeconds: Math.max(fields.proofSeconds ?? manifest.fields.properties.proofSeconds.default, seconds) }, endpoints, served)
   return { steps: [...(step === undefined ? [] : [step]), ...(step === undefined && isServed ? [] : steps), prove], secrets, ...observe(place) }
 }
 

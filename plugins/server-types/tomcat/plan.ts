@@ -1,5 +1,5 @@
-import { CertloopError, type Endpoint, type Observation, type ServedCertificate, sha256Hex, type Step } from '@certloop/contract'
-import { type DriverContext, fileDigest, holdsKey, type PlanDraft, type PlanMaterial, probeAll } from '@certloop/plugin-kit'
+import { CertloopError, type Observation, sha256Hex, type Step } from '@certloop/contract'
+import { type DriverContext, fileDigest, holdsKey, type PlanDraft, type PlanMaterial, probeAll, proveStep } from '@certloop/plugin-kit'
 import { checkKeystoreRight, entryStep } from '../shared/keystore/keystore-place.ts'
 import { partsOf } from '../shared/pem-files/chain-parts.ts'
 import { groupsOf } from '../shared/pem-files/groups.ts'
@@ -41,17 +41,10 @@ export async function planSteps(input: PlanInput): Promise<PlanDraft> {
   const activation = isDone ? { steps: [], secrets: {} } : await activationOf({ context, tomcat, slots: together, fields, material })
   const { name, text } = configurationText(tomcat, slots)
   return {
-    steps: [...changes.steps, ...activation.steps, proveStep(endpoints, served, { fields, material })],
+    steps: [...changes.steps, ...activation.steps, proveStep({ expect: material.fingerprint, timeoutSeconds: fields.proofSeconds ?? manifest.fields.properties.proofSeconds.default }, endpoints, served)],
     observed: [{ name, digest: sha256Hex(text) }, ...changes.observed],
     observedTexts: { [name]: text, ...changes.observedTexts },
     secrets: { ...changes.secrets, ...activation.secrets },
-  }
-}
-
-function proveStep(endpoints: readonly Endpoint[], served: readonly ServedCertificate[], { fields, material }: Pick<PlanInput, 'fields' | 'material'>): Step {
-  return {
-    kind: 'prove', expect: material.fingerprint, timeoutSeconds: fields.proofSeconds ?? manifest.fields.properties.proofSeconds.default,
-    endpoints: endpoints.map((endpoint, i) => ({ endpoint, before: served[i]?.fingerprint ?? null })),
   }
 }
 

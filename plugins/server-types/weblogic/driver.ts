@@ -1,5 +1,5 @@
 import { CertloopError, type DetectedServer, type DetectedSlot, sha256Hex, type Step, toCertloopError } from '@certloop/contract'
-import { type DriverContext, type HostProcess, probeAll, type PlanDraft, type ServerTypeDriver } from '@certloop/plugin-kit'
+import { type DriverContext, type HostProcess, probeAll, proveStep, type PlanDraft, type ServerTypeDriver } from '@certloop/plugin-kit'
 import path from 'node:path'
 import type { Static } from 'typebox'
 import { checkServerRight } from '../shared/java/server-right.ts'
@@ -37,10 +37,7 @@ export const driver: ServerTypeDriver<WeblogicFields> = {
     await checkServerRight(context.host, keystore, 'WebLogic', server.process.java, activation.steps)
     const { step, secrets } = entryStep(keystore, key.alias, material)
     const isDone = step === undefined && served.every(({ fingerprint }) => fingerprint === material.fingerprint)
-    const prove: Step = {
-      kind: 'prove', expect: material.fingerprint, timeoutSeconds: Math.max(fields.proofSeconds ?? manifest.fields.properties.proofSeconds.default, activation.seconds),
-      endpoints: endpoints.map((endpoint, i) => ({ endpoint, before: served[i]?.fingerprint ?? null })),
-    }
+    const prove = proveStep({ expect: material.fingerprint, timeoutSeconds: Math.max(fields.proofSeconds ?? manifest.fields.properties.proofSeconds.default, activation.seconds) }, endpoints, served)
     const change: Step[] = isDone ? [] : [...activation.before, ...(step === undefined ? [] : [step]), ...activation.steps]
     return { steps: [...change, prove], secrets: isDone ? {} : { ...secrets, ...activation.secrets }, ...observe(domain, servers, keystore) }
   },

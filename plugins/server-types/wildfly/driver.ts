@@ -1,5 +1,5 @@
 import { CertloopError, type DetectedServer, type DetectedSlot, type Endpoint, sha256Hex, type Step, toCertloopError } from '@certloop/contract'
-import { type DriverContext, type Host, type HostProcess, probeAll, type PlanDraft, type PlanMaterial, type ServerTypeDriver } from '@certloop/plugin-kit'
+import { type DriverContext, type Host, type HostProcess, probeAll, proveStep, type PlanDraft, type PlanMaterial, type ServerTypeDriver } from '@certloop/plugin-kit'
 import path from 'node:path'
 import type { Static } from 'typebox'
 import { entryStep, type HeldKey, heldKeyOf, openKeystore, type OpenKeystore } from '../shared/keystore/keystore-place.ts'
@@ -114,10 +114,7 @@ async function planSteps(context: DriverContext, fields: WildflyFields, { wildfl
   await checkServerRight(context.host, keystore, product, java, activation.steps)
   const { step, secrets } = entryStep(keystore, key.alias, material)
   const isDone = step === undefined && served.every(({ fingerprint }) => fingerprint === material.fingerprint)
-  const prove: Step = {
-    kind: 'prove', expect: material.fingerprint, timeoutSeconds: fields.proofSeconds ?? manifest.fields.properties.proofSeconds.default,
-    endpoints: endpoints.map((endpoint, i) => ({ endpoint, before: served[i]?.fingerprint ?? null })),
-  }
+  const prove = proveStep({ expect: material.fingerprint, timeoutSeconds: fields.proofSeconds ?? manifest.fields.properties.proofSeconds.default }, endpoints, served)
   const change: Step[] = isDone ? [] : [...activation.before, ...(step === undefined ? [] : [step]), ...activation.steps]
   return { steps: [...change, prove], secrets: isDone ? {} : { ...secrets, ...activation.secrets }, ...observe(wildfly, keystore) }
 }

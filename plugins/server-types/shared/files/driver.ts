@@ -1,5 +1,5 @@
 import { CertloopError, type DetectedSlot, type Endpoint, type Observation, sha256Hex, type StartTls, type Step } from '@certloop/contract'
-import { type DriverContext, encodingProblem, fileDigest, holdsKey, type Host, keystoreStep, materialDigest, type PlanMaterial, probeAll, type ServerTypeDriver } from '@certloop/plugin-kit'
+import { type DriverContext, encodingProblem, fileDigest, holdsKey, type Host, keystoreStep, materialDigest, type PlanMaterial, probeAll, proveStep, type ServerTypeDriver } from '@certloop/plugin-kit'
 import { readCertificates } from '@certloop/pki'
 import path from 'node:path'
 import type { FileFields } from './fields.ts'
@@ -41,10 +41,9 @@ export function filesDriver<F extends FileFields>(type: FilesType<F>): ServerTyp
       const endpoints = endpointsOf(fields)
       const served = await probeAll(context.probe, endpoints)
       const isServed = served.every(({ fingerprint }) => fingerprint === material.fingerprint)
-      const proof: Step[] = endpoints.length === 0 ? [] : [{
-        kind: 'prove', expect: material.fingerprint, timeoutSeconds: fields.proofSeconds ?? type.defaultProofSeconds, steadyMilliseconds,
-        endpoints: endpoints.map((endpoint, i) => ({ endpoint, before: served[i]?.fingerprint ?? null })),
-      }]
+      const proof: Step[] = endpoints.length === 0 ? [] : [
+        proveStep({ expect: material.fingerprint, timeoutSeconds: fields.proofSeconds ?? type.defaultProofSeconds, steadyMilliseconds }, endpoints, served),
+      ]
       const activation = writes.length === 0 && isServed ? [] : type.activation?.(fields) ?? []
       return { steps: [...writes, ...activation, ...proof], ...observe(files), secrets }
     },

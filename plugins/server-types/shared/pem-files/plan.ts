@@ -1,5 +1,5 @@
 import { type Account, CertloopError, type Observation, type ServedCertificate, sha256Hex, type SignalledProcess, type Step, type WriteFileStep } from '@certloop/contract'
-import { fileDigest, holdsKey, type Host, materialDigest, type PlanDraft, type PlanMaterial } from '@certloop/plugin-kit'
+import { fileDigest, holdsKey, type Host, materialDigest, type PlanDraft, type PlanMaterial, proveStep } from '@certloop/plugin-kit'
 import path from 'node:path'
 import { type PartFile, partsOf } from './chain-parts.ts'
 import type { LinkedFile } from './linked-file.ts'
@@ -62,10 +62,7 @@ export async function planSteps(input: PlanInput): Promise<PlanDraft> {
   const steps: Step[] = [
     ...writes,
     ...(writes.length === 0 && isServed ? [] : activationSteps(input)),
-    {
-      kind: 'prove', expect: material.fingerprint, timeoutSeconds: proofSeconds, ...(steadyMilliseconds === undefined ? {} : { steadyMilliseconds }),
-      endpoints: slot.endpoints.map((endpoint, i) => ({ endpoint, before: served[i]?.fingerprint ?? null })),
-    },
+    proveStep({ expect: material.fingerprint, timeoutSeconds: proofSeconds, steadyMilliseconds }, slot.endpoints, served),
   ]
   return { steps, ...observe(input, parts) }
 }
