@@ -2,6 +2,7 @@ import path from 'node:path'
 import type { Static } from 'typebox'
 import { type PemConfiguration, pemServerDriver } from '../shared/pem-files/driver.ts'
 import type { Activation } from '../shared/pem-files/plan.ts'
+import { throughSudo } from '../shared/sudo.ts'
 import { readConfiguration } from './configuration.ts'
 import { doveconfCommand, dovecotCommand, findMasters, type Instance, namedConfiguration, readInstance } from './instance.ts'
 import { type fields as fieldSchema, manifest } from './manifest.ts'
@@ -28,7 +29,7 @@ export const driver = pemServerDriver<Fields, Instance, PemConfiguration>({
 function activation(instance: Instance): Activation {
   const { process: { service }, configurationPath, sudo, runAs, inForeground } = instance
   // systemctl would need root again, which these steps give up.
-  const byService = service === null || runAs !== undefined ? undefined : [...(sudo ? ['sudo', '-n'] : []), 'systemctl', 'start', service]
+  const byService = service === null || runAs !== undefined ? undefined : throughSudo(sudo, ['systemctl', 'start', service])
   return {
     service: service ?? `Dovecot (${configurationPath})`,
     // -x reads every file that is named with "<"; one harmless setting is enough to be shown.

@@ -3,6 +3,7 @@ import type { Host, HostProcess } from '@certloop/plugin-kit'
 import path from 'node:path'
 import type { PemInstance } from '../shared/pem-files/driver.ts'
 import { programOf, trusted } from '../shared/pem-files/program.ts'
+import { throughSudo } from '../shared/sudo.ts'
 
 /** A running Dovecot and how to speak to it. */
 export interface Instance extends PemInstance {
@@ -71,8 +72,7 @@ export async function doveconf(host: Host, instance: Instance, ...options: strin
   return stdout
 }
 
-const withSudo = ({ sudo }: Instance, argv: string[]) => [...(sudo ? ['sudo', '-n'] : []), ...argv]
 const configuration = ({ configurationPath }: Instance) => (configurationPath === '' ? [] : ['-c', configurationPath])
 
-export const doveconfCommand = (instance: Instance, ...options: string[]): string[] => withSudo(instance, [instance.doveconf, ...configuration(instance), ...options])
-export const dovecotCommand = (instance: Instance, ...words: string[]): string[] => withSudo(instance, [instance.program, ...configuration(instance), ...words])
+export const doveconfCommand = (instance: Instance, ...options: string[]): string[] => throughSudo(instance.sudo, [instance.doveconf, ...configuration(instance), ...options])
+export const dovecotCommand = (instance: Instance, ...words: string[]): string[] => throughSudo(instance.sudo, [instance.program, ...configuration(instance), ...words])

@@ -4,6 +4,7 @@ import path from 'node:path'
 import type { PemInstance } from '../shared/pem-files/driver.ts'
 import { programOf } from '../shared/pem-files/program.ts'
 import { unitOf } from '../shared/pem-files/systemd.ts'
+import { throughSudo } from '../shared/sudo.ts'
 import { type CommandLine, isShortCall, readCommandLine } from './command-line.ts'
 
 /** A running HAProxy: a master with its workers, or one process alone. */
@@ -50,14 +51,13 @@ function isNewEnough(version: string): boolean {
   return major > 2 || (major === 2 && minor >= 2)
 }
 
-const withSudo = ({ sudo }: Instance, argv: string[]) => [...(sudo ? ['sudo', '-n'] : []), ...argv]
 
 /** What names the same instance at each scan. */
 export const keyOf = ({ named }: Instance): string => named.join(' ')
 export const furtherConfiguration = ({ named }: Instance): string => named.slice(1).join(' ')
 
 /** argv of `haproxy -c` with the same files and options as the running process. */
-export const testCommand = (instance: Instance): string[] => withSudo(instance, [
+export const testCommand = (instance: Instance): string[] => throughSudo(instance.sudo, [
   instance.program, '-c', '-C', instance.workingDirectory, ...instance.line.reading, ...instance.named.flatMap((file) => ['-f', file]),
 ])
 
@@ -66,8 +66,8 @@ export async function reloadCommand(host: Host, instance: Instance, kill: string
   const { process: { pid, uid, name, executable, argv }, line, runAs } = instance
   // systemctl would need root again, which the steps of a server of another account give up.
   const unit = runAs === undefined ? await unitOf(host, instance.process) : null
-  if (unit !== null) return { argv: withSudo(instance, ['systemctl', 'reload', unit]), start: withSudo(instance, ['systemctl', 'start', unit]) }
+  if (unit !== null) return { argv: throughSudo(instance.sudo, ['systemctl', 'reload', unit]), start: throughSudo(instance.sudo, ['systemctl', 'start', unit]) }
   if (!line.masterWorker) return { reason: 'it runs without a master process (-W), so only another program could start its successor' }
   if (kill === undefined) return { reason: 'no kill program that belongs to root was found' }
-  return { argv: withSudo(instance, [kill, '-USR2', String(pid)]), process: { pid, uid, name, executable, arguments: line.configuration.filter((file) => argv.includes(file)) } }
+  return { argv: throughSudo(instance.sudo, [kill, '-USR2', String(pid)]), process: { pid, uid, name, executable, arguments: line.configuration.filter((file) => argv.includes(file)) } }
 }

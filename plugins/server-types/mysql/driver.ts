@@ -5,6 +5,7 @@ import type { Static } from 'typebox'
 import { type PemConfiguration, pemServerDriver } from '../shared/pem-files/driver.ts'
 import type { Activation } from '../shared/pem-files/plan.ts'
 import { unitOf } from '../shared/pem-files/systemd.ts'
+import { throughSudo } from '../shared/sudo.ts'
 import { checkLogin, clientOf } from './client.ts'
 import { readConfiguration } from './configuration.ts'
 import { findServers, type Instance, isAtLeast, readInstance } from './instance.ts'
@@ -30,7 +31,7 @@ export const driver = pemServerDriver<Fields, Instance, PemConfiguration>({
 /** There is no test of the files that changes nothing: what --help or --validate-config look at are options, not certificates. */
 async function activation(instance: Instance, { pairs }: PemConfiguration, { host, fields }: { host: Host; fields: Fields }): Promise<Activation> {
   const { product, version, dataFolder, process, sudo } = instance
-  const call = (...argv: string[]) => [...(sudo ? ['sudo', '-n'] : []), ...argv]
+  const call = (...argv: string[]) => throughSudo(sudo, argv)
   const unit = await unitOf(host, process)
   const start = unit === null ? undefined : call('systemctl', 'start', unit)
   const service = unit ?? `${product} (${dataFolder})`

@@ -3,6 +3,7 @@ import path from 'node:path'
 import type { Static } from 'typebox'
 import { pemServerDriver } from '../shared/pem-files/driver.ts'
 import type { Activation } from '../shared/pem-files/plan.ts'
+import { throughSudo } from '../shared/sudo.ts'
 import { type Configuration, readConfiguration } from './configuration.ts'
 import { commandOf, findMasters, type Instance, readInstance, startOptions } from './instance.ts'
 import { type fields as fieldSchema, manifest } from './manifest.ts'
@@ -46,7 +47,7 @@ function startCommand(instance: Instance, { root }: Configuration): string[] | u
   const { service } = instance.process
   // systemctl would need root again, which these steps give up.
   if (service !== null && instance.runAs !== undefined) return undefined
-  if (service !== null) return [...(instance.sudo ? ['sudo', '-n'] : []), 'systemctl', 'start', service]
+  if (service !== null) return throughSudo(instance.sudo, ['systemctl', 'start', service])
   const inForeground = root.some(({ name, args }) => name === 'daemon' && args[0]?.toLowerCase() === 'off') || /\bdaemon\s+off\b/i.test(instance.globals ?? '')
   return inForeground ? undefined : commandOf(instance)
 }

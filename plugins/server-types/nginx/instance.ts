@@ -3,6 +3,7 @@ import type { Host, HostProcess } from '@certloop/plugin-kit'
 import path from 'node:path'
 import type { PemInstance } from '../shared/pem-files/driver.ts'
 import { type ProgramHabits, programOf } from '../shared/pem-files/program.ts'
+import { throughSudo } from '../shared/sudo.ts'
 import { absolute } from './config-parser.ts'
 
 /** A running nginx and how to speak to it. */
@@ -92,8 +93,8 @@ export async function readInstance(host: Host, master: HostProcess, given: { pro
 
 /** argv of a call of the same program with the same configuration as the running master. */
 export function commandOf({ sudo, program, configurationPath, prefix, globals }: Instance, ...options: string[]): string[] {
-  return [
-    ...(sudo ? ['sudo', '-n'] : []), program, ...options, '-c', configurationPath,
+  return throughSudo(sudo, [
+    program, ...options, '-c', configurationPath,
     ...(prefix === null ? [] : ['-p', prefix]), ...(globals === null ? [] : ['-g', globals]),
-  ]
+  ])
 }

@@ -1,6 +1,7 @@
 import path from 'node:path'
 import type { Static } from 'typebox'
 import { type PemConfiguration, pemServerDriver } from '../shared/pem-files/driver.ts'
+import { throughSudo } from '../shared/sudo.ts'
 import { readConfiguration } from './configuration.ts'
 import { commandOf, findMasters, type Instance, readInstance } from './instance.ts'
 import { type fields as fieldSchema, manifest } from './manifest.ts'
@@ -18,7 +19,7 @@ export const driver = pemServerDriver<Fields, Instance, PemConfiguration>({
   readConfiguration,
   activation: (instance) => {
     const { service } = instance.process
-    const start = service === null ? commandOf(instance, 'start') : [...(instance.sudo ? ['sudo', '-n'] : []), 'systemctl', 'start', service]
+    const start = service === null ? commandOf(instance, 'start') : throughSudo(instance.sudo, ['systemctl', 'start', service])
     return { service: service ?? `Postfix (${instance.configFolder})`, test: commandOf(instance, 'check'), reload: commandOf(instance, 'reload'), start }
   },
   moreFields: () => ({}),

@@ -3,6 +3,7 @@ import type { Host, HostProcess } from '@certloop/plugin-kit'
 import path from 'node:path'
 import type { PemInstance } from '../shared/pem-files/driver.ts'
 import { trusted } from '../shared/pem-files/program.ts'
+import { throughSudo } from '../shared/sudo.ts'
 
 /** A running Postfix: one master process with its own configuration folder. */
 export interface Instance extends PemInstance {
@@ -58,4 +59,4 @@ async function onlyFolder(host: Host, { pid }: HostProcess, postconf: string): P
 }
 
 /** argv of a call of the postfix command for this instance. */
-export const commandOf = ({ sudo, program, configFolder }: Instance, verb: string): string[] => [...(sudo ? ['sudo', '-n'] : []), program, '-c', configFolder, verb]
+export const commandOf = ({ sudo, program, configFolder }: Instance, verb: string): string[] => throughSudo(sudo, [program, '-c', configFolder, verb])

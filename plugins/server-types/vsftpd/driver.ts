@@ -5,6 +5,7 @@ import type { Static } from 'typebox'
 import { type PemConfiguration, pemServerDriver } from '../shared/pem-files/driver.ts'
 import type { Activation } from '../shared/pem-files/plan.ts'
 import { unitOf } from '../shared/pem-files/systemd.ts'
+import { throughSudo } from '../shared/sudo.ts'
 import { readConfiguration } from './configuration.ts'
 import { findListeners, type Instance, readInstance } from './instance.ts'
 import { type fields as fieldSchema, manifest } from './manifest.ts'
@@ -26,7 +27,7 @@ export const driver = pemServerDriver<Fields, Instance, PemConfiguration>({
 
 /** The pair is read once, at the start: a SIGHUP reads the configuration again, and not the pair (tried with 3.0.3). */
 async function activation({ process, sudo, configurationPath }: Instance, _configuration: PemConfiguration, { host, fields }: { host: Host; fields: Fields }): Promise<Activation> {
-  const call = (argv: readonly string[]) => [...(sudo ? ['sudo', '-n'] : []), ...argv]
+  const call = (argv: readonly string[]) => throughSudo(sudo, argv)
   if (fields.restartCommand !== undefined) {
     const restart = call(fields.restartCommand)
     return { service: `vsftpd (${configurationPath})`, test: null, reload: restart, start: restart, script: true, runAs: null }

@@ -1,6 +1,7 @@
 import type { Account } from '@certloop/contract'
 import type { Host, HostProcess } from '@certloop/plugin-kit'
 import path from 'node:path'
+import { throughSudo } from '../sudo.ts'
 import { type JavaCommand, javaWords, parseJavaCommand } from './command-line.ts'
 
 const limitBytes = 1 << 20
@@ -75,6 +76,6 @@ export async function userHome(host: Host, { properties, process }: Pick<JavaPro
 
 /** argv that restarts and starts a systemd unit; harmless to start what runs. */
 export function unitCommands(unit: string, { sudo }: { sudo: boolean }): { restart: string[]; start: string[] } {
-  const call = (verb: string) => [...(sudo ? ['sudo', '-n'] : []), 'systemctl', verb, unit]
+  const call = (verb: string) => throughSudo(sudo, ['systemctl', verb, unit])
   return { restart: call('restart'), start: call('start') }
 }
