@@ -3,6 +3,7 @@ import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
+import { eventually } from './wait.ts'
 
 /** A temporary folder for a server that leaves the foreground: after the test the server is stopped first, then the folder goes. */
 export async function tempFolderFor(t: Pick<TestContext, 'after'>, name: string, stop: () => Promise<unknown>): Promise<string> {
@@ -27,4 +28,23 @@ export function connectOnce(port: number, host = '127.0.0.1'): Promise<true> {
     const socket = connect({ host, port })
     socket.once('connect', () => { socket.destroy(); resolve(true) }).once('error', reject)
   })
+}
+
+/** The process that a pid file names, once it is written. A file that was only just made is empty, and as a number that is 0: our own process group, test runner and all. */
+export function pidOnceWritten(file: string): Promise<number> {
+  return eventually(async () => {
+    const pid = Number.parseInt(await readFile(file, 'utf8'), 10)
+    return pid > 1 && pid
+  }, { what: `a pid in ${file}` })
+}
+
+/** Ends one process by its own pid and waits until it has gone. It takes its children with it. */
+export async function stopByPid(pid: number, name: string, signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
+  if (!(pid > 1)) throw new Error(`${pid} is not the pid of ${name}`)
+  try {
+    process.kill(pid, signal)
+  } catch {
+    return // it has ended already
+  }
+  await eventually(() => hasEnded(pid), { what: `the end of ${name}` })
 }

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
-import { connectOnce, hasEnded, tempFolderFor } from './daemon.ts'
+import { connectOnce, pidOnceWritten, stopByPid, tempFolderFor } from './daemon.ts'
 import { freePorts } from './ports.ts'
 import { requireTool } from './tools.ts'
 import { eventually } from './wait.ts'
@@ -32,7 +32,7 @@ export interface RunningDovecot {
 export async function startDovecot(t: Pick<TestContext, 'after'>, { settings, listen = '127.0.0.1' }: DovecotOptions): Promise<RunningDovecot> {
   const program = requireTool('dovecot')
   const running: number[] = []
-  const folder = await tempFolderFor(t, 'dovecot', () => Promise.all(running.map(stopMaster)))
+  const folder = await tempFolderFor(t, 'dovecot', () => Promise.all(running.map((pid) => stopByPid(pid, 'Dovecot'))))
   const configPath = join(folder, 'dovecot.conf')
   await chmod(folder, 0o755)
   await mkdir(join(folder, 'run'))
@@ -46,7 +46,7 @@ export async function startDovecot(t: Pick<TestContext, 'after'>, { settings, li
     // It keeps the streams of its starter, so only its end can be waited for; what it has to say is in its log.
     const [code] = await once(spawn(program, ['-c', configPath], { stdio: 'ignore' }), 'exit') as [number | null]
     if (code === 0) {
-      const pid = Number(await eventually(() => readFile(join(folder, 'run/master.pid'), 'utf8'), { what: 'the pid file of Dovecot' }))
+      const pid = await pidOnceWritten(join(folder, 'run/master.pid'))
       running.push(pid)
       for (const port of ports) await eventually(() => connectOnce(port), { what: 'Dovecot taking connections', timeoutMs: 30_000 })
       return { ports, folder, configPath, pid, log }
@@ -75,13 +75,4 @@ userdb {
   args = uid=65534 gid=65534 home=${folder}/mail/%u
 }
 ${service('imap-login', 'imap', imap, 'imaps', imaps)}${service('pop3-login', 'pop3', pop3, 'pop3s', pop3s)}`
-}
-
-async function stopMaster(pid: number): Promise<void> {
-  try {
-    process.kill(pid, 'SIGTERM')
-  } catch {
-    return // it has ended already
-  }
-  await eventually(() => hasEnded(pid), { what: 'the end of Dovecot' })
 }

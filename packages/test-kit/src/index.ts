@@ -1,5 +1,6 @@
 export * from './apache.ts'
 export * from './chromium.ts'
+export { pidOnceWritten, stopByPid } from './daemon.ts'
 export * from './dovecot.ts'
 export * from './folders.ts'
 export * from './jetty.ts'

@@ -3,7 +3,7 @@ import { chmod, chown, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { promisify } from 'node:util'
-import { connectOnce, hasEnded, tempFolderFor } from './daemon.ts'
+import { connectOnce, pidOnceWritten, stopByPid, tempFolderFor } from './daemon.ts'
 import { freePorts } from './ports.ts'
 import { requireTool } from './tools.ts'
 import { eventually } from './wait.ts'
@@ -68,7 +68,7 @@ postlog unix-dgram n - n - 1 postlogd
 export async function startPostfix(t: Pick<TestContext, 'after'>, { services = [{ listener: 0 }], settings }: PostfixOptions): Promise<RunningPostfix> {
   const program = requireTool('postfix')
   const running: number[] = []
-  const folder = await tempFolderFor(t, 'postfix', () => Promise.all(running.map(stopMaster)))
+  const folder = await tempFolderFor(t, 'postfix', () => Promise.all(running.map((pid) => stopByPid(pid, 'Postfix'))))
   const configFolder = join(folder, 'etc')
   for (const name of ['etc', 'queue', 'data']) await mkdir(join(folder, name))
   const [uid, gid] = await Promise.all(['-u', '-g'].map(async (flag) => Number((await run('id', [flag, 'postfix'])).stdout)))
@@ -82,7 +82,7 @@ export async function startPostfix(t: Pick<TestContext, 'after'>, { services = [
     const command = (verb: string) => run(program, ['-c', configFolder, verb], { timeout: 60_000 })
     try {
       await command('start')
-      const pid = Number(await readFile(join(folder, 'queue/pid/master.pid'), 'utf8'))
+      const pid = await pidOnceWritten(join(folder, 'queue/pid/master.pid'))
       running.push(pid)
       for (const { listener } of services) await eventually(() => connectOnce(ports[listener] ?? 0), { what: 'Postfix taking connections', timeoutMs: 30_000 })
       return {
@@ -109,14 +109,4 @@ function mainText(folder: string, commandFolder: string, settings: Record<string
 function serviceLines({ listener, options = {}, address = '127.0.0.1' }: PostfixService, ports: readonly number[]): string {
   const overrides = Object.entries(options).map(([name, value]) => `  -o { ${name} = ${value} }\n`).join('')
   return `${address === '' ? '' : `${address}:`}${ports[listener]} inet n - n - - smtpd\n${overrides}`
-}
-
-/** The master takes its children with it. */
-async function stopMaster(pid: number): Promise<void> {
-  try {
-    process.kill(pid, 'SIGTERM')
-  } catch {
-    return // it has ended already
-  }
-  await eventually(() => hasEnded(pid), { what: 'the end of Postfix' })
 }

@@ -1,11 +1,11 @@
 import { execFile } from 'node:child_process'
-import { chmod, chown, cp, mkdir, mkdtemp, readFile, stat, writeFile } from 'node:fs/promises'
+import { chmod, chown, cp, mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises'
 import { realpathSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { promisify } from 'node:util'
-import { connectOnce, tempFolderFor } from './daemon.ts'
+import { connectOnce, stopByPid, tempFolderFor } from './daemon.ts'
 import { freePort } from './ports.ts'
 import { startProcess } from './process.ts'
 import { requireTool } from './tools.ts'
@@ -64,7 +64,7 @@ async function makeTemplate(account: Account): Promise<string> {
 export async function startPostgresqlServer(t: Pick<TestContext, 'after'>, options: PostgresqlServerOptions): Promise<PostgresqlServer> {
   const account = await postgresAccount()
   const running: number[] = []
-  const outer = await tempFolderFor(t, 'postgresql', () => Promise.all(running.map(stopPostmaster)))
+  const outer = await tempFolderFor(t, 'postgresql', () => Promise.all(running.map((pid) => stopByPid(pid, 'PostgreSQL', 'SIGQUIT'))))
   const folder = join(outer, 'own')
   await mkdir(folder)
   await chmod(outer, 0o755)
@@ -113,14 +113,4 @@ async function startDebianCluster(_t: unknown, { folder, account, port, text }: 
   await writeFile(join(root, version, 'shop/conf.d/certloop.conf'), text)
   await run('pg_ctlcluster', ['--skip-systemctl-redirect', version, 'shop', 'start'], options)
   return { dataDirectory, configPath, logPath }
-}
-
-/** Immediate: nothing has to survive. */
-async function stopPostmaster(pid: number): Promise<void> {
-  try {
-    process.kill(pid, 'SIGQUIT')
-  } catch {
-    return // it has ended already
-  }
-  await eventually(() => stat(`/proc/${pid}/exe`).then(() => false, () => true), { what: 'the end of PostgreSQL' })
 }

@@ -4,7 +4,7 @@ import { stat, writeFile } from 'node:fs/promises'
 import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
-import { eventually, freePorts, leftOut, runProcess, startChromium, startPostgres, startProcess, tempFolder } from './index.ts'
+import { eventually, freePorts, leftOut, pidOnceWritten, runProcess, startChromium, startPostgres, startProcess, stopByPid, tempFolder } from './index.ts'
 
 /** A context whose clean-up we can run and look at. */
 function context(): { t: Pick<TestContext, 'after'>; cleanUp: () => Promise<void> } {
@@ -47,6 +47,20 @@ test('a process is collected, waited for and killed by its own pid', async () =>
   assert.equal(child.stderr(), 'warn\n')
   await cleanUp()
   assert.deepEqual(await child.ended, { code: null, signal: 'SIGKILL' })
+})
+
+test('a pid file that is still empty names no process, and no process is never the whole group', async (t) => {
+  const file = join(await tempFolder(t, 'kit'), 'pid')
+  await writeFile(file, '')
+  const found = pidOnceWritten(file)
+  const child = await startProcess(t, [process.execPath, '-e', `console.log('ready'); setInterval(() => {}, 1000)`])
+  await child.waitFor(/ready/)
+  await writeFile(file, `  ${child.pid}\n`)
+  assert.equal(await found, child.pid)
+  for (const none of [0, 1, -1, Number.NaN]) await assert.rejects(stopByPid(none, 'it'), /is not the pid of it/)
+  await stopByPid(child.pid, 'it')
+  assert.deepEqual(await child.ended, { code: null, signal: 'SIGTERM' })
+  await stopByPid(child.pid, 'it')
 })
 
 test('waiting for words of a process that ended fails with what it said', async (t) => {

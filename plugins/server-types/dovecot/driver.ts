@@ -2,7 +2,7 @@ import path from 'node:path'
 import type { Static } from 'typebox'
 import { type PemConfiguration, pemServerDriver } from '../shared/pem-files/driver.ts'
 import type { Activation } from '../shared/pem-files/plan.ts'
-import { throughSudo } from '../shared/sudo.ts'
+import { throughSudo } from '../shared/host/sudo.ts'
 import { readConfiguration } from './configuration.ts'
 import { doveconfCommand, dovecotCommand, findMasters, type Instance, namedConfiguration, readInstance } from './instance.ts'
 import { type fields as fieldSchema, manifest } from './manifest.ts'
@@ -18,10 +18,8 @@ export const driver = pemServerDriver<Fields, Instance, PemConfiguration>({
   mayBeNamed: (master, { configurationPath }) => plain(namedConfiguration(master) ?? configurationPath) === plain(configurationPath),
   readInstance,
   isNamed: ({ configurationPath }, fields) => configurationPath === plain(fields.configurationPath),
-  keyOf: ({ configurationPath }) => configurationPath,
   readConfiguration,
   activation,
-  moreFields: () => ({}),
   // Login processes of before the reload may take one more connection.
   steadyMilliseconds: 250,
 })

@@ -3,7 +3,7 @@ import type { Host, HostProcess } from '@certloop/plugin-kit'
 import path from 'node:path'
 import type { PemInstance } from '../shared/pem-files/driver.ts'
 import { programOf, trusted } from '../shared/pem-files/program.ts'
-import { throughSudo } from '../shared/sudo.ts'
+import { throughSudo } from '../shared/host/sudo.ts'
 
 /** A running Dovecot and how to speak to it. */
 export interface Instance extends PemInstance {

@@ -28,7 +28,6 @@ export const driver = pemServerDriver<Fields, Instance, Configuration>({
   manifest,
   title: 'HAProxy',
   findProcesses: findMasters,
-  mayBeNamed: () => true,
   readInstance,
   isNamed: (instance, fields) => instance.configurationPath === path.posix.normalize(fields.configurationPath)
     && (fields.furtherConfiguration === undefined || fields.furtherConfiguration.trim().split(/\s+/).join(' ') === furtherConfiguration(instance)),

@@ -4,7 +4,7 @@ import path from 'node:path'
 import type { PemInstance } from '../shared/pem-files/driver.ts'
 import { programOf } from '../shared/pem-files/program.ts'
 import { unitOf } from '../shared/pem-files/systemd.ts'
-import { throughSudo } from '../shared/sudo.ts'
+import { throughSudo } from '../shared/host/sudo.ts'
 import { type CommandLine, isShortCall, readCommandLine } from './command-line.ts'
 
 /** A running HAProxy: a master with its workers, or one process alone. */

@@ -5,7 +5,7 @@ import type { Static } from 'typebox'
 import { type PemConfiguration, pemServerDriver } from '../shared/pem-files/driver.ts'
 import type { Activation } from '../shared/pem-files/plan.ts'
 import { unitOf } from '../shared/pem-files/systemd.ts'
-import { throughSudo } from '../shared/sudo.ts'
+import { throughSudo } from '../shared/host/sudo.ts'
 import { checkLogin, clientOf } from './client.ts'
 import { readConfiguration } from './configuration.ts'
 import { findServers, type Instance, isAtLeast, readInstance } from './instance.ts'
@@ -24,7 +24,6 @@ export const driver = pemServerDriver<Fields, Instance, PemConfiguration>({
   keyOf: ({ dataFolder }) => dataFolder,
   readConfiguration,
   activation,
-  moreFields: () => ({}),
   encryptedKey: 'This key is encrypted (ssl_passphrase), and a new one would be written without a pass phrase. Decrypt the key file once (openssl pkey -in … -out …, same owner and mode), and try again',
 })
 

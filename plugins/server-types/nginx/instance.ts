@@ -3,7 +3,7 @@ import type { Host, HostProcess } from '@certloop/plugin-kit'
 import path from 'node:path'
 import type { PemInstance } from '../shared/pem-files/driver.ts'
 import { type ProgramHabits, programOf } from '../shared/pem-files/program.ts'
-import { throughSudo } from '../shared/sudo.ts'
+import { throughSudo } from '../shared/host/sudo.ts'
 import { absolute } from './config-parser.ts'
 
 /** A running nginx and how to speak to it. */

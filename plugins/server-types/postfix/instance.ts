@@ -3,7 +3,7 @@ import type { Host, HostProcess } from '@certloop/plugin-kit'
 import path from 'node:path'
 import type { PemInstance } from '../shared/pem-files/driver.ts'
 import { trusted } from '../shared/pem-files/program.ts'
-import { throughSudo } from '../shared/sudo.ts'
+import { throughSudo } from '../shared/host/sudo.ts'
 
 /** A running Postfix: one master process with its own configuration folder. */
 export interface Instance extends PemInstance {

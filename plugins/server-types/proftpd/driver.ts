@@ -1,7 +1,6 @@
-import path from 'node:path'
 import type { Static } from 'typebox'
 import { type PemConfiguration, pemServerDriver } from '../shared/pem-files/driver.ts'
-import { throughSudo } from '../shared/sudo.ts'
+import { throughSudo } from '../shared/host/sudo.ts'
 import { readConfiguration } from './configuration.ts'
 import { findMasters, type Instance, readInstance } from './instance.ts'
 import { type fields as fieldSchema, manifest } from './manifest.ts'
@@ -12,15 +11,11 @@ export const driver = pemServerDriver<Fields, Instance, PemConfiguration>({
   manifest,
   title: 'ProFTPD',
   findProcesses: findMasters,
-  mayBeNamed: () => true,
   readInstance,
-  isNamed: ({ configurationPath }, fields) => configurationPath === path.posix.normalize(fields.configurationPath),
-  keyOf: ({ configurationPath }) => configurationPath,
   readConfiguration,
   // Each session reads the files when it begins (tried with 1.3.8). A SIGHUP would add nothing but danger: ProFTPD ends
   // when it then finds a fault in its configuration.
   activation: ({ sudo, program, configurationPath }) => ({
     service: `ProFTPD (${configurationPath})`, test: throughSudo(sudo, [program, '-t', '-c', configurationPath]), reload: null,
   }),
-  moreFields: () => ({}),
 })

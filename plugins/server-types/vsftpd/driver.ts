@@ -1,11 +1,10 @@
 import { CertloopError } from '@certloop/contract'
 import type { Host } from '@certloop/plugin-kit'
-import path from 'node:path'
 import type { Static } from 'typebox'
 import { type PemConfiguration, pemServerDriver } from '../shared/pem-files/driver.ts'
 import type { Activation } from '../shared/pem-files/plan.ts'
 import { unitOf } from '../shared/pem-files/systemd.ts'
-import { throughSudo } from '../shared/sudo.ts'
+import { throughSudo } from '../shared/host/sudo.ts'
 import { readConfiguration } from './configuration.ts'
 import { findListeners, type Instance, readInstance } from './instance.ts'
 import { type fields as fieldSchema, manifest } from './manifest.ts'
@@ -16,13 +15,9 @@ export const driver = pemServerDriver<Fields, Instance, PemConfiguration>({
   manifest,
   title: 'vsftpd',
   findProcesses: findListeners,
-  mayBeNamed: () => true,
   readInstance,
-  isNamed: ({ configurationPath }, fields) => configurationPath === path.posix.normalize(fields.configurationPath),
-  keyOf: ({ configurationPath }) => configurationPath,
   readConfiguration,
   activation,
-  moreFields: () => ({}),
 })
 
 /** The pair is read once, at the start: a SIGHUP reads the configuration again, and not the pair (tried with 3.0.3). */

@@ -1,5 +1,5 @@
 import { sealPlan } from '@certloop/contract'
-import { selfSignedPair, startProcess, writePair } from '@certloop/test-kit'
+import { pidOnceWritten, selfSignedPair, startProcess, writePair } from '@certloop/test-kit'
 import assert from 'node:assert/strict'
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -144,7 +144,7 @@ test('a server that went down is started again with its previous files where it 
     assert.deepEqual([result.outcome, result.error?.code], ['rolled-back', 'PROOF_NO_ANSWER'], result.error?.message ?? '')
     await assertWhole(scene, 'old')
   } finally {
-    process.kill(Number(await readFile(scene.pidFile, 'utf8'))) // the one that was started
+    process.kill(await pidOnceWritten(scene.pidFile)) // the one that was started
   }
 })
 

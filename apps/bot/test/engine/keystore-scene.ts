@@ -1,6 +1,6 @@
 import { type KeyEntry, splitPem, writePkcs12 } from '@certloop/pki'
 import { readKeystoreFile } from '@certloop/plugin-kit'
-import { eventually, selfSignedPair, startProcess, tempFolder, type TestPair } from '@certloop/test-kit'
+import { eventually, pidOnceWritten, selfSignedPair, startProcess, tempFolder, type TestPair } from '@certloop/test-kit'
 import { createPrivateKey } from 'node:crypto'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -45,7 +45,7 @@ export async function keystoreScene(t: TestContext): Promise<KeystoreScene> {
     served: async () => (await probe({ address: '127.0.0.1', port, serverName: 'shop.test', keyType: null })).fingerprint,
     async tellServer() {
       const before = reloads()
-      process.kill(Number(await readFile(job.pidFile, 'utf8')), 'SIGHUP')
+      process.kill(await pidOnceWritten(job.pidFile), 'SIGHUP')
       await eventually(() => reloads() > before, { what: 'the server reading its keystore again' })
     },
     restore: () => writeFile(keystore, original, { mode: 0o640 }),

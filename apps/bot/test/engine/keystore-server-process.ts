@@ -1,7 +1,7 @@
 // A small TLS server with a PKCS#12 keystore, run as a process of its own. Over its Unix socket it takes "reload" and
 // "load", followed by another content for the file that it shows last; its HTTP interface takes POST /reload of an admin.
 // Argument: KeystoreServer as JSON.
-import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer as createHttp } from 'node:http'
 import { type AddressInfo, createServer as createPlain, type Server } from 'node:net'
 import { createServer } from 'node:tls'
@@ -43,6 +43,7 @@ const admin = createHttp((request, response) => {
 const listening = (one: Server, port: number) => new Promise<number>((resolve) => { one.listen(port, '127.0.0.1', () => { resolve((one.address() as AddressInfo).port) }) })
 await new Promise<void>((resolve) => { control.listen(socket, resolve) })
 const got = [await listening(server, ports[0]), await listening(admin, ports[1])]
-writeFileSync(pidFile, String(process.pid))
+writeFileSync(`${pidFile}.new`, String(process.pid))
+renameSync(`${pidFile}.new`, pidFile)
 process.on('SIGHUP', reload)
 console.log(`listening on ${got.join(' ')}`)

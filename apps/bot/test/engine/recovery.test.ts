@@ -1,5 +1,5 @@
 import { CertloopError } from '@certloop/contract'
-import { runProcess, selfSignedPair } from '@certloop/test-kit'
+import { pidOnceWritten, runProcess, selfSignedPair } from '@certloop/test-kit'
 import assert from 'node:assert/strict'
 import { readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -39,7 +39,7 @@ test('a server that went down in the middle is started with the new pair where i
     await assertWhole(scene, 'new')
     assert.deepEqual(await outcomeAfterRestart(scene, deploy.deploymentId), result)
   } finally {
-    process.kill(Number(await readFile(scene.pidFile, 'utf8')))
+    process.kill(await pidOnceWritten(scene.pidFile))
   }
 })
 

@@ -1,5 +1,5 @@
 import type { DeploymentId, DeployResult, Material, Plan, TargetOptions, TargetSecrets } from '@certloop/contract'
-import { eventually, type RunningNginx, selfSignedPair, startNginx, startProcess, tempFolder, type TestPair, type TestProcess } from '@certloop/test-kit'
+import { eventually, pidOnceWritten, type RunningNginx, selfSignedPair, startNginx, startProcess, tempFolder, type TestPair, type TestProcess } from '@certloop/test-kit'
 import assert from 'node:assert/strict'
 import { chmod, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -71,7 +71,7 @@ export async function tinyScene(t: TestContext, { pairFolder, proofSeconds = 10 
     async tellServer() {
       const reloads = () => server.output().split('reloaded').length
       const before = reloads()
-      process.kill(Number(await readFile(places.pidFile, 'utf8')), 'SIGHUP')
+      process.kill(await pidOnceWritten(places.pidFile), 'SIGHUP')
       await eventually(() => reloads() > before, { what: 'the server reading its files again' })
     },
     startServer: () => startServer(String(port)),

@@ -1,7 +1,7 @@
 // A small TLS server, run as a process of its own: SIGHUP makes it read its files again. Like nginx, it keeps the
 // old pair and goes on when the new one can't be used, and does not start at all with a bad one.
 // Arguments: certificate, key, port (0: any), pid file.
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { createServer } from 'node:tls'
 
@@ -21,6 +21,8 @@ process.on('SIGHUP', () => {
   }
 })
 server.listen(Number(port), '127.0.0.1', () => {
-  writeFileSync(pidFile, String(process.pid))
+  // Never seen empty: read as a number that would be 0, the whole group of whoever signals it.
+  writeFileSync(`${pidFile}.new`, String(process.pid))
+  renameSync(`${pidFile}.new`, pidFile)
   console.log(`listening on ${(server.address() as AddressInfo).port}`)
 })

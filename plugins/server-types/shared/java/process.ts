@@ -1,7 +1,7 @@
 import type { Account } from '@certloop/contract'
 import type { Host, HostProcess } from '@certloop/plugin-kit'
 import path from 'node:path'
-import { throughSudo } from '../sudo.ts'
+import { throughSudo } from '../host/sudo.ts'
 import { type JavaCommand, javaWords, parseJavaCommand } from './command-line.ts'
 
 const limitBytes = 1 << 20

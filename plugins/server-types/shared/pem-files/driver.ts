@@ -43,17 +43,18 @@ export interface PemServerType<F extends PemFields, I extends PemInstance, C ext
   title: string
   /** Running servers among all processes; one for each instance. */
   findProcesses(processes: readonly HostProcess[]): HostProcess[]
-  /** false spares the calls to a process that says itself that it is another one than the fields name. */
-  mayBeNamed(process: HostProcess, fields: F): boolean
+  /** false spares the calls to a process that says itself that it is another one than the fields name. Absent: any may be. */
+  mayBeNamed?(process: HostProcess, fields: F): boolean
   /**
    * How a process is to be spoken to.
    * @param given what the fields of a target say; `fields`: all of them, absent while servers are looked for
    * @throws CertloopError PROGRAM_NOT_TRUSTED, SERVER_CONFIGURATION_UNREADABLE, COMMAND_NOT_ALLOWED, COMMAND_FAILED
    */
   readInstance(host: Host, process: HostProcess, given: { program?: string | undefined; sudo?: boolean | undefined; fields?: F | undefined }): Promise<I>
-  isNamed(instance: I, fields: F): boolean
-  /** The same for the same server at each scan, and different for each server of a host. */
-  keyOf(instance: I): string
+  /** Absent: the one whose configuration the fields name. */
+  isNamed?(instance: I, fields: F): boolean
+  /** The same for the same server at each scan, and different for each server of a host. Absent: its configuration. */
+  keyOf?(instance: I): string
   /** @throws CertloopError SERVER_CONFIGURATION_UNREADABLE in the server's own words */
   readConfiguration(host: Host, instance: I): Promise<C>
   /** @throws CertloopError when there is no way: PLAN_FAILED, PROGRAM_NOT_TRUSTED */
@@ -61,7 +62,7 @@ export interface PemServerType<F extends PemFields, I extends PemInstance, C ext
   /** The pair as it will be with another certificate, where the names in it decide for whom it is; absent: as it is. */
   pairWith?(configuration: C, pair: ConfiguredPair, material: PlanMaterial): ConfiguredPair
   /** Further fields that name this instance. */
-  moreFields(instance: I): Partial<F>
+  moreFields?(instance: I): Partial<F>
   /** How long old and new workers may answer side by side after a reload. */
   steadyMilliseconds?: number
   /** Why a pair with an encrypted key is left alone; absent: it is replaced by one that is not. */
@@ -141,10 +142,10 @@ async function openSlot<F extends PemFields, I extends PemInstance, C extends Pe
 async function findInstance<F extends PemFields, I extends PemInstance, C extends PemConfiguration>(type: PemServerType<F, I, C>, host: Host, fields: F): Promise<I> {
   const problems: { pid: number; error: unknown }[] = []
   for (const process of type.findProcesses(await host.processes())) {
-    if (process.container !== null || !type.mayBeNamed(process, fields)) continue
+    if (process.container !== null || type.mayBeNamed?.(process, fields) === false) continue
     try {
       const instance = await type.readInstance(host, process, { program: fields.binaryPath, sudo: fields.sudo, fields })
-      if (type.isNamed(instance, fields)) return instance
+      if (type.isNamed === undefined ? hasConfiguration(instance, fields) : type.isNamed(instance, fields)) return instance
     } catch (error) {
       problems.push({ pid: process.pid, error })
     }
@@ -155,6 +156,8 @@ async function findInstance<F extends PemFields, I extends PemInstance, C extend
   if (problem !== undefined) throw toCertloopError(problem.error)
   throw new CertloopError('SERVER_NOT_RUNNING', `No ${type.title} runs with ${type.named?.words ?? 'the configuration'} ${placeOf(type, fields)} as the target names it.`, { path: placeOf(type, fields) })
 }
+
+const hasConfiguration = ({ configurationPath }: PemInstance, fields: PemFields) => fields.configurationPath !== undefined && configurationPath === path.posix.normalize(fields.configurationPath)
 
 /** What names the instance. */
 function placeOf<F extends PemFields, I extends PemInstance, C extends PemConfiguration>({ named }: PemServerType<F, I, C>, fields: F): string {
@@ -174,7 +177,7 @@ async function detectServer<F extends PemFields, I extends PemInstance, C extend
       throw new CertloopError('PLACE_UNSUPPORTED', `This ${type.title} runs in container ${container.slice(0, 12)}; its files and configuration are not reachable from the host. Run a bot in the container, or put the certificate files on a volume and reload from outside.`, { pid })
     }
     const instance = await type.readInstance(context.host, process, {})
-    Object.assign(found, { key: type.keyOf(instance), title: [instance.product, instance.version, `(${instance.configurationPath})`].filter((word) => word !== '').join(' '), version: instance.version || null })
+    Object.assign(found, { key: type.keyOf?.(instance) ?? instance.configurationPath, title: [instance.product, instance.version, `(${instance.configurationPath})`].filter((word) => word !== '').join(' '), version: instance.version || null })
     return { ...found, ...await detectSlots(type, context, instance) }
   } catch (error) {
     return { ...found, problem: toCertloopError(error).toWire() }
@@ -209,7 +212,7 @@ async function describeSlot<F extends PemFields, I extends PemInstance, C extend
   const [first, ...more] = pair.names
   const name = first === undefined ? path.posix.basename(pair.certificatePath) : more.length === 0 ? first : `${first} and ${more.length} more`
   const fields = {
-    certificatePath: pair.certificatePath, keyPath: pair.keyPath, [type.named?.field ?? 'configurationPath']: instance.configurationPath, ...type.moreFields(instance),
+    certificatePath: pair.certificatePath, keyPath: pair.keyPath, [type.named?.field ?? 'configurationPath']: instance.configurationPath, ...type.moreFields?.(instance),
     ...(instance.process.executable === '' && 'binaryPath' in type.manifest.fields.properties ? { binaryPath: instance.program } : {}),
     ...(instance.sudo ? { sudo: true } : {}),
   }
