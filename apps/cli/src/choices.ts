@@ -5,15 +5,15 @@ const wordsOf = <W extends string>(words: Record<W, true>) => Object.keys(words)
 
 export const certificateStatuses = wordsOf<CertificateStatus>({
   'discovered': true, 'configuration-pending': true, 'configured': true, 'order-pending': true, 'validation-pending': true, 'issued': true, 'deployment-pending': true, 'deploying': true,
-  'deployed': true, 'deployment-failed': true, 'rolled-back': true, 'expiring': true, 'expired': true, 'revoked': true, 'suspended': true,
+  'deployed': true, 'deployment-failed': true, 'rolled-back': true, 'expiring': true, 'expired': true, 'revoked': true, 'suspended': true, 'renewed-not-deployed': true, 'deployed-not-served': true,
 })
 export const managements = wordsOf<Management>({ managed: true, monitored: true, ignored: true })
 export const orderStates = wordsOf<OrderState>({ pending: true, processing: true, uncertain: true, complete: true, failed: true, cancelled: true })
 export const deploymentStates = wordsOf<DeploymentState>({ 'planning': true, 'planned': true, 'pending': true, 'deploying': true, 'deployed': true, 'failed': true, 'rolled-back': true, 'cancelled': true })
 export const keyAlgorithms = wordsOf<KeyAlgorithm>({ 'rsa-2048': true, 'rsa-3072': true, 'rsa-4096': true, 'ec-256': true, 'ec-384': true, 'ec-521': true, 'ed25519': true, 'ml-dsa-44': true, 'ml-dsa-65': true, 'ml-dsa-87': true })
 export const permissions = wordsOf<Permission>({
-  'certificate:read': true, 'certificate:write': true, 'certificate:order': true, 'certificate:deploy': true, 'certificate:delete': true, 'order:read': true, 'order:write': true,
-  'deployment:read': true, 'deployment:approve': true, 'bot:read': true, 'bot:write': true, 'authority:read': true, 'ca:read': true, 'ca:issue': true, 'ca:revoke': true, 'ca:write': true, 'token:read': true, 'token:write': true, 'audit:read': true, 'system:read': true,
+  'certificate:read': true, 'certificate:write': true, 'certificate:order': true, 'certificate:deploy': true, 'certificate:revoke': true, 'certificate:delete': true, 'order:read': true, 'order:write': true,
+  'deployment:read': true, 'deployment:approve': true, 'bot:read': true, 'bot:write': true, 'authority:read': true, 'ca:read': true, 'ca:issue': true, 'ca:revoke': true, 'ca:write': true, 'template:read': true, 'template:write': true, 'freeze:read': true, 'freeze:write': true, 'token:read': true, 'token:write': true, 'audit:read': true, 'system:read': true,
 })
 export const issuedStatuses = wordsOf<IssuedCertificate['status'] | 'expired'>({ intended: true, good: true, held: true, revoked: true, expired: true })
 export const revocationReasons = wordsOf<RevocationReasonToGive>({

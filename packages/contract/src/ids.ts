@@ -3,7 +3,7 @@ export const idKinds = {
   crt: 'certificate', ver: 'version', ins: 'installation', tgt: 'target', ord: 'order', dep: 'deployment',
   act: 'action', tsk: 'task', bot: 'bot', jtk: 'join token', scn: 'host scan', prf: 'proof', evt: 'event',
   ath: 'authority', iss: 'issuer', icc: 'issuer certificate', cac: 'issued certificate', pfl: 'issuance profile', key: 'key', usr: 'user', ses: 'session', tok: 'API token', sec: 'secret',
-  aud: 'audit entry', req: 'request',
+  tpl: 'CSR template', frz: 'freeze period', rol: 'rollout', bat: 'batch', blk: 'bulk change', aud: 'audit entry', req: 'request',
 } as const
 
 export type IdKind = keyof typeof idKinds
@@ -25,6 +25,11 @@ export type IssuedCertificateId = Id<'cac'>
 export type ProfileId = Id<'pfl'>
 export type KeyId = Id<'key'>
 export type UserId = Id<'usr'>
+export type CsrTemplateId = Id<'tpl'>
+export type FreezeId = Id<'frz'>
+export type RolloutId = Id<'rol'>
+export type BatchId = Id<'bat'>
+export type BulkChangeId = Id<'blk'>
 
 /** True for a well-formed id of this kind. */
 export function isId<K extends IdKind>(kind: K, text: string): text is Id<K> {

@@ -3,6 +3,8 @@ export const certificateStatuses = [
   'discovered', 'configuration-pending', 'configured', 'order-pending', 'validation-pending', 'issued',
   'deployment-pending', 'deploying', 'deployed', 'deployment-failed', 'rolled-back', 'expiring', 'expired',
   'revoked', 'suspended',
+  /** What was renewed waits to be deployed; what is installed but not served. */
+  'renewed-not-deployed', 'deployed-not-served',
 ] as const
 export type CertificateStatus = (typeof certificateStatuses)[number]
 
@@ -25,9 +27,16 @@ export type OrderState = (typeof orderStates)[number]
 export const deploymentStates = ['planning', 'planned', 'pending', 'deploying', 'deployed', 'failed', 'rolled-back', 'cancelled'] as const
 export type DeploymentState = (typeof deploymentStates)[number]
 
-export const actionKinds = ['initiate', 'order', 'deploy', 'rotate', 'rekey', 'recheck-pinning'] as const
+/**
+ * initiate: prepares and replaces nothing. order: issues, no deployment. deploy: installs what was issued. rotate: order plus
+ * deploy at once. rekey: the same with a new key. renew, regenerate: the same identity again, with the key as configured or a
+ * new one, deployed as the schedule would. re-enrol: a new request as a certificate of its own. revoke, suspend, resume: at
+ * the authority. recheck-pinning: is what is served what should be.
+ */
+export const actionKinds = ['initiate', 'order', 'deploy', 'rotate', 'rekey', 'renew', 'regenerate', 're-enrol', 'revoke', 'suspend', 'resume', 'recheck-pinning'] as const
 export type ActionKind = (typeof actionKinds)[number]
-export const actionStates = ['ordering', 'deploying', 'checking', 'done', 'failed'] as const
+/** waiting: issued, and waits for the time of its deployment. revoking: the authority is asked to revoke, suspend or resume. */
+export const actionStates = ['ordering', 'waiting', 'deploying', 'checking', 'revoking', 'done', 'failed', 'cancelled'] as const
 export type ActionState = (typeof actionStates)[number]
 
 export const taskStates = ['ready', 'leased', 'done', 'failed'] as const
@@ -44,3 +53,31 @@ export type KeyAlgorithm = (typeof keyAlgorithms)[number]
 
 export const keyCustodies = ['endpoint', 'platform', 'external'] as const
 export type KeyCustody = (typeof keyCustodies)[number]
+
+export const csrModes = ['existing', 'partial', 'full'] as const
+export const certificateTypes = ['existing', 'dv', 'ov', 'ev', 'other'] as const
+export const validationMethods = ['none', 'file', 'manual'] as const
+export type ValidationMethod = (typeof validationMethods)[number]
+
+export const rolloutModes = ['together', 'in-order', 'waves'] as const
+/**
+ * running: a wave is being deployed. watching: a wave was proven and is watched. approval: waits for a person after the first
+ * wave. paused: by a person. undoing: what was deployed is taken back. done, stopped, undone, undo-failed: ended.
+ */
+export const rolloutStates = ['running', 'watching', 'approval', 'paused', 'undoing', 'done', 'stopped', 'undone', 'undo-failed'] as const
+export type RolloutState = (typeof rolloutStates)[number]
+export const rolloutTargetStates = ['waiting', 'deploying', 'deployed', 'failed', 'left-out', 'undoing', 'undone', 'undo-failed'] as const
+export type RolloutTargetState = (typeof rolloutTargetStates)[number]
+
+/** previewing: what would change is being worked out. previewed: waits for "apply". */
+export const bulkStates = ['previewing', 'previewed', 'applying', 'applied', 'undoing', 'undone', 'discarded'] as const
+export type BulkState = (typeof bulkStates)[number]
+/** conflict: it can't take the change, and why. changed-since: somebody changed it after the preview or the bulk, so it was left alone. */
+export const bulkItemStates = ['waiting', 'ready', 'unchanged', 'conflict', 'applied', 'changed-since', 'failed', 'undone'] as const
+export type BulkItemState = (typeof bulkItemStates)[number]
+
+export const batchStates = ['running', 'paused', 'cancelling', 'done', 'cancelled'] as const
+export type BatchState = (typeof batchStates)[number]
+/** refused: the action was not possible for it. */
+export const batchItemStates = ['waiting', 'running', 'done', 'failed', 'refused', 'cancelled'] as const
+export type BatchItemState = (typeof batchItemStates)[number]

@@ -1,4 +1,4 @@
-import type { AuthorityId, KeyAlgorithm } from '@certloop/contract'
+import type { AuthorityId, CsrRequest, KeyAlgorithm, RevocationReasonToGive, ValidationMethod } from '@certloop/contract'
 import type { Db, Tx } from '../database/database.ts'
 
 /** The connector of a configured authority, read with this transaction when one is under way. @throws CertloopError NOT_FOUND */
@@ -16,7 +16,23 @@ export interface Authority {
   issue(request: IssueRequest): Promise<Issued>
   /** What was issued for this reference; undefined when nothing was. Asked after a crash, before asking again. */
   find(reference: string): Promise<Issued | undefined>
+  /** How the authority wants to see that the names are ours. "none" alone: it asks for no proof. */
+  validationMethods: readonly ValidationMethod[]
+  /** Types of certificates it issues. */
+  certificateTypes: readonly ('dv' | 'ov' | 'ev' | 'other')[]
+  /**
+   * For ever. Asked again for what is revoked already, it succeeds.
+   * @throws CertloopError AUTHORITY_REJECTED, AUTHORITY_UNREACHABLE
+   */
+  revoke?(certificate: IssuedBefore, reason: RevocationReasonToGive): Promise<void>
+  /** certificateHold (RFC 5280, 5.3.1), and taking it back. Repeating is harmless. */
+  suspend?(certificate: IssuedBefore): Promise<void>
+  resume?(certificate: IssuedBefore): Promise<void>
+  /** When the authority would like to see it renewed (RFC 9773); undefined: it has no wish. */
+  renewalWindow?(certificate: IssuedBefore): Promise<{ start: Date; end: Date } | undefined>
 }
+/** What was issued by this authority. */
+export interface IssuedBefore { certificatePem: string; fingerprint: string; serialNumber: string; /** Of the order. */ reference: string | null }
 export interface IssueRequest {
   reference: string
   csrPem: string
@@ -24,6 +40,10 @@ export interface IssueRequest {
   commonName: string | null
   keyAlgorithm: KeyAlgorithm
   validityDays: number | null
+  /** What the request holds besides names and key. */
+  request?: CsrRequest
+  /** What a renewal takes the place of. */
+  replaces?: IssuedBefore
 }
 /** PEM, leaf first, without the root. */
 export interface Issued { chainPem: string[] }

@@ -17,6 +17,10 @@ export interface CertificateTable {
   currentVersionId: VersionId | null
   notAfter: string | null
   nextRenewalAt: string | null
+  /** What this one was enrolled again from. */
+  parentId: CertificateId | null
+  /** The action a person would take now. */
+  nextAction: string | null
   createdAt: string
   updatedAt: string
 }
@@ -71,11 +75,11 @@ export type CertificateRow = Selectable<CertificateTable>
 export type VersionRow = Selectable<VersionTable>
 export type InstallationRow = Selectable<InstallationTable>
 
-export async function insertCertificate(tx: Tx, certificate: { id?: CertificateId; name: string; names: readonly string[]; management: Management; status: CertificateStatus }, now: Date): Promise<CertificateId> {
+export async function insertCertificate(tx: Tx, certificate: { id?: CertificateId; parentId?: CertificateId; name: string; names: readonly string[]; management: Management; status: CertificateStatus }, now: Date): Promise<CertificateId> {
   const id = certificate.id ?? newId('crt', now)
   const { name, names, management, status } = certificate
   await tx.insertInto('certificate').values({
-    id, name, names: toJson(names), searchText: [name, ...names].join(' ').toLowerCase(), management, status, statusReason: '', problem: null, currentVersionId: null, notAfter: null, nextRenewalAt: null, createdAt: iso(now), updatedAt: iso(now),
+    id, name, names: toJson(names), searchText: [name, ...names].join(' ').toLowerCase(), management, status, statusReason: '', problem: null, currentVersionId: null, notAfter: null, nextRenewalAt: null, parentId: certificate.parentId ?? null, nextAction: null, createdAt: iso(now), updatedAt: iso(now),
   }).execute()
   return id
 }

@@ -21,9 +21,9 @@ export async function toSummaries(db: Db, rows: readonly CertificateRow[]): Prom
 }
 
 function summaryOf(row: CertificateRow, current: Pick<VersionRow, 'names' | 'issuer' | 'fingerprint'> | undefined, installationCount: number): CertificateSummary {
-  const { id, name, status, statusReason, management, notAfter, nextRenewalAt, createdAt, updatedAt } = row
+  const { id, name, status, statusReason, nextAction, management, notAfter, nextRenewalAt, createdAt, updatedAt } = row
   return {
-    id, name, names: fromJson(current?.names ?? row.names), status, statusReason, management, issuer: current?.issuer ?? null, notAfter, fingerprint: current?.fingerprint ?? null, nextRenewalAt,
+    id, name, names: fromJson(current?.names ?? row.names), status, statusReason, nextAction: nextAction as CertificateSummary['nextAction'], management, issuer: current?.issuer ?? null, notAfter, fingerprint: current?.fingerprint ?? null, nextRenewalAt,
     installationCount, problem: fromJsonOrNull<WireError>(row.problem), createdAt, updatedAt,
   }
 }
@@ -71,6 +71,7 @@ export async function readCertificateDetail(db: Db, secrets: Secrets, id: Certif
   return {
     ...summary, currentVersionId: row.currentVersionId, versions: versions.map(toVersion), installations, configuration: configuration ? toConfiguration(configuration, targets) : null,
     suggestions: await suggestions(db, summary.names, here), actions: availability(await actionFacts(db, id)), lastAction: last ? await toAction(db, last) : null,
+    nextRuns: [], parent: null, children: [],
     nextRenewals: comingRenewals(automaticRenewal(row, configuration, targetRows), renewingVersion(await newestVersions(db, id), targetRows), actions, now),
   }
 }

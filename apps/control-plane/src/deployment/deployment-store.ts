@@ -1,4 +1,4 @@
-import { CertloopError, describeStep, newId, type ActionId, type BotId, type CertificateId, type DeployLogEntry, type DeploymentDetail, type DeploymentId, type DeploymentState, type DeploymentSummary, type Plan, type ServedCertificate, type TargetId, type VersionId, type WireError } from '@certloop/contract'
+import { CertloopError, describeStep, newId, type ActionId, type BotId, type CertificateId, type DeployLogEntry, type DeploymentDetail, type DeploymentId, type DeploymentState, type DeploymentSummary, type Plan, type RolloutId, type ServedCertificate, type TargetId, type VersionId, type WireError } from '@certloop/contract'
 import type { Selectable } from 'kysely'
 import { fromBit, fromJson, fromJsonOrNull, iso, toBit, toJson } from '../database/columns.ts'
 import { isUniqueViolation, type Db, type Tx } from '../database/database.ts'
@@ -25,18 +25,28 @@ export interface DeploymentTable {
   nextAction: string | null
   deadline: string | null
   error: string | null
+  /** The deployment that this one takes back. */
+  undoes: DeploymentId | null
+  rolloutId: RolloutId | null
+  cancelRequestedAt: string | null
+  cancelledBy: string | null
+  /** When the bot began, and when it was over. */
+  begunAt: string | null
+  endedAt: string | null
+  /** JSON of { since, usualSeconds }. */
+  slow: string | null
   createdAt: string
   updatedAt: string
 }
 export interface DeploymentTables { deployment: DeploymentTable }
 export type DeploymentRow = Selectable<DeploymentTable>
 
-export type NewDeployment = Pick<DeploymentTable, 'certificateId' | 'actionId' | 'versionId' | 'targetId' | 'botId' | 'approval' | 'requester' | 'reason' | 'nextAction'> & { rollback: boolean; deadline: Date }
+export type NewDeployment = Pick<DeploymentTable, 'certificateId' | 'actionId' | 'versionId' | 'targetId' | 'botId' | 'approval' | 'requester' | 'reason' | 'nextAction'> & Partial<Pick<DeploymentTable, 'undoes' | 'rolloutId'>> & { rollback: boolean; deadline: Date }
 
 /** @throws CertloopError ACTION_NOT_POSSIBLE when another deployment works on this target. */
 export async function insertDeployment(tx: Tx, wake: Wakes, d: NewDeployment, now: Date): Promise<DeploymentRow> {
   const id = newId('dep', now)
-  const row: DeploymentRow = { ...d, id, state: 'planning', rollback: toBit(d.rollback), plan: null, differences: '[]', log: '[]', served: '[]', deadline: iso(d.deadline), error: null, createdAt: iso(now), updatedAt: iso(now) }
+  const row: DeploymentRow = { undoes: null, rolloutId: null, cancelRequestedAt: null, cancelledBy: null, begunAt: null, endedAt: null, slow: null, ...d, id, state: 'planning', rollback: toBit(d.rollback), plan: null, differences: '[]', log: '[]', served: '[]', deadline: iso(d.deadline), error: null, createdAt: iso(now), updatedAt: iso(now) }
   try {
     await tx.insertInto('deployment').values(row).execute()
   } catch (error) {
@@ -138,10 +148,16 @@ export async function readDeployment(db: Db | Tx, id: DeploymentId): Promise<Dep
   return { ...toSummary(row), plan, planSteps: plan ? plan.steps.map(describeStep) : [], differences: fromJson(row.differences), log: fromJson(row.log), served: fromJson(row.served), rollback: fromBit(row.rollback) }
 }
 
+/** What a person can do with a deployment now. */
+function whatCanBeDone({ state }: Pick<DeploymentRow, 'state'>): DeploymentSummary['can'] {
+  if (state === 'planned') return ['approve', 'cancel']
+  return state === 'planning' || state === 'pending' ? ['cancel'] : []
+}
+
 function toSummary(row: Joined): DeploymentSummary {
-  const { id, certificateId, versionId, targetId, botId, state, requester, reason, nextAction, deadline, createdAt, updatedAt } = row
+  const { id, certificateId, versionId, targetId, botId, state, requester, reason, nextAction, deadline, undoes, cancelRequestedAt, createdAt, updatedAt } = row
   return {
     id, certificateId, certificateName: row.certificateName ?? certificateId, versionId, fingerprint: row.fingerprint ?? '', targetId, targetTitle: row.targetTitle ?? targetId, serverType: row.serverType ?? '', botId, botName: row.botName ?? botId,
-    state, requester, reason, nextAction, deadline, error: fromJsonOrNull(row.error), createdAt, updatedAt,
+    state, requester, reason, nextAction, deadline, error: fromJsonOrNull(row.error), undoes, cancelRequestedAt, slow: fromJsonOrNull(row.slow), can: whatCanBeDone(row), createdAt, updatedAt,
   }
 }

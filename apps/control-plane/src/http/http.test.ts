@@ -145,7 +145,7 @@ testOnDatabases('an Idempotency-Key makes a repetition harmless', async (t, data
     implement(app, 'startAction', async ({ params }) => {
       made++
       if (fail) throw new Error('down')
-      return { id: newId('act', new Date()), certificateId: params.id, kind: params.action, state: 'ordering' as const, requester: 'user:root', orderIds: [], deploymentIds: [], reason: null, error: null, createdAt: '2026-01-01T00:00:00.000Z', endedAt: null }
+      return { id: newId('act', new Date()), certificateId: params.id, kind: params.action, state: 'ordering' as const, requester: 'user:root', orderIds: [], deploymentIds: [], rolloutId: null, batchId: null, childId: null, reason: null, nextAction: null, waitsUntil: null, deadline: null, error: null, createdAt: '2026-01-01T00:00:00.000Z', endedAt: null }
     })
   })
   const url = `/api/v1/certificates/${newId('crt', new Date())}/actions/rotate`

@@ -7,6 +7,8 @@ export function localCaAuthority(localCa: LocalCa): Authority {
   return {
     kind: 'local-ca',
     keyAlgorithms,
+    validationMethods: ['none'],
+    certificateTypes: ['other'],
     async issue(request) {
       const { chainPem } = await localCa.issue({ ...request, profile: 'server' })
       return { chainPem }

@@ -23,6 +23,10 @@ export interface OrderTable {
   reuseKeyId: KeyId | null
   keyId: KeyId | null
   csrPem: string | null
+  /** What a renewal takes the place of, for authorities that ask. */
+  replacesVersionId: VersionId | null
+  /** JSON of what the request holds besides names and key: subject, usages, digest, template. */
+  request: string
   requester: string
   reason: string
   nextAction: string | null
@@ -35,11 +39,11 @@ export interface OrderTable {
 export interface OrderTables { certificateOrder: OrderTable }
 export type OrderRow = Selectable<OrderTable>
 
-export type NewOrder = Pick<OrderTable, 'certificateId' | 'actionId' | 'authorityId' | 'commonName' | 'keyAlgorithm' | 'validityDays' | 'custody' | 'botId' | 'reuseKeyId' | 'csrPem' | 'requester' | 'reason' | 'nextAction'> & { names: readonly string[]; deadline: Date }
+export type NewOrder = Pick<OrderTable, 'certificateId' | 'actionId' | 'authorityId' | 'commonName' | 'keyAlgorithm' | 'validityDays' | 'custody' | 'botId' | 'reuseKeyId' | 'csrPem' | 'requester' | 'reason' | 'nextAction'> & Partial<Pick<OrderTable, 'replacesVersionId' | 'request'>> & { names: readonly string[]; deadline: Date }
 
 export async function insertOrder(tx: Tx, wake: Wakes, order: NewOrder, now: Date): Promise<OrderRow> {
   const id = newId('ord', now)
-  const row: OrderRow = { ...order, id, state: 'pending', names: toJson(order.names), keyId: null, deadline: iso(order.deadline), versionId: null, error: null, createdAt: iso(now), updatedAt: iso(now) }
+  const row: OrderRow = { replacesVersionId: null, request: '{}', ...order, id, state: 'pending', names: toJson(order.names), keyId: null, deadline: iso(order.deadline), versionId: null, error: null, createdAt: iso(now), updatedAt: iso(now) }
   await tx.insertInto('certificateOrder').values(row).execute()
   await addEvent(tx, { kind: 'order.created', message: order.reason, requester: order.requester, certificateId: order.certificateId, orderId: id, botId: order.botId }, now)
   announce(wake, 'order', id, order.certificateId)

@@ -1,4 +1,4 @@
-import { CertloopError, newId, type AuthorityId, type BotId, type CertificateId, type Configuration, type Reach, type RenewalSettings, type SeenHostKey, type Target, type TargetId, type TargetOptions, type TargetSecrets } from '@certloop/contract'
+import { CertloopError, csrDefaults, deploymentTimingDefault, newId, placementDefault, renewalDefaults, rolloutDefault, validationDefaults, type AuthorityId, type BotId, type CertificateId, type Configuration, type CsrInput, type CsrSettings, type DeploymentTiming, type Reach, type RenewalInput, type RenewalSettings, type RolloutSettings, type SeenHostKey, type Target, type TargetId, type TargetOptions, type TargetPlacement, type TargetSecrets, type ValidationSettings } from '@certloop/contract'
 import type { Selectable } from 'kysely'
 import { fromBit, fromJson, fromJsonOrNull, iso, toBit, toJson } from '../database/columns.ts'
 import type { Db, Tx } from '../database/database.ts'
@@ -11,6 +11,10 @@ export interface ConfigurationTable {
   authorityId: AuthorityId | null
   csr: string
   renewal: string
+  validation: string
+  /** JSON of a DeploymentTiming. */
+  deployment: string
+  rollout: string
   deployAfterRenewal: number
   rollback: number
   approval: 'automatic' | 'manual'
@@ -28,6 +32,8 @@ export interface TargetTable {
   /** Without secrets. */
   fields: string
   options: string
+  /** JSON of a TargetPlacement. */
+  placement: string
   /** TargetSecrets, sealed for this row; null: none. */
   sealedSecrets: string | null
   /** A host key that waits for somebody to confirm it. */
@@ -41,7 +47,7 @@ export interface ConfigurationTables { configuration: ConfigurationTable; target
 export type ConfigurationRow = Selectable<ConfigurationTable>
 export type TargetRow = Selectable<TargetTable>
 
-export interface NewTarget { /** The target that it is already. */ known: TargetId | null; botId: BotId; serverType: string; reach: Reach; fields: Record<string, unknown>; options: TargetOptions; secrets: TargetSecrets; placeKey: string; title: string }
+export interface NewTarget { /** The target that it is already. */ known: TargetId | null; botId: BotId; serverType: string; reach: Reach; fields: Record<string, unknown>; options: TargetOptions; placement: TargetPlacement; secrets: TargetSecrets; placeKey: string; title: string }
 
 type Place = Pick<NewTarget, 'botId' | 'serverType' | 'placeKey'>
 export const samePlace = (a: Place, b: Place): boolean => a.botId === b.botId && a.serverType === b.serverType && a.placeKey === b.placeKey
@@ -54,14 +60,14 @@ export async function otherOwnerOf(tx: Tx, certificateId: CertificateId, { botId
 }
 
 export async function saveConfiguration(tx: Tx, secrets: Secrets, certificateId: CertificateId, c: Omit<Configuration, 'targets' | 'updatedAt'>, targets: readonly NewTarget[], now: Date): Promise<void> {
-  const row = { complete: toBit(c.complete), authorityId: c.authorityId, csr: toJson(c.csr), renewal: toJson(c.renewal), deployAfterRenewal: toBit(c.deployAfterRenewal), rollback: toBit(c.rollback), approval: c.approval, updatedAt: iso(now) }
+  const row = { complete: toBit(c.complete), authorityId: c.authorityId, csr: toJson(c.csr), validation: toJson(c.validation), renewal: toJson(c.renewal), deployment: toJson(c.deployment), rollout: toJson(c.rollout), deployAfterRenewal: toBit(c.deployAfterRenewal), rollback: toBit(c.rollback), approval: c.approval, updatedAt: iso(now) }
   await tx.insertInto('configuration').values({ certificateId, ...row }).onConflict((o) => o.column('certificateId').doUpdateSet(row)).execute()
   const present = await targetsOf(tx, certificateId)
   for (const [position, target] of targets.entries()) {
     const id = target.known ?? newId('tgt', now)
     const before = present.find((p) => p.id === target.known)
     const reach = toJson(target.reach)
-    const changes = { position, reach, fields: toJson(target.fields), options: toJson(target.options), sealedSecrets: sealSecrets(secrets, id, target.secrets), title: target.title, seenHostKey: before?.reach === reach ? before.seenHostKey : null }
+    const changes = { position, reach, fields: toJson(target.fields), options: toJson(target.options), placement: toJson(target.placement), sealedSecrets: sealSecrets(secrets, id, target.secrets), title: target.title, seenHostKey: before?.reach === reach ? before.seenHostKey : null }
     if (before) await tx.updateTable('target').set(changes).where('id', '=', id).execute()
     else await tx.insertInto('target').values({ id, certificateId, botId: target.botId, serverType: target.serverType, placeKey: target.placeKey, removedAt: null, createdAt: iso(now), ...changes }).execute()
   }
@@ -90,15 +96,20 @@ export async function findTarget(db: Db | Tx, id: TargetId): Promise<TargetRow |
   return db.selectFrom('target').selectAll().where('id', '=', id).executeTakeFirst()
 }
 
-export const csrOf = (row: ConfigurationRow): Configuration['csr'] => fromJson(row.csr)
-export const renewalOf = (row: ConfigurationRow): RenewalSettings => fromJson(row.renewal)
+// What was saved by an earlier version lacks the newer fields.
+export const csrOf = (row: Pick<ConfigurationRow, 'csr'>): CsrSettings => ({ ...csrDefaults, ...fromJson<CsrInput>(row.csr) })
+export const renewalOf = (row: Pick<ConfigurationRow, 'renewal'>): RenewalSettings => ({ ...renewalDefaults, ...fromJson<RenewalInput>(row.renewal) })
+export const validationOf = (row: Pick<ConfigurationRow, 'validation'>): ValidationSettings => ({ ...validationDefaults, ...fromJson<Partial<ValidationSettings>>(row.validation) })
+export const deploymentTimingOf = (row: Pick<ConfigurationRow, 'deployment'>): DeploymentTiming => ({ ...deploymentTimingDefault, ...fromJson<Partial<DeploymentTiming>>(row.deployment) })
+export const rolloutOf = (row: Pick<ConfigurationRow, 'rollout'>): RolloutSettings => ({ ...rolloutDefault, ...fromJson<Partial<RolloutSettings>>(row.rollout) })
+export const placementOf = (row: Pick<TargetRow, 'placement'>): TargetPlacement => ({ ...placementDefault, ...fromJson<Partial<TargetPlacement>>(row.placement) })
 
 export const reachOf = (row: Pick<TargetRow, 'reach'>): Reach => fromJson(row.reach)
 export const seenHostKeyOf = (row: Pick<TargetRow, 'seenHostKey'>): SeenHostKey | null => fromJsonOrNull(row.seenHostKey)
 
 export function toTarget(row: TargetRow, botName: string, secrets: Secrets): Target {
   const { id, botId, serverType, title } = row
-  return { id, botId, botName, serverType, reach: reachOf(row), fields: fromJson(row.fields), title, ...fromJson<TargetOptions>(row.options), secretsSet: namesOfSecrets(row, secrets), seenHostKey: seenHostKeyOf(row) }
+  return { id, botId, botName, serverType, reach: reachOf(row), fields: fromJson(row.fields), title, placement: placementOf(row), ...fromJson<TargetOptions>(row.options), secretsSet: namesOfSecrets(row, secrets), seenHostKey: seenHostKeyOf(row) }
 }
 
 /** A secret that can't be opened is none that is set: it has to be entered again. */
@@ -112,5 +123,5 @@ function namesOfSecrets(row: TargetRow, secrets: Secrets): string[] {
 }
 
 export function toConfiguration(row: ConfigurationRow, targets: Target[]): Configuration {
-  return { complete: fromBit(row.complete), targets, authorityId: row.authorityId, csr: csrOf(row), renewal: renewalOf(row), deployAfterRenewal: fromBit(row.deployAfterRenewal), rollback: fromBit(row.rollback), approval: row.approval, updatedAt: row.updatedAt }
+  return { complete: fromBit(row.complete), targets, authorityId: row.authorityId, csr: csrOf(row), validation: validationOf(row), renewal: renewalOf(row), deployment: deploymentTimingOf(row), rollout: rolloutOf(row), deployAfterRenewal: fromBit(row.deployAfterRenewal), rollback: fromBit(row.rollback), approval: row.approval, updatedAt: row.updatedAt }
 }

@@ -1,4 +1,4 @@
-import { CertloopError, type CertificateId, type ConfigurationInput } from '@certloop/contract'
+import { CertloopError, csrDefaults, deploymentTimingDefault, renewalDefaults, rolloutDefault, validationDefaults, type CertificateId, type ConfigurationInput } from '@certloop/contract'
 import { checkNames } from '@certloop/pki'
 import type { AuthorityOf } from '../authority/authority.ts'
 import { findAuthority } from '../authority/authority-store.ts'
@@ -58,7 +58,7 @@ export async function configure(tx: Tx, wake: Wakes, deps: ConfigurationDeps, id
   await checkAuthority(tx, deps.authorityOf, input, problems)
   if (!isTimeZone(input.renewal.zone)) problems.push(`body.renewal/zone: "${input.renewal.zone}" is not an IANA time zone such as Europe/Berlin`)
   if (problems.length > 0) throw new CertloopError('INPUT_INVALID', `The configuration does not fit: ${problems.join('; ')}.`, { fields: problems })
-  await saveConfiguration(tx, deps.secrets, id, { ...input, csr }, targets, now)
+  await saveConfiguration(tx, deps.secrets, id, { validation: validationDefaults, deployment: deploymentTimingDefault, rollout: rolloutDefault, ...input, csr: { ...csrDefaults, ...csr }, renewal: { ...renewalDefaults, ...input.renewal } }, targets, now)
   if (input.complete) await updateCertificate(tx, id, { management: 'managed' })
   await addEvent(tx, { kind: 'configuration.saved', message: input.complete ? 'The configuration was saved.' : 'A draft of the configuration was saved.', requester, certificateId: id }, now)
   await refreshCertificate(tx, wake, id, now)

@@ -1,4 +1,4 @@
-import { CertloopError, machineOf, secretFields, type BotId, type CertificateId, type ConfigurationInput, type TargetInput, type TargetSecrets, type TargetSecretsInput } from '@certloop/contract'
+import { CertloopError, machineOf, placementDefault, secretFields, type BotId, type CertificateId, type ConfigurationInput, type TargetInput, type TargetSecrets, type TargetSecretsInput } from '@certloop/contract'
 import type { ServerTypeManifest } from '@certloop/plugin-kit'
 import { serverTypes } from '@certloop/server-types'
 import { findBot } from '../bot/bot-store.ts'
@@ -78,7 +78,7 @@ async function readTarget({ tx, secrets, id, complete, present, targets, problem
     ...[...merged.problems, ...(complete ? merged.missing : [])].map((line) => `${field}/${line}`), ...sizeProblems(merged.secrets, `${field}/secrets`),
   )
   const options = { ...(overwrite === undefined ? {} : { overwrite }), ...(scripts === undefined ? {} : { scripts }) }
-  const target: NewTarget = { known: known?.id ?? null, ...place, reach, fields: plain, options, secrets: merged.secrets, title: placeTitle(manifest, plain, reach) }
+  const target: NewTarget = { known: known?.id ?? null, ...place, reach, fields: plain, options, placement: input.placement ?? placementDefault, secrets: merged.secrets, title: placeTitle(manifest, plain, reach) }
   await checkPlace(tx, id, target, targets, field, problems)
   targets.push(target)
 }

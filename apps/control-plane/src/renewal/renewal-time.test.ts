@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { renewalDefaults } from '@certloop/contract'
 import fc from 'fast-check'
 import { isTimeZone, nextCheck, nextRenewals, renewalTime } from './renewal-time.ts'
 
@@ -47,7 +48,7 @@ test('when a version is renewed', () => {
 })
 
 test('missed for ten days it is due at once, and caught up once', () => {
-  const settings = { enabled: true, daysBefore: 30, time: '03:00', zone: 'UTC' }
+  const settings = { ...renewalDefaults, enabled: true, daysBefore: 30, time: '03:00', zone: 'UTC' }
   const lifetime = { createdAt: at('2026-01-01T00:00:00Z'), notBefore: at('2026-01-01T00:00:00Z'), notAfter: at('2026-04-01T00:00:00Z') }
   const now = at('2026-03-12T09:00:00Z')
   assert.ok(renewalTime(lifetime, settings) < now)

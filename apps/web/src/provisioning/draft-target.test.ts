@@ -6,7 +6,7 @@ import { blankTarget, draftTargetOf, reachOfKind, targetInputOf, withJumpSecret,
 
 const jump = (host: string) => ({ host, port: 22, user: 'hop', authentication: 'key' as const, hostKey: null })
 const reach: SshReach = { kind: 'ssh', host: 'db1', port: 22, user: 'u', authentication: 'password', hostKey: null, privilege: 'sudo', jumps: [jump('a'), jump('b')] }
-const saved = { id: 'tgt_1', botId: 'bot_1', botName: 'w', serverType: 'jetty', reach, fields: { alias: 'x' }, title: 't', secretsSet: ['fields.keystorePassword', 'login.password', 'jumps.0.privateKey', 'jumps.1.privateKey'], seenHostKey: null } satisfies Target
+const saved = { id: 'tgt_1', botId: 'bot_1', botName: 'w', serverType: 'jetty', reach, fields: { alias: 'x' }, title: 't', placement: { labels: [], pair: null }, secretsSet: ['fields.keystorePassword', 'login.password', 'jumps.0.privateKey', 'jumps.1.privateKey'], seenHostKey: null } satisfies Target
 
 test('secrets that nobody touched are left out; typed ones and deletions are sent', () => {
   const draft = draftTargetOf(saved)

@@ -21,7 +21,7 @@ test('a saved configuration comes back from the form as it was', () => {
     complete: false, authorityId: 'ath_1', targets: [{ id: 'tgt_1', botId: 'bot_1', botName: 'web-1', title: 'x', serverType: 'nginx', reach: 'local', fields: { keyPath: '/k' }, overwrite: false, secretsSet: [], seenHostKey: null }],
     csr: { commonName: 'shop.example', names: ['shop.example'], keyAlgorithm: 'rsa-2048', keyReuse: true, validityDays: 30 },
     renewal: { enabled: false, daysBefore: 7, time: '23:59', zone: 'UTC' }, deployAfterRenewal: false, rollback: false, approval: 'manual', updatedAt: '2026-01-01T00:00:00Z',
-  } as Configuration
+  } as unknown as Configuration
   const { updatedAt: _, ...expected } = saved
   assert.deepEqual(inputOf(draftOf(certificate(saved), [authority], 'UTC'), false), { ...expected, targets: [{ id: 'tgt_1', botId: 'bot_1', serverType: 'nginx', reach: 'local', fields: { keyPath: '/k' }, overwrite: false }] })
 })

@@ -12,6 +12,9 @@ const showing: Record<ChangeNotice['kind'], { lists: OperationId[]; details: Ope
   deployment: { lists: ['listDeployments', 'getBot'], details: ['getDeployment', 'getCertificate', 'getTimeline'] },
   action: { lists: [], details: ['getAction', 'getCertificate', 'getTimeline'] },
   bot: { lists: ['listBots'], details: ['getBot'] },
+  rollout: { lists: ['listRollouts'], details: ['getRollout', 'getCertificate'] },
+  batch: { lists: ['listBatches'], details: ['getBatch', 'listBatchItems'] },
+  'bulk-change': { lists: ['listBulkChanges'], details: ['getBulkChange', 'listBulkItems'] },
 }
 
 /** Whether what a query shows may have changed by these notices. */

@@ -1,8 +1,9 @@
 import { Type, type Static, type TSchema } from 'typebox'
 import { actionKinds, certificateStatuses, deploymentStates, managements, orderStates } from '../states.ts'
-import { idText, literals, instant, pem } from '../text.ts'
+import { idText, literals, instant } from '../text.ts'
 import { permissions, type Permission } from './access.ts'
 import { caOperations } from './ca-operations.ts'
+import { lifecycleOperations } from './lifecycle-operations.ts'
 import { byId, list, op, page, query } from './operation.ts'
 import * as r from './resources.ts'
 import * as t from './target-resources.ts'
@@ -33,7 +34,7 @@ export const operations = {
   setConfiguration: op({ method: 'PUT', path: '/certificates/{id}/configuration', access: 'certificate:write', tag: 'certificates', summary: 'Save the provisioning configuration, complete or as a draft', params: certificate, body: r.ConfigurationInput, response: r.CertificateDetail, status: 200 }),
   deleteCertificate: op({ method: 'DELETE', path: '/certificates/{id}', access: 'certificate:delete', tag: 'certificates', summary: 'Stop tracking; the servers are left alone', params: certificate, response: null, status: 204 }),
   getTimeline: op({ method: 'GET', path: '/certificates/{id}/timeline', access: 'certificate:read', tag: 'certificates', summary: 'What happened, newest first', params: certificate, query: query({}), response: page(r.TimelineEvent), status: 200 }),
-  startAction: op({ method: 'POST', path: '/certificates/{id}/actions/{action}', access: 'certificate:read', tag: 'certificates', summary: 'Start a lifecycle action; watch the action, its orders and deployments', params: byId({ id: idText('crt'), action: literals(actionKinds) }), body: Type.Object({ csrPem: Type.Optional(pem), versionId: Type.Optional(idText('ver')) }, { additionalProperties: false, description: 'csrPem: only with "order", a request made elsewhere. versionId: only with "deploy", default the current version' }), response: r.Action, status: 202 }),
+  startAction: op({ method: 'POST', path: '/certificates/{id}/actions/{action}', access: 'certificate:read', tag: 'certificates', summary: 'Start a lifecycle action; watch the action, its orders and deployments', params: byId({ id: idText('crt'), action: literals(actionKinds) }), body: r.StartActionInput, response: r.Action, status: 202 }),
   confirmHostKey: op({ method: 'POST', path: '/certificates/{id}/targets/{targetId}/actions/confirm-host-key', access: 'certificate:write', tag: 'certificates', summary: 'Confirm the host key that was seen last on the way to a target: the fingerprint has to be the one you compared', params: byId({ id: idText('crt'), targetId: idText('tgt') }), body: t.ConfirmHostKeyInput, response: r.CertificateDetail, status: 200 }),
   getAction: op({ method: 'GET', path: '/actions/{id}', access: 'certificate:read', tag: 'certificates', summary: 'How an action is doing', params: byId({ id: idText('act') }), response: r.Action, status: 200 }),
 
@@ -44,7 +45,7 @@ export const operations = {
   listDeployments: op({ method: 'GET', path: '/deployments', access: 'deployment:read', tag: 'deployments', summary: 'Deployments, newest first', query: query({ search, state: Type.Optional(literals(deploymentStates)), certificateId: Type.Optional(idText('crt')) }), response: page(r.DeploymentSummary), status: 200 }),
   getDeployment: op({ method: 'GET', path: '/deployments/{id}', access: 'deployment:read', tag: 'deployments', summary: 'One deployment with plan, steps and log', params: byId({ id: idText('dep') }), response: Type.Object({ deployment: r.DeploymentDetail, timeline: Type.Array(r.TimelineEvent) }, strict), status: 200 }),
   approveDeployment: op({ method: 'POST', path: '/deployments/{id}/actions/approve', access: 'deployment:approve', tag: 'deployments', summary: 'Approve the plan with this digest', params: byId({ id: idText('dep') }), body: Type.Object({ digest: Type.String({ pattern: '^[0-9a-f]{64}$' }) }, strict), response: r.DeploymentDetail, status: 202 }),
-  cancelDeployment: op({ method: 'POST', path: '/deployments/{id}/actions/cancel', access: 'deployment:approve', tag: 'deployments', summary: 'Cancel a deployment that has not begun', params: byId({ id: idText('dep') }), response: r.DeploymentDetail, status: 200 }),
+  cancelDeployment: op({ method: 'POST', path: '/deployments/{id}/actions/cancel', access: 'deployment:approve', tag: 'deployments', summary: 'Cancel a deployment; one that a bot works on is stopped and taken back', params: byId({ id: idText('dep') }), response: r.DeploymentDetail, status: 200 }),
 
   // Bots, authorities, server types
   listBots: op({ method: 'GET', path: '/bots', access: 'bot:read', tag: 'bots', summary: 'Bots', response: list(r.Bot), status: 200 }),
@@ -57,6 +58,7 @@ export const operations = {
   listAuthorities: op({ method: 'GET', path: '/authorities', access: 'authority:read', tag: 'authorities', summary: 'Configured authorities', response: list(r.Authority), status: 200 }),
   listServerTypes: op({ method: 'GET', path: '/server-types', access: 'certificate:read', tag: 'server types', summary: 'Kinds of targets with their fields', response: list(r.ServerType), status: 200 }),
 
+  ...lifecycleOperations,
   ...caOperations,
 } as const
 
@@ -69,5 +71,5 @@ export type BodyOf<K extends OperationId> = Part<Operations[K], 'body'>
 export type ResponseOf<K extends OperationId> = Operations[K]['response'] extends infer S extends TSchema ? Static<S> : undefined
 
 /** News on GET /api/v1/events (server-sent events): what changed, to be read again. Needs certificate:read. */
-export const changeKinds = ['certificate', 'order', 'deployment', 'action', 'bot'] as const
+export const changeKinds = ['certificate', 'order', 'deployment', 'action', 'bot', 'rollout', 'batch', 'bulk-change'] as const
 export interface ChangeNotice { kind: (typeof changeKinds)[number]; id: string; certificateId?: string }

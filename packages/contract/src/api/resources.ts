@@ -2,43 +2,34 @@ import { Type, type Static } from 'typebox'
 import { ServedCertificate, DetectedServer, HostFacts } from '../bot/detection.ts'
 import { DeployLogEntry } from '../bot/messages.ts'
 import { Endpoint, Plan } from '../plan.ts'
+import { DeploymentTiming, RenewalInput, RenewalSettings, ScheduledRun } from '../schedule.ts'
 import { actionKinds, actionStates, botStatuses, deploymentStates, installationStates, keyCustodies, managements, orderStates } from '../states.ts'
-import { certificateStatus, Fingerprint, idText, instant, keyAlgorithm, literals, nullable, Wire } from '../text.ts'
-import { Finding } from './ca-resources.ts'
+import { certificateStatus, Fingerprint, idText, instant, keyAlgorithm, literals, nullable, pem, Wire } from '../text.ts'
+import { Finding, revocationReasonsToGive } from './ca-resources.ts'
 import { permissions, roles, type Permission, type Role } from './access.ts'
+import { CsrInput, CsrSettings, RolloutSettings, ValidationSettings } from './provisioning-resources.ts'
 import { Target, TargetInput } from './target-resources.ts'
 
 const strict = { additionalProperties: false } as const
 const text = (maxLength = 500) => Type.String({ maxLength })
 const Requester = Type.String({ description: '"user:admin", "token:laptop", "schedule" or "discovery"' })
 
-export const RenewalSettings = Type.Object({
-  enabled: Type.Boolean(),
-  daysBefore: Type.Integer({ minimum: 1, maximum: 120 }),
-  time: Type.String({ pattern: '^([01][0-9]|2[0-3]):[0-5][0-9]$', description: 'Time of day at which it is checked and started' }),
-  zone: Type.String({ minLength: 1, maxLength: 64, description: 'IANA time zone, e.g. Europe/Berlin' }),
-}, strict)
-export type RenewalSettings = Static<typeof RenewalSettings>
-
 /** The five parts of a provisioning configuration. `complete: false` keeps a draft. */
 export const ConfigurationInput = Type.Object({
   complete: Type.Boolean(),
   targets: Type.Array(TargetInput, { maxItems: 100 }),
   authorityId: nullable(idText('ath')),
-  csr: Type.Object({
-    commonName: nullable(text(255)),
-    names: Type.Array(text(255), { maxItems: 1000, description: 'DNS names and IP addresses. Empty: those of the present version' }),
-    keyAlgorithm,
-    keyReuse: Type.Boolean({ description: 'Keep the key at renewal, for pinned keys' }),
-    validityDays: nullable(Type.Integer({ minimum: 1, maximum: 3650, description: 'null: what the authority gives' })),
-  }, strict),
-  renewal: RenewalSettings,
-  deployAfterRenewal: Type.Boolean(),
+  csr: CsrInput,
+  validation: Type.Optional(ValidationSettings),
+  renewal: RenewalInput,
+  deployAfterRenewal: Type.Boolean({ description: 'false: what is renewed by itself is issued and not deployed' }),
+  deployment: Type.Optional(DeploymentTiming),
+  rollout: Type.Optional(RolloutSettings),
   rollback: Type.Boolean({ description: 'Put the old certificate back when a deployment fails' }),
   approval: literals(['automatic', 'manual'] as const, { description: 'manual: every plan waits for a person' }),
 }, { $id: 'ConfigurationInput', ...strict })
 export type ConfigurationInput = Static<typeof ConfigurationInput>
-export const Configuration = Type.Object({ ...ConfigurationInput.properties, targets: Type.Array(Target), updatedAt: instant }, { $id: 'Configuration', ...strict })
+export const Configuration = Type.Object({ ...ConfigurationInput.properties, targets: Type.Array(Target), csr: CsrSettings, validation: ValidationSettings, renewal: RenewalSettings, deployment: DeploymentTiming, rollout: RolloutSettings, updatedAt: instant }, { $id: 'Configuration', ...strict })
 export type Configuration = Static<typeof Configuration>
 
 export const CertificateVersion = Type.Object({
@@ -59,17 +50,38 @@ export const ActionAvailability = Type.Object({ action: literals([...actionKinds
 export type ActionAvailability = Static<typeof ActionAvailability>
 export const Action = Type.Object({
   id: idText('act'), certificateId: idText('crt'), kind: literals(actionKinds), state: literals(actionStates), requester: Requester,
-  orderIds: Type.Array(idText('ord')), deploymentIds: Type.Array(idText('dep')), reason: nullable(Type.String()), error: nullable(Wire), createdAt: instant, endedAt: nullable(instant),
+  orderIds: Type.Array(idText('ord')), deploymentIds: Type.Array(idText('dep')), rolloutId: nullable(idText('rol')), batchId: nullable(idText('bat')), childId: nullable(idText('crt')),
+  reason: nullable(Type.String()), nextAction: nullable(Type.String()), waitsUntil: nullable(instant), deadline: nullable(instant), error: nullable(Wire), createdAt: instant, endedAt: nullable(instant),
 }, { $id: 'Action', ...strict })
 export type Action = Static<typeof Action>
+
+export const StartActionInput = Type.Object({
+  csrPem: Type.Optional(pem), versionId: Type.Optional(idText('ver')),
+  targetIds: Type.Optional(Type.Array(idText('tgt'), { minItems: 1, maxItems: 100, uniqueItems: true })),
+  reason: Type.Optional(literals(revocationReasonsToGive)),
+}, { ...strict, description: 'csrPem: only with "order", a request made elsewhere. versionId: with "deploy", "revoke", "suspend" and "resume", default the current version. targetIds: with "deploy" and "recheck-pinning", default all. reason: only with "revoke" (RFC 5280, 5.3.1), default unspecified' })
+export type StartActionInput = Static<typeof StartActionInput>
+
+export const configurationSteps = ['deployment', 'authority', 'csr', 'validation', 'schedule'] as const
+/** What is wrong with a configuration, by step; each problem begins with the path of its field. */
+export const ConfigurationCheck = Type.Object({
+  complete: Type.Boolean({ description: 'It could be saved complete as it is' }),
+  steps: Type.Array(Type.Object({ step: literals(configurationSteps), problems: Type.Array(Type.Object({ field: Type.String({ description: 'e.g. "csr/names"' }), problem: Type.String() }, strict)) }, strict)),
+  warnings: Type.Array(Type.Object({ field: Type.String(), problem: Type.String() }, { ...strict, description: 'Allowed, and worth a second look' })),
+  nextRuns: Type.Array(ScheduledRun),
+}, { $id: 'ConfigurationCheck', ...strict })
+export type ConfigurationCheck = Static<typeof ConfigurationCheck>
 
 export const CertificateSummary = Type.Object({
   id: idText('crt'), name: Type.String(), names: Type.Array(Type.String()), status: certificateStatus,
   statusReason: Type.String({ description: 'Why it has this status and what happens next, in one sentence' }),
+  nextAction: nullable(literals([...actionKinds, 'configure'] as const, { description: 'What a person would do now; null: nothing' })),
   management: literals(managements), issuer: nullable(Type.String()), notAfter: nullable(instant), fingerprint: nullable(Fingerprint),
   nextRenewalAt: nullable(instant), installationCount: Type.Integer(), problem: nullable(Wire), createdAt: instant, updatedAt: instant,
 }, { $id: 'CertificateSummary', ...strict })
 export type CertificateSummary = Static<typeof CertificateSummary>
+/** Of a certificate made by enrolling another one again. */
+const Relative = Type.Object({ id: idText('crt'), name: Type.String(), status: certificateStatus }, strict)
 /** A ready-to-use target made from what a scan saw. */
 export const TargetSuggestion = Type.Object({ botId: idText('bot'), botName: Type.String(), serverType: Type.String(), title: Type.String(), fields: Type.Record(Type.String(), Type.Unknown()), why: Type.String() }, strict)
 export type TargetSuggestion = Static<typeof TargetSuggestion>
@@ -78,6 +90,8 @@ export const CertificateDetail = Type.Object({
   currentVersionId: nullable(idText('ver')), versions: Type.Array(CertificateVersion), installations: Type.Array(Installation),
   configuration: nullable(Configuration), suggestions: Type.Array(TargetSuggestion), actions: Type.Array(ActionAvailability), lastAction: nullable(Action),
   nextRenewals: Type.Array(instant, { description: 'What the scheduler will do, as far as it can be known' }),
+  nextRuns: Type.Array(ScheduledRun, { description: 'The next five runs of the scheduler' }),
+  parent: nullable(Relative), children: Type.Array(Relative),
 }, { $id: 'CertificateDetail', ...strict })
 export type CertificateDetail = Static<typeof CertificateDetail>
 export const CertificateInput = Type.Object({ name: Type.Optional(text(200)), names: Type.Array(text(255), { minItems: 1, maxItems: 1000 }) }, strict)
@@ -92,7 +106,9 @@ export type Order = Static<typeof Order>
 export const DeploymentSummary = Type.Object({
   id: idText('dep'), certificateId: idText('crt'), certificateName: Type.String(), versionId: idText('ver'), fingerprint: Fingerprint, targetId: idText('tgt'), targetTitle: Type.String(), serverType: Type.String(),
   botId: idText('bot'), botName: Type.String(), state: literals(deploymentStates), requester: Requester, reason: Type.String(), nextAction: nullable(Type.String()), deadline: nullable(instant),
-  error: nullable(Wire), createdAt: instant, updatedAt: instant,
+  error: nullable(Wire), undoes: nullable(idText('dep')), cancelRequestedAt: nullable(instant),
+  slow: nullable(Type.Object({ since: instant, usualSeconds: Type.Number() }, { ...strict, description: 'It takes much longer than its like usually do' })),
+  can: Type.Array(literals(['approve', 'cancel', 'undo', 'retry'] as const), { description: 'What is possible now' }), createdAt: instant, updatedAt: instant,
 }, { $id: 'DeploymentSummary', ...strict })
 export type DeploymentSummary = Static<typeof DeploymentSummary>
 export const DeploymentDetail = Type.Object({

@@ -1,6 +1,7 @@
 import { Type, type Static } from 'typebox'
 import { DetectedServer, HostFacts } from '../bot/detection.ts'
 import { HostKeyPin, Reach, SshReach, TargetOptions } from '../target.ts'
+import { TargetPlacement } from './provisioning-resources.ts'
 import { idText, instant, literals, nullable, Wire } from '../text.ts'
 
 const strict = { additionalProperties: false } as const
@@ -23,6 +24,7 @@ export const TargetInput = Type.Object({
   reach: Type.Optional(Reach),
   fields: Type.Record(Type.String(), Type.Unknown()),
   ...TargetOptions.properties,
+  placement: Type.Optional(TargetPlacement),
   secrets: Type.Optional(TargetSecretsInput),
 }, strict)
 export type TargetInput = Static<typeof TargetInput>
@@ -33,7 +35,7 @@ export type SeenHostKey = Static<typeof SeenHostKey>
 
 export const Target = Type.Object({
   id: idText('tgt'), botId: idText('bot'), botName: Type.String(), serverType: Type.String(), reach: Reach,
-  fields: Type.Record(Type.String(), Type.Unknown()), title: Type.String(),
+  fields: Type.Record(Type.String(), Type.Unknown()), title: Type.String(), placement: TargetPlacement,
   ...TargetOptions.properties,
   secretsSet: Type.Array(Type.String(), { description: 'Which secrets are kept, e.g. "fields.keystorePassword", "login.password", "jumps.0.privateKey". Values are never given out' }),
   seenHostKey: nullable(SeenHostKey),

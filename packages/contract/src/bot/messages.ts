@@ -1,4 +1,5 @@
 import { Type, type Static } from 'typebox'
+import { SubjectAttributes } from '../api/provisioning-resources.ts'
 import { Plan } from '../plan.ts'
 import { idText, instant, keyAlgorithm, literals, nullable, pem, Wire } from '../text.ts'
 import { Reach, SshReach, TargetOptions } from '../target.ts'
@@ -56,17 +57,30 @@ export const ScanHostPayload = Type.Object({
   /** As in BotTarget: the secrets of the way in. */
   sealed: Type.Optional(nullable(Type.String({ maxLength: 100_000 }))),
 }, strict)
+/** Parts of a request that a configuration or a CSR template asks for. */
+export const CsrRequest = Type.Object({
+  subject: Type.Optional(SubjectAttributes),
+  signatureAlgorithm: Type.Optional(nullable(literals(['sha256', 'sha384', 'sha512'] as const))),
+  keyUsages: Type.Optional(Type.Array(Type.String({ maxLength: 40 }), { maxItems: 9 })),
+  extendedKeyUsages: Type.Optional(Type.Array(Type.String({ maxLength: 60 }), { maxItems: 20 })),
+  mustStaple: Type.Optional(Type.Boolean()),
+}, strict)
+export type CsrRequest = Static<typeof CsrRequest>
 export const MakeCsrPayload = Type.Object({
   orderId: idText('ord'),
   commonName: nullable(Type.String()),
   names: Type.Array(Type.String(), { minItems: 1 }),
   keyAlgorithm,
   reuseKeyId: nullable(idText('key')),
+  /** What the request holds besides names and key. */
+  request: Type.Optional(CsrRequest),
 }, strict)
 export const MakeCsrResult = Type.Object({ keyId: idText('key'), csrPem: pem }, strict)
 export type MakeCsrResult = Static<typeof MakeCsrResult>
 export const PlanDeploymentPayload = Type.Object({ deploymentId: idText('dep'), target: BotTarget, material: Material }, strict)
 export const DeployPayload = Type.Object({ deploymentId: idText('dep'), target: BotTarget, material: Material, plan: Plan, rollback: Type.Boolean() }, strict)
+/** Puts back what a deployment of this bot replaced, as long as what it left is still there. The result is that of a deployment. */
+export const UndoDeploymentPayload = Type.Object({ deploymentId: idText('dep'), undoes: idText('dep'), target: BotTarget }, strict)
 export const InspectTargetPayload = Type.Object({ target: BotTarget }, strict)
 
 /** One line of a deployment's log. `output` is capped and carries no secrets. */
@@ -98,6 +112,7 @@ export const botTaskKinds = {
   'make-csr': { payload: MakeCsrPayload, result: MakeCsrResult },
   'plan-deployment': { payload: PlanDeploymentPayload, result: Plan },
   'deploy': { payload: DeployPayload, result: DeployResult },
+  'undo-deployment': { payload: UndoDeploymentPayload, result: DeployResult },
   'inspect-target': { payload: InspectTargetPayload, result: TargetInspection },
 } as const
 export type BotTaskKind = keyof typeof botTaskKinds
@@ -125,7 +140,7 @@ export const LeasedTasks = Type.Object({ tasks: Type.Array(Type.Unknown(), { max
 /** Renews the lease and shows what is going on. */
 export const ProgressRequest = Type.Object({ fence: Type.Integer(), log: Type.Array(DeployLogEntry, { maxItems: 200 }) }, strict)
 export type ProgressRequest = Static<typeof ProgressRequest>
-export const ProgressResponse = Type.Object({ leaseUntil: instant }, strict)
+export const ProgressResponse = Type.Object({ leaseUntil: instant, cancel: Type.Optional(Type.Boolean({ description: 'A person asked to stop: end what runs, take back what was done, and tell how it ended' })) }, strict)
 export type ProgressResponse = Static<typeof ProgressResponse>
 
 export const ResultRequest = Type.Object({

@@ -9,6 +9,7 @@ import * as oldKeys from './0007-old-keys.ts'
 import * as builtInCa from './0008-built-in-ca.ts'
 import * as findings from './0009-findings.ts'
 import * as waysToTargets from './0010-ways-to-targets.ts'
+import * as lifecycle from './0011-lifecycle.ts'
 
 /** In order. Written once for both databases; a released one is never changed. */
 export const migrations: Record<string, Migration> = {
@@ -22,4 +23,5 @@ export const migrations: Record<string, Migration> = {
   '0008-built-in-ca': builtInCa,
   '0009-findings': findings,
   '0010-ways-to-targets': waysToTargets,
+  '0011-lifecycle': lifecycle,
 }
