@@ -1,4 +1,4 @@
-import { CertloopError, type ActionKind, type BotId, type BotTaskPayload, type CertificateId, type KeyAlgorithm, type KeyId, type TargetId, type VersionId } from '@certloop/contract'
+import { CertloopError, type ActionKind, type BatchId, type BotId, type BotTaskPayload, type CertificateId, type KeyAlgorithm, type KeyId, type RevocationReasonToGive, type TargetId, type VersionId } from '@certloop/contract'
 import { checkNames, readCsr } from '@certloop/pki'
 import { findBot } from '../bot/bot-store.ts'
 import { refreshCertificate } from '../certificate/certificate-refresh.ts'
@@ -38,7 +38,22 @@ export function deployableVersion(versions: readonly VersionFacts[], target: Pic
   return versions.find((v) => v.keyBotId === target.botId && v.keyId !== null)
 }
 
-export interface StartAction { certificateId: CertificateId; kind: ActionKind; requester: string; csrPem?: string | undefined; versionId?: VersionId | undefined }
+export interface StartAction {
+  certificateId: CertificateId
+  kind: ActionKind
+  requester: string
+  /** Only with "order": a request made elsewhere. */
+  csrPem?: string | undefined
+  /** With "deploy", "revoke", "suspend" and "resume"; the newest that fits when it is left out. */
+  versionId?: VersionId | undefined
+  /** With "deploy" and "recheck-pinning": these targets of the configuration and no others. */
+  targetIds?: readonly TargetId[] | undefined
+  /** Only with "revoke": the reason of RFC 5280. */
+  reason?: RevocationReasonToGive | undefined
+  batchId?: BatchId | undefined
+  /** One sentence for the timeline: why it is started now. */
+  why?: string | undefined
+}
 
 /**
  * Starts a lifecycle action: the action, its first orders, deployments or checks and their tasks, in one transaction.
