@@ -2,6 +2,7 @@ import { CertloopError, type DetectedServer, type DetectedSlot, toCertloopError 
 import { type DriverContext, type Host, type HostProcess, inParallel, probeAll, type ServerTypeDriver } from '@certloop/plugin-kit'
 import path from 'node:path'
 import type { Static } from 'typebox'
+import { firstFitting } from '../shared/host/first-fitting.ts'
 import { findTomcats, readBase, readTomcat, type Tomcat } from './instance.ts'
 import { type fields as fieldSchema, manifest } from './manifest.ts'
 import { planSteps } from './plan.ts'
@@ -41,18 +42,12 @@ async function openSlot(host: Host, fields: TomcatFields): Promise<{ tomcat: Tom
 async function findTomcat(host: Host, { basePath }: TomcatFields): Promise<Tomcat> {
   const wanted = path.posix.normalize(basePath).replace(/(?<=.)\/$/, '')
   const real = await host.realPath(wanted)
-  const problems: unknown[] = []
-  for (const process of findTomcats(await host.processes())) {
-    if (process.container !== null) continue
-    try {
-      const found = await readBase(host, process)
-      if (found.base === wanted || await host.realPath(found.base) === real) return await readTomcat(host, found)
-    } catch (error) {
-      problems.push(error)
-    }
-  }
-  // One that could not be looked at may be the one that is meant.
-  if (problems.length > 0) throw toCertloopError(problems[0])
+  const candidates = async () => findTomcats(await host.processes()).filter(({ container }) => container === null)
+  const tomcat = await firstFitting(candidates, async (process) => {
+    const found = await readBase(host, process)
+    return found.base === wanted || await host.realPath(found.base) === real ? readTomcat(host, found) : undefined
+  })
+  if (tomcat !== undefined) return tomcat
   throw new CertloopError('SERVER_NOT_RUNNING', `No Tomcat runs with the CATALINA_BASE ${basePath}.`, { path: basePath })
 }
 

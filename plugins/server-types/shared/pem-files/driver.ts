@@ -1,6 +1,7 @@
 import { type Account, CertloopError, type DetectedServer, type DetectedSlot, toCertloopError } from '@certloop/contract'
 import { type DriverContext, type Host, type HostProcess, inParallel, type PlanMaterial, probeAll, type ServerTypeDriver } from '@certloop/plugin-kit'
 import path from 'node:path'
+import { firstFitting } from '../host/first-fitting.ts'
 import { ownAddresses } from './own-addresses.ts'
 import { type ConfiguredPair, type PairProblem, withKeyTypes } from './pairs.ts'
 import { type Activation, planSteps } from './plan.ts'
@@ -140,20 +141,12 @@ async function openSlot<F extends PemFields, I extends PemInstance, C extends Pe
 }
 
 async function findInstance<F extends PemFields, I extends PemInstance, C extends PemConfiguration>(type: PemServerType<F, I, C>, host: Host, fields: F): Promise<I> {
-  const problems: { pid: number; error: unknown }[] = []
-  for (const process of type.findProcesses(await host.processes())) {
-    if (process.container !== null || type.mayBeNamed?.(process, fields) === false) continue
-    try {
-      const instance = await type.readInstance(host, process, { program: fields.binaryPath, sudo: fields.sudo, fields })
-      if (type.isNamed === undefined ? hasConfiguration(instance, fields) : type.isNamed(instance, fields)) return instance
-    } catch (error) {
-      problems.push({ pid: process.pid, error })
-    }
-  }
-  // One that could not be looked at may be the one that is meant, unless it has ended meanwhile.
-  const running = new Set(problems.length === 0 ? [] : type.findProcesses(await host.processes()).map(({ pid }) => pid))
-  const problem = problems.find(({ pid }) => running.has(pid))
-  if (problem !== undefined) throw toCertloopError(problem.error)
+  const candidates = async () => type.findProcesses(await host.processes()).filter((process) => process.container === null && type.mayBeNamed?.(process, fields) !== false)
+  const found = await firstFitting(candidates, async (process) => {
+    const instance = await type.readInstance(host, process, { program: fields.binaryPath, sudo: fields.sudo, fields })
+    return (type.isNamed === undefined ? hasConfiguration(instance, fields) : type.isNamed(instance, fields)) ? instance : undefined
+  })
+  if (found !== undefined) return found
   throw new CertloopError('SERVER_NOT_RUNNING', `No ${type.title} runs with ${type.named?.words ?? 'the configuration'} ${placeOf(type, fields)} as the target names it.`, { path: placeOf(type, fields) })
 }
 
