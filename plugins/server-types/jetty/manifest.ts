@@ -28,5 +28,5 @@ export const manifest: ServerTypeManifest<typeof fields> = {
   summary: 'Replaces one entry of the keystore that Jetty serves from, lets the module ssl-reload take it up or restarts Jetty, and proves by handshakes what is served.',
   fields,
   identity: ['basePath', 'keystorePath', 'alias'],
-  capabilities: ['detect', 'bind', 'chain', 'overwrite', 'reload', 'restart'],
+  capabilities: ['detect', 'chain', 'overwrite', 'reload', 'restart'],
 }

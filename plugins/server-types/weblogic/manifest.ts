@@ -32,7 +32,7 @@ export const manifest: ServerTypeManifest<typeof fields> = {
   fields,
   identity: ['domainPath', 'serverName', 'keystorePath', 'alias'],
   check: ({ managementUrl }) => (managementUrl === undefined || isAddress(managementUrl) ? [] : [{ field: 'managementUrl', problem: 'is no address of the form https://admin.example.com:9002, without user, path or query' }]),
-  capabilities: ['detect', 'bind', 'chain', 'overwrite', 'reload', 'restart'],
+  capabilities: ['detect', 'chain', 'overwrite', 'reload', 'restart'],
 }
 
 function isAddress(text: string): boolean {

@@ -29,5 +29,5 @@ export const manifest: ServerTypeManifest<typeof fields> = {
   summary: 'Replaces one entry of a keystore of Elytron or a security realm, has the server read it again through its management, and proves by handshakes what is served.',
   fields,
   identity: ['basePath', 'keystorePath', 'alias'],
-  capabilities: ['detect', 'bind', 'chain', 'overwrite', 'reload', 'restart'],
+  capabilities: ['detect', 'chain', 'overwrite', 'reload', 'restart'],
 }
