@@ -43,6 +43,7 @@ const handlers: Handlers = {
   'make-csr': (payload, { keys }) => keys.csrFor(payload),
   'plan-deployment': ({ target, ...payload }, deps) => deps.turns.take(placeOf(target), async () => deps.engine.plan({ ...payload, target: await opened(target, deps) })),
   'deploy': ({ target, ...payload }, deps, log) => deps.turns.take(placeOf(target), async () => deps.engine.deploy({ ...payload, target: await opened(target, deps) }, log)),
+  'undo-deployment': ({ target, ...payload }, deps, log) => deps.turns.take(placeOf(target), async () => deps.engine.undo({ ...payload, target: await opened(target, deps) }, log)),
   'inspect-target': ({ target }, deps) => deps.turns.take(placeOf(target), async () => deps.engine.inspect(await opened(target, deps))),
 }
 

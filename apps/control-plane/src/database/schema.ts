@@ -17,6 +17,7 @@ import type { IssuedTables } from '../local-ca/issued-store.ts'
 import type { IssuerTables } from '../local-ca/issuer-store.ts'
 import type { LedgerTables } from '../local-ca/ledger.ts'
 import type { ProfileTables } from '../local-ca/profile-store.ts'
+import type { RenewalWindowTables } from '../renewal/renewal-window-store.ts'
 import type { ResponderTables } from '../local-ca/responder.ts'
 import type { RolloutTables } from '../rollout/rollout-store.ts'
 import type { SecretTables } from '../secret/data-key-store.ts'
@@ -30,4 +31,4 @@ import type { UserTables } from '../user/user-store.ts'
  * All tables. Each domain declares its own in its store and is named here once.
  * Both databases: ids, times (UTC ISO 8601 text) and JSON are text, booleans are integers 0 and 1.
  */
-export interface Schema extends AuthorityTables, BotTables, CertificateTables, DeploymentTables, EventTables, OrderTables, ProofTables, ActionTables, ConfigurationTables, RemoteScanTables, CsrTemplateTables, FreezeTables, RolloutTables, BulkTables, BatchTables, TaskTables, SecretTables, IssuerTables, IssuedTables, ProfileTables, CrlTables, ResponderTables, LedgerTables, UserTables, ApiTokenTables, AuditTables, IdempotencyTables {}
+export interface Schema extends AuthorityTables, BotTables, CertificateTables, DeploymentTables, EventTables, OrderTables, ProofTables, ActionTables, ConfigurationTables, RemoteScanTables, CsrTemplateTables, FreezeTables, RenewalWindowTables, RolloutTables, BulkTables, BatchTables, TaskTables, SecretTables, IssuerTables, IssuedTables, ProfileTables, CrlTables, ResponderTables, LedgerTables, UserTables, ApiTokenTables, AuditTables, IdempotencyTables {}

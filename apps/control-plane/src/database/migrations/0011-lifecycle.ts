@@ -33,6 +33,9 @@ export async function up(db: Kysely<unknown>): Promise<void> {
   await db.schema.createIndex('csrTemplate_name').unique().on('csrTemplate').column('name').execute()
   await table(db, 'csrTemplateVersion', { templateId: 'text', version: 'integer', rules: 'text', changedBy: 'text', at: 'text' }, ['templateId', 'version'])
   await table(db, 'freeze', { id: 'text', name: 'text', startsAt: 'text', endsAt: 'text', zone: 'text', reason: 'text', createdAt: 'text' }, ['id'])
+  await db.schema.createIndex('freeze_name').unique().on('freeze').column('name').execute()
+  await table(db, 'renewalWindow', { versionId: 'text', certificateId: 'text', startsAt: 'text?', endsAt: 'text?', askedAt: 'text' }, ['versionId'])
+  await index(db, 'renewalWindow', ['certificateId'])
 
   await table(db, 'rollout', {
     id: 'text', certificateId: 'text', actionId: 'text', state: 'text', settings: 'text', wave: 'integer', waveCount: 'integer', failures: 'integer', requester: 'text', reason: 'text', nextAction: 'text?', deadline: 'text?',
