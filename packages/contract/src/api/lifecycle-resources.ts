@@ -51,7 +51,7 @@ export type Freeze = Static<typeof Freeze>
 // Rollouts
 
 export const RolloutTarget = Type.Object({
-  targetId: idText('tgt'), title: Type.String(), botName: Type.String(), labels: Type.Array(Type.String()), wave: Type.Integer({ description: 'From 0; the canary is wave 0 where there is one' }),
+  targetId: idText('tgt'), title: Type.String(), botName: Type.String(), labels: Type.Array(Type.String()), wave: Type.Integer({ description: 'From 0; the canary is wave 0 where there is one. -1: in none, left out from the start' }),
   state: literals(rolloutTargetStates), deploymentId: nullable(idText('dep')), undoId: nullable(idText('dep')), reason: nullable(Type.String()), error: nullable(Wire),
 }, strict)
 export type RolloutTarget = Static<typeof RolloutTarget>

@@ -38,13 +38,14 @@ export async function up(db: Kysely<unknown>): Promise<void> {
   await index(db, 'renewalWindow', ['certificateId'])
 
   await table(db, 'rollout', {
-    id: 'text', certificateId: 'text', actionId: 'text', state: 'text', settings: 'text', wave: 'integer', waveCount: 'integer', failures: 'integer', requester: 'text', reason: 'text', nextAction: 'text?', deadline: 'text?',
-    pausedFrom: 'text?', createdAt: 'text', updatedAt: 'text', endedAt: 'text?',
+    id: 'text', certificateId: 'text', actionId: 'text', state: 'text', settings: 'text', approval: 'text', rollback: 'integer', wave: 'integer', waveCount: 'integer', failures: 'integer', requester: 'text', reason: 'text', nextAction: 'text?', deadline: 'text?',
+    watchUntil: 'text?', pausedFrom: 'text?', createdAt: 'text', updatedAt: 'text', endedAt: 'text?',
   }, ['id'])
   await index(db, 'rollout', ['actionId'])
   await index(db, 'rollout', ['certificateId', 'id'])
+  await index(db, 'rollout', ['state', 'id'])
   await table(db, 'rolloutTarget', {
-    rolloutId: 'text', targetId: 'text', position: 'integer', wave: 'integer', state: 'text', versionId: 'text?', deploymentId: 'text?', undoId: 'text?', reason: 'text?', error: 'text?',
+    rolloutId: 'text', targetId: 'text', position: 'integer', wave: 'integer', state: 'text', versionId: 'text?', deploymentId: 'text?', undoId: 'text?', gate: 'text?', reason: 'text?', error: 'text?',
   }, ['rolloutId', 'targetId'])
   await index(db, 'rolloutTarget', ['deploymentId'])
   await index(db, 'rolloutTarget', ['undoId'])
