@@ -16,6 +16,7 @@ import { followRevocation } from './certificate/follow-revocation.ts'
 import { registerCertificateRoutes } from './certificate/certificate-routes.ts'
 import { openDatabase, type CrashPoint, type Database } from './database/database.ts'
 import { deployHandler, planHandler } from './deployment/deployment-worker.ts'
+import { watchDeploymentKind } from './deployment/watch-deployment.ts'
 import { registerDeploymentRoutes } from './deployment/deployment-routes.ts'
 import { registerRemoteScanRoutes } from './discovery/remote-scan-routes.ts'
 import { scanHandler } from './discovery/scan-handler.ts'
@@ -88,10 +89,10 @@ export function makeParts(now: () => Date, { database, localCa, secrets }: Pick<
   }
   const deps = { database, secrets, now, authorityOf }
   const planeKinds: Record<string, PlaneTaskKind> = {
-    'submit-order': submitOrderKind(deps), 'advance-action': advanceActionKind(deps), 'renew': renewKind(deps), 'refresh-certificate': refreshKind(deps), [publishCrlKind]: localCa.crls.taskKind, [maintenanceKind]: localCa.maintenanceTask,
+    'submit-order': submitOrderKind(deps), 'advance-action': advanceActionKind(deps), 'renew': renewKind(deps), 'refresh-certificate': refreshKind(deps), 'watch-deployment': watchDeploymentKind(deps), [publishCrlKind]: localCa.crls.taskKind, [maintenanceKind]: localCa.maintenanceTask,
   }
   const botKinds: Record<BotTaskKind, BotTaskHandler> = {
-    'scan-host': scanHandler(deps), 'make-csr': makeCsrHandler(deps), 'plan-deployment': planHandler(deps), 'deploy': deployHandler(deps), 'inspect-target': inspectHandler(deps),
+    'scan-host': scanHandler(deps), 'make-csr': makeCsrHandler(deps), 'plan-deployment': planHandler(deps), 'deploy': deployHandler(deps), 'undo-deployment': deployHandler(deps), 'inspect-target': inspectHandler(deps),
   }
   return { deps, chainOf, planeKinds, botKinds }
 }

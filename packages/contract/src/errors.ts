@@ -122,6 +122,8 @@ export const errorSpecs = {
   PROOF_NO_ANSWER: work('network-timeout', 'after-change', 'Nothing answered a TLS handshake where the certificate should be served.', 'Check that the server listens there.', 'Deployment: proof'),
   INTERRUPTED: work('internal', 'later', 'The bot stopped in the middle and undid the deployment when it came back.', 'Deploy again.', 'Certificate: actions'),
   ROLLBACK_FAILED: work('reload-or-restart', 'after-change', 'The deployment failed and could not be undone completely.', 'Act now: the log names what was left. The previous files are in the journal folder of the bot.', 'The host'),
+  DEPLOYMENT_CANCELLED: work('conflict', 'after-change', 'A person stopped the deployment, and what it had done was taken back.', 'Mend what made you stop it, then deploy again.', 'Certificate: actions'),
+  UNDO_NOT_POSSIBLE: work('conflict', 'after-change', 'The deployment can not be taken back: what it left is no longer there, or what it replaced is not kept any more.', 'Look at the differences. To bring an earlier certificate back, deploy its version again.', 'Certificate: actions'),
 
   // Reaching a host, and what lies on it
   HOST_UNREACHABLE: work('network-timeout', 'later', 'The host can not be reached, or does not answer in time.', 'Check the address, the port, firewalls between the bot and the host, and that the service runs there.', 'Configuration: target, how it is reached'),

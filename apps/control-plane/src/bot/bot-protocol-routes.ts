@@ -45,7 +45,7 @@ export function registerBotProtocol(app: App, deps: JoinDeps & LeaseDeps & { tru
     })
 
   implementBotRoute(app, { operationId: 'botProgress', method: 'POST', path: '/tasks/{id}/progress', access: 'bot', summary: 'Renew the lease and tell what goes on', params: taskParams, body: ProgressRequest, response: ProgressResponse, status: 200 },
-    async ({ bot, params, body }) => ({ leaseUntil: iso(await reportProgress(deps, bot.botId, params.id, body)) }))
+    async ({ bot, params, body }) => reportProgress(deps, bot.botId, params.id, body))
 
   implementBotRoute(app, { operationId: 'botResult', method: 'POST', path: '/tasks/{id}/result', access: 'bot', summary: 'End a task with its result', params: taskParams, body: ResultRequest, bodyLimit: resultLimit, response: null, status: 204 },
     async ({ bot, params, body }) => { await reportResult(deps, bot.botId, params.id, body); return undefined })

@@ -1,4 +1,4 @@
-import { CertloopError, type BotId, type BotTask, type BotTaskKind, type LeaseRequest, type ProgressRequest, type ResultRequest, type TaskId, botTaskKinds, checkShape, fromWire } from '@certloop/contract'
+import { CertloopError, type BotId, type BotTask, type BotTaskKind, type LeaseRequest, type ProgressRequest, type ProgressResponse, type ResultRequest, type TaskId, botTaskKinds, checkShape, DeployResult, fromWire } from '@certloop/contract'
 import { fromJson, iso } from '../database/columns.ts'
 import type { Database } from '../database/database.ts'
 import { failTask, findTask, finishTask, forgetSealed, leaseTasks, nextDue, renewLease, returnTask, taskTopic, type Held, type Task } from '../task/task-store.ts'
@@ -50,15 +50,16 @@ async function ownTask({ database }: LeaseDeps, botId: BotId, id: TaskId): Promi
 }
 
 /** Renews the lease and takes log lines. @throws CertloopError LEASE_LOST */
-export async function reportProgress(deps: LeaseDeps, botId: BotId, id: TaskId, { fence, log }: ProgressRequest): Promise<Date> {
+export async function reportProgress(deps: LeaseDeps, botId: BotId, id: TaskId, { fence, log }: ProgressRequest): Promise<ProgressResponse> {
   const { database, handlers, now } = deps
   const task = await ownTask(deps, botId, id)
   const until = new Date(now().getTime() + leaseSeconds * 1000)
-  await database.transaction(async (tx, wake) => {
+  const answer = await database.transaction(async (tx, wake) => {
     await renewLease(tx, { id, fence }, until, now())
-    await handlers[task.kind as BotTaskKind]?.progress?.(tx, wake, task, cutLog(log))
+    return handlers[task.kind as BotTaskKind]?.progress?.(tx, wake, task, cutLog(log))
   })
-  return until
+  // Bots of an earlier version take no field that they don't know: they learn nothing of a request to stop.
+  return { leaseUntil: iso(until), ...(answer?.cancel ? { cancel: true } : {}) }
 }
 
 /** Takes the result of a task; the same result again is accepted again. @throws CertloopError LEASE_LOST, INPUT_INVALID */
@@ -69,8 +70,10 @@ export async function reportResult(deps: LeaseDeps, botId: BotId, id: TaskId, { 
   const kind = task.kind as BotTaskKind
   const held: Held = { id, fence }
   if (result.ok) {
-    const data = checkShape(botTaskKinds[kind].result, kind === 'deploy' ? cutResultLog(result.data) : result.data, { what: `The result of "${kind}"` })
+    const data = checkShape(botTaskKinds[kind].result, botTaskKinds[kind].result === DeployResult ? cutResultLog(result.data) : result.data, { what: `The result of "${kind}"` })
     await database.transaction(async (tx, wake) => {
+      const late = handlers[kind].late
+      if (task.state === 'failed' && late) return late(tx, wake, task, data)
       await finishTask(tx, held, now())
       await forgetSealed(tx, task)
       await handlers[kind].completed(tx, wake, task, data)

@@ -1,9 +1,13 @@
 import type { Database } from '../database/database.ts'
 import { listEvents } from '../event/event-store.ts'
 import { implement, type App } from '../http/index.ts'
+import { toAction } from '../provisioning/action-store.ts'
 import type { Secrets } from '../secret/secrets.ts'
 import { listDeployments, readDeployment } from './deployment-store.ts'
-import { approveDeployment, cancelDeployment } from './deployment-worker.ts'
+import { cancelDeployment } from './cancel.ts'
+import { approveDeployment } from './deployment-worker.ts'
+import { retryDeployment } from './retry.ts'
+import { undoDeployment } from './undo.ts'
 
 export function registerDeploymentRoutes(app: App, { database, secrets, now }: { database: Database; secrets: Secrets; now: () => Date }): void {
   const { db } = database
@@ -17,4 +21,9 @@ export function registerDeploymentRoutes(app: App, { database, secrets, now }: {
     await database.transaction((tx, wake) => cancelDeployment(tx, wake, params.id, who.text, now()))
     return readDeployment(db, params.id)
   })
+  implement(app, 'undoDeployment', async ({ params, who }) => {
+    const { id } = await database.transaction((tx, wake) => undoDeployment(tx, wake, params.id, { requester: who.text }, secrets, now()))
+    return readDeployment(db, id)
+  })
+  implement(app, 'retryDeployment', async ({ params, who }) => toAction(db, await database.transaction((tx, wake) => retryDeployment(tx, wake, params.id, who.text, secrets, now()))))
 }

@@ -1,6 +1,6 @@
 import type { DeploymentState } from '@certloop/contract'
 
-/** A deployment puts one version onto one target; see docs/lifecycle.md. */
+/** A deployment puts one version onto one target, or takes that back; see docs/lifecycle.md. */
 export const deploymentTransitions = {
   /** The plan is there and a person has to approve it. */
   planReady: { from: ['planning'], to: 'planned' },
@@ -12,6 +12,8 @@ export const deploymentTransitions = {
   undone: { from: ['pending', 'deploying'], to: 'rolled-back' },
   failed: { from: ['planning', 'planned', 'pending', 'deploying'], to: 'failed' },
   cancelled: { from: ['planning', 'planned', 'pending'], to: 'cancelled' },
+  /** The bot was asked to stop and had not touched anything yet. */
+  stopped: { from: ['pending', 'deploying'], to: 'cancelled' },
 } as const satisfies Record<string, { from: readonly DeploymentState[]; to: DeploymentState }>
 export type DeploymentEvent = keyof typeof deploymentTransitions
 

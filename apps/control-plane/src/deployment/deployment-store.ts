@@ -4,7 +4,7 @@ import { fromBit, fromJson, fromJsonOrNull, iso, toBit, toJson } from '../databa
 import { isUniqueViolation, type Db, type Tx } from '../database/database.ts'
 import { addEvent, announce } from '../event/event-store.ts'
 import type { Wakes } from '../task/task-kinds.ts'
-import { nextDeploymentState, openDeploymentStates, type DeploymentEvent } from './deployment-state.ts'
+import { isOpenDeployment, nextDeploymentState, openDeploymentStates, type DeploymentEvent } from './deployment-state.ts'
 
 export interface DeploymentTable {
   id: DeploymentId
@@ -41,12 +41,12 @@ export interface DeploymentTable {
 export interface DeploymentTables { deployment: DeploymentTable }
 export type DeploymentRow = Selectable<DeploymentTable>
 
-export type NewDeployment = Pick<DeploymentTable, 'certificateId' | 'actionId' | 'versionId' | 'targetId' | 'botId' | 'approval' | 'requester' | 'reason' | 'nextAction'> & Partial<Pick<DeploymentTable, 'undoes' | 'rolloutId'>> & { rollback: boolean; deadline: Date }
+export type NewDeployment = Pick<DeploymentTable, 'certificateId' | 'actionId' | 'versionId' | 'targetId' | 'botId' | 'approval' | 'requester' | 'reason' | 'nextAction'> & Partial<Pick<DeploymentTable, 'undoes' | 'rolloutId' | 'state'>> & { rollback: boolean; deadline: Date }
 
 /** @throws CertloopError ACTION_NOT_POSSIBLE when another deployment works on this target. */
 export async function insertDeployment(tx: Tx, wake: Wakes, d: NewDeployment, now: Date): Promise<DeploymentRow> {
   const id = newId('dep', now)
-  const row: DeploymentRow = { undoes: null, rolloutId: null, cancelRequestedAt: null, cancelledBy: null, begunAt: null, endedAt: null, slow: null, ...d, id, state: 'planning', rollback: toBit(d.rollback), plan: null, differences: '[]', log: '[]', served: '[]', deadline: iso(d.deadline), error: null, createdAt: iso(now), updatedAt: iso(now) }
+  const row: DeploymentRow = { undoes: null, rolloutId: null, cancelRequestedAt: null, cancelledBy: null, begunAt: null, endedAt: null, slow: null, state: 'planning', ...d, id, rollback: toBit(d.rollback), plan: null, differences: '[]', log: '[]', served: '[]', deadline: iso(d.deadline), error: null, createdAt: iso(now), updatedAt: iso(now) }
   try {
     await tx.insertInto('deployment').values(row).execute()
   } catch (error) {
@@ -77,6 +77,7 @@ export async function changeDeployment(tx: Tx, wake: Wakes, d: DeploymentRow, ch
   const conflict = () => new CertloopError('CONFLICT', `Deployment ${d.id} is ${d.state}; "${change.event}" does not apply.`, { deploymentId: d.id })
   if (!state) throw conflict()
   const columns: Partial<DeploymentRow> = {
+    ...(change.event === 'begun' ? { begunAt: iso(now) } : {}), ...(isOpenDeployment(state) ? {} : { endedAt: iso(now) }),
     state, reason: change.message, nextAction: change.nextAction ?? null, deadline: change.deadline ? iso(change.deadline) : null, error: change.error ? toJson(change.error) : null, updatedAt: iso(now),
     ...(change.plan ? { plan: toJson(change.plan) } : {}),
     ...(change.differences ? { differences: toJson(change.differences) } : {}),
@@ -102,6 +103,31 @@ export async function noteDeployment(tx: Tx, wake: Wakes, d: DeploymentRow, reas
   await tx.updateTable('deployment').set({ reason, nextAction, updatedAt: iso(now) }).where('id', '=', d.id).execute()
   announce(wake, 'deployment', d.id, d.certificateId)
 }
+
+/** Facts beside the state. */
+export async function updateDeployment(tx: Tx, { id }: Pick<DeploymentRow, 'id'>, changes: Partial<Pick<DeploymentRow, 'slow' | 'cancelRequestedAt' | 'cancelledBy' | 'deadline'>>, now: Date): Promise<void> {
+  await tx.updateTable('deployment').set({ ...changes, updatedAt: iso(now) }).where('id', '=', id).execute()
+}
+
+/** Those that say what is on the target now, or change it. */
+const tellingStates = [...openDeploymentStates, 'deployed'] as const
+/** The last one that changed a target, or works on it now. */
+export async function lastOn(db: Db | Tx, targetId: TargetId): Promise<Pick<DeploymentRow, 'id' | 'state' | 'undoes'> | undefined> {
+  return db.selectFrom('deployment').select(['id', 'state', 'undoes']).where('targetId', '=', targetId).where('state', 'in', tellingStates).orderBy('id', 'desc').limit(1).executeTakeFirst()
+}
+
+const mostCompared = 20
+/** So many of the newest deployments are looked through for those of one server type. */
+const looksThrough = 500
+/** How long its like took, in seconds: the last that went well, on the same target and on the same type of server. */
+export async function pastDurations(db: Db | Tx, { id, targetId, undoes }: Pick<DeploymentRow, 'id' | 'targetId' | 'undoes'>): Promise<{ target: number[]; serverType: number[] }> {
+  const like = db.selectFrom('deployment as d').select(['d.begunAt', 'd.endedAt']).where('d.state', '=', 'deployed').where('d.begunAt', 'is not', null).where('d.endedAt', 'is not', null)
+    .where('d.id', '!=', id).where('d.undoes', undoes === null ? 'is' : 'is not', null).orderBy('d.id', 'desc').limit(mostCompared)
+  const newest = db.selectFrom('deployment as n').select('n.id').orderBy('n.id', 'desc').limit(looksThrough)
+  const ofType = like.innerJoin('target as t', 't.id', 'd.targetId').where('t.serverType', '=', (eb) => eb.selectFrom('target as own').select('own.serverType').where('own.id', '=', targetId)).where('d.id', 'in', db.selectFrom(newest.as('newest')).select('newest.id'))
+  return { target: (await like.where('d.targetId', '=', targetId).execute()).map(seconds), serverType: (await ofType.execute()).map(seconds) }
+}
+const seconds = ({ begunAt, endedAt }: Pick<DeploymentRow, 'begunAt' | 'endedAt'>) => Math.max(0, (new Date(endedAt ?? 0).getTime() - new Date(begunAt ?? 0).getTime()) / 1000)
 
 export async function findDeployment(db: Db | Tx, id: DeploymentId): Promise<DeploymentRow | undefined> {
   return db.selectFrom('deployment').selectAll().where('id', '=', id).executeTakeFirst()

@@ -18,8 +18,10 @@ export interface PlaneTaskKind {
 export interface BotTaskHandler {
   completed(tx: Tx, wake: Wakes, task: Task, data: unknown): Promise<void>
   failed(tx: Tx, wake: Wakes, task: Task, error: CertloopError): Promise<void>
-  /** First lease and each progress report. */
-  progress?(tx: Tx, wake: Wakes, task: Task, log: readonly unknown[]): Promise<void>
+  /** Each progress report. `cancel`: the bot is to stop, and to take back what it did. */
+  progress?(tx: Tx, wake: Wakes, task: Task, log: readonly unknown[]): Promise<{ cancel: boolean }>
+  /** The result of work that had been given up: evidence, which changes no state. It may come twice. */
+  late?(tx: Tx, wake: Wakes, task: Task, data: unknown): Promise<void>
   /** What is sealed in the payload for the bot, where that has to be done again; undefined: it is not kept any more. */
   secretsOf?(tx: Tx, task: Task): Promise<TargetSecrets | undefined>
   /** The deadline passed although the bot had begun: true when the work may still be going on and must be waited for. */

@@ -160,6 +160,18 @@ export async function endTasksOf(tx: Tx, executor: Executor, error: WireError, n
   return ended
 }
 
+/** Ends the work about one subject, whoever holds it: a result that comes all the same is late. */
+export async function endTasksAbout(tx: Tx, subject: string, error: WireError, now: Date): Promise<void> {
+  const ended = await tx.updateTable('task').set((eb) => ({ state: 'failed' as const, ...heldBy, fence: eb('fence', '+', 1), error: toJson(error), updatedAt: iso(now) }))
+    .where('subject', '=', subject).where('executor', '!=', 'control-plane').where('state', 'in', ['ready', 'leased']).returningAll().execute()
+  for (const task of ended) await forgetSealed(tx, task)
+}
+
+/** Whether such work waits and nobody has begun it. */
+export async function hasReadyTask(tx: Tx, subject: string, kind: string): Promise<boolean> {
+  return await tx.selectFrom('task').select('id').where('subject', '=', subject).where('kind', '=', kind).where('state', '=', 'ready').limit(1).executeTakeFirst() !== undefined
+}
+
 /** What a bot still has to do with something sealed for it. */
 export async function openTasksWithSecrets(tx: Tx, executor: Executor): Promise<Task[]> {
   return tx.selectFrom('task').selectAll().where('executor', '=', executor).where('state', 'in', ['ready', 'leased']).where('payload', 'like', '%"sealed":"%').orderBy('id').execute()

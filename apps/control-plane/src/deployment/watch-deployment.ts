@@ -1,0 +1,101 @@
+import type { DeploymentId } from '@certloop/contract'
+import { findBot } from '../bot/bot-store.ts'
+import { refreshCertificate } from '../certificate/certificate-refresh.ts'
+import { iso, toJson } from '../database/columns.ts'
+import type { Database, Tx } from '../database/database.ts'
+import { addEvent } from '../event/event-store.ts'
+import { addTask } from '../task/task-store.ts'
+import type { PlaneTaskKind, Wakes } from '../task/task-kinds.ts'
+import { findDeployment, noteDeployment, pastDurations, updateDeployment, type DeploymentRow } from './deployment-store.ts'
+import { expectation, usualLimits, type SlowLimits } from './usual-time.ts'
+
+export const planMinutes = 60
+export const deployMinutes = 60
+export const minutesAfter = (now: Date, minutes: number): Date => new Date(now.getTime() + minutes * 60_000)
+const secondsAfter = (now: Date, seconds: number): Date => new Date(now.getTime() + seconds * 1000)
+
+/** A bot that polls takes up work at once; one that is busy or away does not. */
+const takeUpSeconds = 120
+/** From then on it is looked at again so often. */
+const againMinutes = 10
+/** Silent for longer than this a bot counts as away. */
+const silentSeconds = 90
+
+export const watchDedupe = (id: DeploymentId): string => `watch-deployment:${id}`
+const watchAt = (tx: Tx, wake: Wakes, { id }: Pick<DeploymentRow, 'id'>, at: Date, now: Date) =>
+  addTask(tx, wake, { executor: 'control-plane', kind: 'watch-deployment', subject: id, notBefore: at, dedupe: watchDedupe(id), maxAttempts: 1000 }, now)
+
+/** Looks whether the bot took it up. */
+export async function watchTakeUp(tx: Tx, wake: Wakes, d: DeploymentRow, now: Date): Promise<void> {
+  await watchAt(tx, wake, d, secondsAfter(now, takeUpSeconds), now)
+}
+
+/** Looks at it again when its like would be over by far. */
+export async function watchDuration(tx: Tx, wake: Wakes, d: DeploymentRow, now: Date, limits: SlowLimits = usualLimits): Promise<void> {
+  const { afterSeconds } = expectation(await pastDurations(tx, d), limits)
+  await watchAt(tx, wake, d, secondsAfter(d.begunAt ? new Date(d.begunAt) : now, afterSeconds), now)
+}
+
+/** Whether the bot talks to us, in words. */
+export async function botContact(tx: Tx, { botId }: Pick<DeploymentRow, 'botId'>, now: Date): Promise<{ name: string; silentSeconds: number; isSilent: boolean; words: string }> {
+  const bot = await findBot(tx, botId)
+  const name = bot?.name ?? botId
+  const last = bot?.lastContactAt
+  const silent = last ? Math.max(0, Math.round((now.getTime() - new Date(last).getTime()) / 1000)) : Number.POSITIVE_INFINITY
+  return { name, silentSeconds: silent, isSilent: silent > silentSeconds, words: last ? `The bot "${name}" was last heard of at ${last.slice(0, 19)}Z.` : `The bot "${name}" has never been heard of.` }
+}
+
+export interface WatchDeps { database: Database; now: () => Date; slow?: SlowLimits }
+
+/** Says of a deployment that waits or takes long why, and what to do. Comes when it is due, so that nobody has to look through all of them. */
+export function watchDeploymentKind({ now, slow }: WatchDeps): PlaneTaskKind {
+  return {
+    run: async (task) => async (tx, wake) => {
+      const d = await findDeployment(tx, task.subject as DeploymentId)
+      if (!d) return
+      if (d.state === 'planning' || d.state === 'pending') await sayWaiting(tx, wake, d, now())
+      else if (d.state === 'deploying') await sayDeploying(tx, wake, d, now(), slow)
+    },
+    // What it says is of use to people alone: the deployment goes on without it.
+    failed: async () => undefined,
+  }
+}
+
+async function sayWaiting(tx: Tx, wake: Wakes, d: DeploymentRow, now: Date): Promise<void> {
+  const { isSilent, words } = await botContact(tx, d, now)
+  const what = d.state === 'planning' ? 'The plan is not there yet.' : 'The bot has not begun with it yet.'
+  const next = isSilent ? 'Start the bot, or see why it can not reach the control plane; or cancel it.' : 'The bot is busy with something else, or with a host that does not answer. Wait, or cancel it.'
+  await noteDeployment(tx, wake, d, `${what} ${words}`, next, now)
+  await refreshCertificate(tx, wake, d.certificateId, now)
+  await watchAt(tx, wake, d, minutesAfter(now, againMinutes), now)
+}
+
+async function sayDeploying(tx: Tx, wake: Wakes, d: DeploymentRow, now: Date, limits: SlowLimits = usualLimits): Promise<void> {
+  const begun = new Date(d.begunAt ?? d.updatedAt)
+  const { usualSeconds, afterSeconds, known } = expectation(await pastDurations(tx, d), limits)
+  const since = secondsAfter(begun, afterSeconds)
+  if (since > now) {
+    await watchAt(tx, wake, d, since, now)
+    return
+  }
+  const { isSilent, words } = await botContact(tx, d, now)
+  if (!d.slow) await flagSlow(tx, wake, d, { since: iso(since), usualSeconds }, { known, begun }, now)
+  else if (!d.cancelRequestedAt || !isSilent) return
+  if (d.cancelRequestedAt && isSilent) {
+    await noteDeployment(tx, wake, d, `It is to be stopped, and waits for the bot. ${words}`, 'Start the bot. When it will not come back, cancel once more: what is on the host is unknown then.', now)
+    await refreshCertificate(tx, wake, d.certificateId, now)
+  }
+  await watchAt(tx, wake, d, minutesAfter(now, againMinutes), now)
+}
+
+async function flagSlow(tx: Tx, wake: Wakes, d: DeploymentRow, slow: { since: string; usualSeconds: number }, { known, begun }: { known: boolean; begun: Date }, now: Date): Promise<void> {
+  const took = Math.round((now.getTime() - begun.getTime()) / 1000)
+  const usual = known ? `its like usually take ${inWords(slow.usualSeconds)}` : `it is not known yet how long its like take, and ${inWords(slow.usualSeconds)} are enough for most`
+  const reason = `It has been going on for ${inWords(took)}, and ${usual}.`
+  await updateDeployment(tx, d, { slow: toJson(slow) }, now)
+  await noteDeployment(tx, wake, d, d.cancelRequestedAt ? `It is being stopped. ${reason}` : reason, 'Look at the host, or cancel it.', now)
+  await addEvent(tx, { kind: 'deployment.slow', message: `${reason} Look at the host, or cancel it.`, certificateId: d.certificateId, deploymentId: d.id, botId: d.botId }, now)
+  await refreshCertificate(tx, wake, d.certificateId, now)
+}
+
+const inWords = (seconds: number): string => (seconds < 120 ? `${seconds < 10 ? Math.round(seconds * 10) / 10 : Math.round(seconds)} s` : `${Math.round(seconds / 60)} min`)
