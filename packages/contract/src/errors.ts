@@ -85,6 +85,7 @@ export const errorSpecs = {
 
   // Orders
   CONFIGURATION_INCOMPLETE: api(409, 'configuration', 'The provisioning configuration is not complete.', 'Fill in what the message names.', 'Certificate: configuration'),
+  TEMPLATE_VIOLATED: api(409, 'policy', 'The request does not follow the rules of its CSR template.', 'Change what the message names in the configuration, or the rules of the template. Nothing was ordered.', 'Certificate: configuration, request'),
   KEY_NOT_MADE: work('keystore-write', 'after-change', 'The bot could not make or store the private key.', 'Check space and rights of the data folder of the bot.', 'The host of the bot'),
   KEY_NOT_FOUND: work('keystore-write', 'after-change', 'The private key of this version is not on this host.', 'Rotate the certificate: a new key is made on the host.', 'Certificate: actions'),
   CSR_MISMATCH: work('validation', 'after-change', 'The CSR is not what was asked for.', 'For a CSR of your own: make it with just what is asked for, or ask for what it says. For one of a bot: start the order again; if it recurs, update the bot.', 'The uploaded CSR, or the order'),

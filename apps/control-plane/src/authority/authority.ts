@@ -18,6 +18,10 @@ export interface Authority {
   find(reference: string): Promise<Issued | undefined>
   /** How the authority wants to see that the names are ours. "none" alone: it asks for no proof. */
   validationMethods: readonly ValidationMethod[]
+  /** Known to everybody's browser: what is lost with a key is lost everywhere. */
+  isPublic?: boolean
+  /** What it would refuse of a request, or give otherwise, each at the field of the configuration ("csr/validityDays"); nothing is asked for. */
+  review?(request: ReviewedRequest): Promise<{ refused: { field: string; problem: string }[]; otherwise: { field: string; problem: string }[] }>
   /** Types of certificates it issues. */
   certificateTypes: readonly ('dv' | 'ov' | 'ev' | 'other')[]
   /**
@@ -33,6 +37,7 @@ export interface Authority {
 }
 /** What was issued by this authority. */
 export interface IssuedBefore { certificatePem: string; fingerprint: string; serialNumber: string; /** Of the order. */ reference: string | null }
+export type ReviewedRequest = Pick<IssueRequest, 'names' | 'commonName' | 'keyAlgorithm' | 'validityDays' | 'request' | 'profile'>
 export interface IssueRequest {
   reference: string
   csrPem: string
@@ -42,6 +47,8 @@ export interface IssueRequest {
   validityDays: number | null
   /** What the request holds besides names and key. */
   request?: CsrRequest
+  /** Which of its profiles it is to issue by; default the one it issues by otherwise. */
+  profile?: string | null
   /** What a renewal takes the place of. */
   replaces?: IssuedBefore
 }

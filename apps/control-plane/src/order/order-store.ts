@@ -39,6 +39,11 @@ export interface OrderTable {
 export interface OrderTables { certificateOrder: OrderTable }
 export type OrderRow = Selectable<OrderTable>
 
+/** What an order asks for besides names and key. */
+export type OrderedRequest = Order['request']
+const nothingMore: OrderedRequest = { certificateType: 'existing', profile: null, template: null }
+export const requestOf = ({ request }: Pick<OrderRow, 'request'>): OrderedRequest => ({ ...nothingMore, ...fromJson<Partial<OrderedRequest>>(request) })
+
 export type NewOrder = Pick<OrderTable, 'certificateId' | 'actionId' | 'authorityId' | 'commonName' | 'keyAlgorithm' | 'validityDays' | 'custody' | 'botId' | 'reuseKeyId' | 'csrPem' | 'requester' | 'reason' | 'nextAction'> & Partial<Pick<OrderTable, 'replacesVersionId' | 'request'>> & { names: readonly string[]; deadline: Date }
 
 export async function insertOrder(tx: Tx, wake: Wakes, order: NewOrder, now: Date): Promise<OrderRow> {
@@ -123,5 +128,6 @@ export async function readOrder(db: Db | Tx, id: OrderId): Promise<Order> {
 
 function toOrder(row: OrderRow, certificateName: string, authorityName: string): Order {
   const { id, certificateId, authorityId, state, keyAlgorithm, custody, botId, requester, reason, nextAction, deadline, versionId, createdAt, updatedAt } = row
-  return { id, certificateId, certificateName, authorityId, authorityName, state, names: fromJson(row.names), keyAlgorithm, custody, botId, requester, reason, nextAction, deadline, versionId, error: fromJsonOrNull(row.error), createdAt, updatedAt }
+  const { commonName, validityDays } = row
+  return { id, certificateId, certificateName, authorityId, authorityName, state, names: fromJson(row.names), commonName, keyAlgorithm, validityDays, request: requestOf(row), custody, botId, requester, reason, nextAction, deadline, versionId, error: fromJsonOrNull(row.error), createdAt, updatedAt }
 }

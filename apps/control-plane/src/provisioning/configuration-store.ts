@@ -1,4 +1,4 @@
-import { CertloopError, csrDefaults, deploymentTimingDefault, newId, placementDefault, renewalDefaults, rolloutDefault, validationDefaults, type AuthorityId, type BotId, type CertificateId, type Configuration, type CsrInput, type CsrSettings, type DeploymentTiming, type Reach, type RenewalInput, type RenewalSettings, type RolloutSettings, type SeenHostKey, type Target, type TargetId, type TargetOptions, type TargetPlacement, type TargetSecrets, type ValidationSettings } from '@certloop/contract'
+import { CertloopError, csrDefaults, deploymentTimingDefault, newId, placementDefault, renewalDefaults, rolloutDefault, validationDefaults, type AuthorityId, type BotId, type CertificateId, type Configuration, type CsrInput, type CsrSettings, type CsrTemplateId, type DeploymentTiming, type Reach, type RenewalInput, type RenewalSettings, type RolloutSettings, type SeenHostKey, type Target, type TargetId, type TargetOptions, type TargetPlacement, type TargetSecrets, type ValidationSettings } from '@certloop/contract'
 import type { Selectable } from 'kysely'
 import { fromBit, fromJson, fromJsonOrNull, iso, toBit, toJson } from '../database/columns.ts'
 import type { Db, Tx } from '../database/database.ts'
@@ -10,6 +10,10 @@ export interface ConfigurationTable {
   complete: number
   authorityId: AuthorityId | null
   csr: string
+  /** The one that `csr` names, for counting. */
+  templateId: CsrTemplateId | null
+  /** JSON of a WireError: what no longer fits since it was saved. */
+  problem: string | null
   renewal: string
   validation: string
   /** JSON of a DeploymentTiming. */
@@ -60,7 +64,7 @@ export async function otherOwnerOf(tx: Tx, certificateId: CertificateId, { botId
 }
 
 export async function saveConfiguration(tx: Tx, secrets: Secrets, certificateId: CertificateId, c: Omit<Configuration, 'targets' | 'updatedAt'>, targets: readonly NewTarget[], now: Date): Promise<void> {
-  const row = { complete: toBit(c.complete), authorityId: c.authorityId, csr: toJson(c.csr), validation: toJson(c.validation), renewal: toJson(c.renewal), deployment: toJson(c.deployment), rollout: toJson(c.rollout), deployAfterRenewal: toBit(c.deployAfterRenewal), rollback: toBit(c.rollback), approval: c.approval, updatedAt: iso(now) }
+  const row = { complete: toBit(c.complete), authorityId: c.authorityId, csr: toJson(c.csr), templateId: c.csr.templateId, problem: null, validation: toJson(c.validation), renewal: toJson(c.renewal), deployment: toJson(c.deployment), rollout: toJson(c.rollout), deployAfterRenewal: toBit(c.deployAfterRenewal), rollback: toBit(c.rollback), approval: c.approval, updatedAt: iso(now) }
   await tx.insertInto('configuration').values({ certificateId, ...row }).onConflict((o) => o.column('certificateId').doUpdateSet(row)).execute()
   const present = await targetsOf(tx, certificateId)
   for (const [position, target] of targets.entries()) {

@@ -26,6 +26,7 @@ export const CsrSettings = Type.Object({
   subject: Type.Unsafe<SubjectAttributes>(SubjectAttributes),
   templateId: nullable(idText('tpl')),
   templateVersion: nullable(Type.Integer({ minimum: 1, description: 'null: the newest, also when it changes later' })),
+  profile: nullable(Type.String({ minLength: 1, maxLength: 100, description: 'Which of its profiles the authority is to issue by; null: the one it issues by otherwise' })),
 }, strict)
 export type CsrSettings = Static<typeof CsrSettings>
 export const CsrInput = Type.Object({
@@ -33,7 +34,7 @@ export const CsrInput = Type.Object({
   commonName: CsrSettings.properties.commonName, names: CsrSettings.properties.names, keyAlgorithm: CsrSettings.properties.keyAlgorithm, keyReuse: CsrSettings.properties.keyReuse, validityDays: CsrSettings.properties.validityDays,
 }, strict)
 export type CsrInput = Static<typeof CsrInput>
-export const csrDefaults = { mode: 'partial', certificateType: 'existing', signatureAlgorithm: null, subject: {}, templateId: null, templateVersion: null } as const satisfies Partial<CsrSettings>
+export const csrDefaults = { mode: 'partial', certificateType: 'existing', signatureAlgorithm: null, subject: {}, templateId: null, templateVersion: null, profile: null } as const satisfies Partial<CsrSettings>
 
 /** How the authority sees that the names are ours. */
 export const ValidationSettings = Type.Object({

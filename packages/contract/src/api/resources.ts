@@ -1,13 +1,14 @@
 import { Type, type Static } from 'typebox'
 import { ServedCertificate, DetectedServer, HostFacts } from '../bot/detection.ts'
-import { DeployLogEntry } from '../bot/messages.ts'
+import { CsrRequest, DeployLogEntry } from '../bot/messages.ts'
 import { Endpoint, Plan } from '../plan.ts'
 import { DeploymentTiming, RenewalInput, RenewalSettings, ScheduledRun } from '../schedule.ts'
-import { actionKinds, actionStates, botStatuses, deploymentStates, installationStates, keyCustodies, managements, orderStates } from '../states.ts'
+import { actionKinds, actionStates, botStatuses, certificateTypes, deploymentStates, installationStates, keyCustodies, managements, orderStates } from '../states.ts'
 import { certificateStatus, Fingerprint, idText, instant, keyAlgorithm, literals, nullable, pem, Wire } from '../text.ts'
 import { Finding, revocationReasonsToGive } from './ca-resources.ts'
 import { permissions, roles, type Permission, type Role } from './access.ts'
 import { CsrInput, CsrSettings, RolloutSettings, ValidationSettings } from './provisioning-resources.ts'
+import { Reach } from '../target.ts'
 import { Target, TargetInput } from './target-resources.ts'
 
 const strict = { additionalProperties: false } as const
@@ -63,6 +64,7 @@ export const StartActionInput = Type.Object({
 export type StartActionInput = Static<typeof StartActionInput>
 
 export const configurationSteps = ['deployment', 'authority', 'csr', 'validation', 'schedule'] as const
+export type ConfigurationStep = (typeof configurationSteps)[number]
 /** What is wrong with a configuration, by step; each problem begins with the path of its field. */
 export const ConfigurationCheck = Type.Object({
   complete: Type.Boolean({ description: 'It could be saved complete as it is' }),
@@ -83,7 +85,7 @@ export type CertificateSummary = Static<typeof CertificateSummary>
 /** Of a certificate made by enrolling another one again. */
 const Relative = Type.Object({ id: idText('crt'), name: Type.String(), status: certificateStatus }, strict)
 /** A ready-to-use target made from what a scan saw. */
-export const TargetSuggestion = Type.Object({ botId: idText('bot'), botName: Type.String(), serverType: Type.String(), title: Type.String(), fields: Type.Record(Type.String(), Type.Unknown()), why: Type.String() }, strict)
+export const TargetSuggestion = Type.Object({ botId: idText('bot'), botName: Type.String(), serverType: Type.String(), title: Type.String(), reach: Type.Optional(Reach), fields: Type.Record(Type.String(), Type.Unknown()), why: Type.String() }, strict)
 export type TargetSuggestion = Static<typeof TargetSuggestion>
 export const CertificateDetail = Type.Object({
   ...CertificateSummary.properties,
@@ -96,9 +98,14 @@ export const CertificateDetail = Type.Object({
 export type CertificateDetail = Static<typeof CertificateDetail>
 export const CertificateInput = Type.Object({ name: Type.Optional(text(200)), names: Type.Array(text(255), { minItems: 1, maxItems: 1000 }) }, strict)
 
+/** What was asked for besides names and key. */
+const OrderedRequest = Type.Object({
+  ...CsrRequest.properties, certificateType: literals(certificateTypes), profile: nullable(Type.String()),
+  template: nullable(Type.Object({ id: idText('tpl'), version: Type.Integer() }, strict)),
+}, strict)
 export const Order = Type.Object({
   id: idText('ord'), certificateId: idText('crt'), certificateName: Type.String(), authorityId: idText('ath'), authorityName: Type.String(), state: literals(orderStates),
-  names: Type.Array(Type.String()), keyAlgorithm, custody: literals(keyCustodies), botId: nullable(idText('bot')), requester: Requester, reason: Type.String(), nextAction: nullable(Type.String()),
+  names: Type.Array(Type.String()), commonName: nullable(Type.String()), keyAlgorithm, validityDays: nullable(Type.Integer()), request: OrderedRequest, custody: literals(keyCustodies), botId: nullable(idText('bot')), requester: Requester, reason: Type.String(), nextAction: nullable(Type.String()),
   deadline: nullable(instant), versionId: nullable(idText('ver')), error: nullable(Wire), createdAt: instant, updatedAt: instant,
 }, { $id: 'Order', ...strict })
 export type Order = Static<typeof Order>

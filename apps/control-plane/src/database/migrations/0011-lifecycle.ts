@@ -21,7 +21,8 @@ const index = (db: Kysely<unknown>, on: string, names: string[]) => db.schema.cr
 export async function up(db: Kysely<unknown>): Promise<void> {
   await columns(db, 'certificate', ['parentId', 'nextAction'])
   await index(db, 'certificate', ['parentId'])
-  await columns(db, 'configuration', [], ['validation', 'deployment', 'rollout'])
+  await columns(db, 'configuration', ['templateId', 'problem'], ['validation', 'deployment', 'rollout'])
+  await index(db, 'configuration', ['templateId', 'certificateId'])
   await columns(db, 'target', [], ['placement'])
   await columns(db, 'action', ['nextAction', 'waitsUntil', 'deadline', 'batchId', 'targetIds', 'childId'], ['details'])
   await columns(db, 'certificateOrder', ['replacesVersionId'], ['request'])

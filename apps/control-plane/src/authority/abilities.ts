@@ -1,0 +1,8 @@
+/** What an authority can do beyond issuing; see the optional methods of Authority. */
+export type AuthorityAbility = 'revoke' | 'suspend' | 'resume'
+
+/** By kind of connector, so that it can be told without calling anybody. A test holds it against the connectors. */
+const abilities: Readonly<Record<string, readonly AuthorityAbility[]>> = {
+  'local-ca': ['revoke', 'suspend', 'resume'],
+}
+export const abilitiesOf = (kind: string): readonly AuthorityAbility[] => abilities[kind] ?? []
