@@ -105,10 +105,10 @@ function parseLine(bytes: Uint8Array): JournalRecord | undefined {
 /** Otherwise the rest of a torn record could be read as the end of the next one. */
 async function wipeTornTail(handle: FileHandle, from: number, size: number): Promise<void> {
   if (from >= size) return
-  const tail = Buffer.alloc(size - from)
+  const [tail, zeros] = [Buffer.alloc(size - from), Buffer.alloc(size - from)]
   await handle.read(tail, 0, tail.length, from)
-  if (tail.every((byte) => byte === 0)) return
-  await handle.write(Buffer.alloc(tail.length), 0, tail.length, from)
+  if (tail.equals(zeros)) return
+  await handle.write(zeros, 0, zeros.length, from)
   await handle.datasync()
 }
 

@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { CertloopError } from '@certloop/contract'
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite'
-import { Kysely, type KyselyPlugin, PostgresDialect, SqliteDialect, sql, type Transaction } from 'kysely'
+import { Kysely, type KyselyPlugin, PostgresDialect, SqliteDialect, type SqliteStatement, sql, type Transaction } from 'kysely'
 import { Migrator } from 'kysely/migration'
 import pg from 'pg'
 import type { Schema } from './schema.ts'
@@ -26,14 +26,28 @@ export interface Database {
 // Both databases give numbers for 64-bit integers; ours stay far below 2^53.
 pg.types.setTypeParser(pg.types.builtins.INT8, Number)
 
+/** What Kysely wants of a statement. Whether it gives rows is asked once: the answer takes as long as a small query. */
+function readyStatement(statement: ReturnType<DatabaseSync['prepare']>): SqliteStatement {
+  const values = (parameters: readonly unknown[]) => parameters as SQLInputValue[]
+  return {
+    reader: statement.columns().length > 0,
+    all: (parameters) => statement.all(...values(parameters)),
+    run: (parameters) => {
+      const { changes, lastInsertRowid } = statement.run(...values(parameters))
+      return { changes: BigInt(changes), lastInsertRowid: BigInt(lastInsertRowid) }
+    },
+    iterate: (parameters) => statement.iterate(...values(parameters)) as IterableIterator<unknown>,
+  }
+}
+
 function sqliteDialect(file: string): SqliteDialect {
   const connection = new DatabaseSync(file)
   for (const pragma of ['journal_mode = WAL', 'synchronous = FULL', 'foreign_keys = ON', 'busy_timeout = 5000']) connection.exec(`PRAGMA ${pragma}`)
-  const cache = new Map<string, ReturnType<DatabaseSync['prepare']>>()
+  const cache = new Map<string, SqliteStatement>()
   const prepared = (text: string) => {
     let statement = cache.get(text)
     if (!statement) {
-      statement = connection.prepare(text)
+      statement = readyStatement(connection.prepare(text))
       if (cache.size > 500) cache.clear() // statements with a varying number of values would fill it
       cache.set(text, statement)
     }
@@ -41,19 +55,7 @@ function sqliteDialect(file: string): SqliteDialect {
   }
   return new SqliteDialect({
     database: {
-      prepare(text) {
-        const statement = prepared(text)
-        const values = (parameters: readonly unknown[]) => parameters as SQLInputValue[]
-        return {
-          reader: statement.columns().length > 0,
-          all: (parameters) => statement.all(...values(parameters)),
-          run: (parameters) => {
-            const { changes, lastInsertRowid } = statement.run(...values(parameters))
-            return { changes: BigInt(changes), lastInsertRowid: BigInt(lastInsertRowid) }
-          },
-          iterate: (parameters) => statement.iterate(...values(parameters)) as IterableIterator<unknown>,
-        }
-      },
+      prepare: prepared,
       close: () => { cache.clear(); connection.close() },
     },
   })
