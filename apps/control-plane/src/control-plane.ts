@@ -39,9 +39,13 @@ import { makeCsrHandler, submitOrderKind } from './order/order-worker.ts'
 import { registerOrderRoutes } from './order/order-routes.ts'
 import { advanceActionKind, inspectHandler } from './provisioning/action-worker.ts'
 import { refreshKind, renewKind } from './renewal/renewal-worker.ts'
+import { registerRolloutRoutes } from './rollout/rollout-routes.ts'
+import { watchHandler } from './rollout/rollout-watch.ts'
+import { advanceRolloutKind } from './rollout/rollout-worker.ts'
 import { loadMasterKey } from './secret/master-key.ts'
 import { createSecrets, type Secrets } from './secret/secrets.ts'
 import type { Settings } from './settings.ts'
+import { bySubject } from './task/by-subject.ts'
 import type { BotTaskHandler, PlaneTaskKind } from './task/task-kinds.ts'
 import { startWatchdog } from './task/watchdog.ts'
 import { startWorker } from './task/task-worker.ts'
@@ -89,10 +93,10 @@ export function makeParts(now: () => Date, { database, localCa, secrets }: Pick<
   }
   const deps = { database, secrets, now, authorityOf }
   const planeKinds: Record<string, PlaneTaskKind> = {
-    'submit-order': submitOrderKind(deps), 'advance-action': advanceActionKind(deps), 'renew': renewKind(deps), 'refresh-certificate': refreshKind(deps), 'watch-deployment': watchDeploymentKind(deps), [publishCrlKind]: localCa.crls.taskKind, [maintenanceKind]: localCa.maintenanceTask,
+    'submit-order': submitOrderKind(deps), 'advance-action': advanceActionKind(deps), 'advance-rollout': advanceRolloutKind(deps), 'renew': renewKind(deps), 'refresh-certificate': refreshKind(deps), 'watch-deployment': watchDeploymentKind(deps), [publishCrlKind]: localCa.crls.taskKind, [maintenanceKind]: localCa.maintenanceTask,
   }
   const botKinds: Record<BotTaskKind, BotTaskHandler> = {
-    'scan-host': scanHandler(deps), 'make-csr': makeCsrHandler(deps), 'plan-deployment': planHandler(deps), 'deploy': deployHandler(deps), 'undo-deployment': deployHandler(deps), 'inspect-target': inspectHandler(deps),
+    'scan-host': scanHandler(deps), 'make-csr': makeCsrHandler(deps), 'plan-deployment': planHandler(deps), 'deploy': deployHandler(deps), 'undo-deployment': deployHandler(deps), 'inspect-target': bySubject({ act: inspectHandler(deps), rol: watchHandler(deps) }),
   }
   return { deps, chainOf, planeKinds, botKinds }
 }
@@ -189,6 +193,7 @@ function registerDomains(app: App, { deps, chainOf }: ReturnType<typeof makePart
   registerCertificateRoutes(app, deps)
   registerOrderRoutes(app, deps)
   registerDeploymentRoutes(app, deps)
+  registerRolloutRoutes(app, deps)
   registerBotRoutes(app, { ...deps, ...bot })
   registerBotProtocol(app, { ...deps, ...bot })
   registerRemoteScanRoutes(app, deps)

@@ -121,6 +121,8 @@ export const errorSpecs = {
   COMMAND_TIMEOUT: work('reload-or-restart', 'after-change', 'A command did not end in time and was stopped.', 'Look for what it waited for; it runs without terminal and with closed standard input.', 'Deployment: log'),
   PROOF_MISMATCH: work('validation', 'after-change', 'Another certificate is served than the one just installed.', 'Look for another server on that port, a proxy in front, or an error in the server\'s log.', 'Deployment: proof'),
   PROOF_NO_ANSWER: work('network-timeout', 'after-change', 'Nothing answered a TLS handshake where the certificate should be served.', 'Check that the server listens there.', 'Deployment: proof'),
+  HTTP_CHECK_FAILED: work('validation', 'after-change', 'The HTTP check after the deployment did not show what it should.', 'Call the address in the message from the control plane. Mend the service, or correct the check in the rollout.', 'Configuration: rollout, HTTP check'),
+  ROLLOUT_STOPPED: work('conflict', 'after-change', 'The rollout ended before every target was deployed to.', 'The rollout says why, and how each target was left. Mend the cause, then deploy again.', 'Rollout'),
   INTERRUPTED: work('internal', 'later', 'The bot stopped in the middle and undid the deployment when it came back.', 'Deploy again.', 'Certificate: actions'),
   ROLLBACK_FAILED: work('reload-or-restart', 'after-change', 'The deployment failed and could not be undone completely.', 'Act now: the log names what was left. The previous files are in the journal folder of the bot.', 'The host'),
   DEPLOYMENT_CANCELLED: work('conflict', 'after-change', 'A person stopped the deployment, and what it had done was taken back.', 'Mend what made you stop it, then deploy again.', 'Certificate: actions'),

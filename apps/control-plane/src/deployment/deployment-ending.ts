@@ -2,6 +2,7 @@ import { asSentence, CertloopError, fromWire, type DeployLogEntry, type DeployRe
 import { refreshCertificate } from '../certificate/certificate-refresh.ts'
 import { fromJson } from '../database/columns.ts'
 import type { Tx } from '../database/database.ts'
+import { wakeRollout } from '../rollout/rollout-store.ts'
 import { addTask, removeTask } from '../task/task-store.ts'
 import type { Wakes } from '../task/task-kinds.ts'
 import { isOpenDeployment } from './deployment-state.ts'
@@ -12,6 +13,7 @@ import { watchDedupe } from './watch-deployment.ts'
 export async function settle(tx: Tx, wake: Wakes, d: DeploymentRow, now: Date): Promise<void> {
   await removeTask(tx, watchDedupe(d.id))
   if (d.actionId) await addTask(tx, wake, { executor: 'control-plane', kind: 'advance-action', subject: d.actionId }, now)
+  if (d.rolloutId) await wakeRollout(tx, wake, d.rolloutId, now)
   await refreshCertificate(tx, wake, d.certificateId, now)
 }
 

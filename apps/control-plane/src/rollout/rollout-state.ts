@@ -25,12 +25,14 @@ export type RolloutEvent = keyof typeof rolloutTransitions
 /** `pausedFrom`: where a paused one goes back to. "stopped": it does not, and stops once nothing is under way. */
 export interface RolloutPosition { state: RolloutState; pausedFrom: RolloutState | null }
 
+/** It stops once nothing is under way. */
+export const isHalting = ({ state, pausedFrom }: RolloutPosition): boolean => state === 'paused' && pausedFrom === 'stopped'
+
 /** Pure. Where the event leads, or undefined when it is not allowed here. */
 export function nextRolloutPosition({ state, pausedFrom }: RolloutPosition, event: RolloutEvent): RolloutPosition | undefined {
   const { from, to } = rolloutTransitions[event]
   if (!(from as readonly RolloutState[]).includes(state)) return undefined
-  const isHalting = state === 'paused' && pausedFrom === 'stopped'
-  if (isHalting && (event === 'resume' || event === 'halt')) return undefined
+  if (isHalting({ state, pausedFrom }) && (event === 'resume' || event === 'halt')) return undefined
   if (event === 'pause') return { state: to as 'paused', pausedFrom: state }
   if (event === 'halt') return { state: 'paused', pausedFrom: 'stopped' }
   if (to === 'pausedFrom') return pausedFrom ? { state: pausedFrom, pausedFrom: null } : undefined

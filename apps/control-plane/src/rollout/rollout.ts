@@ -5,8 +5,9 @@ import type { ActionRow } from '../provisioning/action-store.ts'
 import { placementOf, type TargetRow } from '../provisioning/configuration-store.ts'
 import type { Secrets } from '../secret/secrets.ts'
 import type { Wakes } from '../task/task-kinds.ts'
+import { advanceRollout } from './rollout-advance.ts'
 import { planWaves } from './rollout-plan.ts'
-import { insertRollout, rolloutTargetsOf, wakeRollout, type NewRolloutTarget, type RolloutRow } from './rollout-store.ts'
+import { getRollout, insertRollout, rolloutTargetsOf, type NewRolloutTarget, type RolloutRow } from './rollout-store.ts'
 import { waveDeadline } from './rollout-words.ts'
 
 /** Whether the deployments of these targets have to be put in order; false: they can all be started at once, by themselves. */
@@ -22,10 +23,10 @@ export interface RolloutEntry { target: TargetRow; versionId: VersionId | null; 
 export interface StartRollout { action: Pick<ActionRow, 'id' | 'certificateId' | 'requester'>; settings: RolloutSettings; entries: readonly RolloutEntry[]; approval: 'automatic' | 'manual'; rollback: boolean }
 
 /**
- * Starts a rollout; its first wave begins with the task that is added here. When it has ended, an "advance-action" is added.
+ * Starts a rollout and the deployments of its first wave. When it has ended, an "advance-action" is added.
  * @throws CertloopError ACTION_NOT_POSSIBLE when no target can take part
  */
-export async function startRollout(tx: Tx, wake: Wakes, { action, settings, entries, approval, rollback }: StartRollout, _secrets: Secrets, now: Date): Promise<RolloutRow> {
+export async function startRollout(tx: Tx, wake: Wakes, { action, settings, entries, approval, rollback }: StartRollout, secrets: Secrets, now: Date): Promise<RolloutRow> {
   const able = entries.filter((entry) => entry.versionId !== null).map((entry) => ({ entry, labels: placementOf(entry.target).labels }))
   if (able.length === 0) throw new CertloopError('ACTION_NOT_POSSIBLE', 'No target can take this version: its key is not on the host of a target.')
   const waves = planWaves(settings, able)
@@ -42,8 +43,8 @@ export async function startRollout(tx: Tx, wake: Wakes, { action, settings, entr
     certificateId: action.certificateId, actionId: action.id, settings, approval, rollback, waveCount: waves.length, requester: action.requester, deadline: waveDeadline(now),
     reason: `To be deployed to ${able.length} ${able.length === 1 ? 'target' : 'targets'} in ${waves.length} ${waves.length === 1 ? 'wave' : 'waves'}${leftOut > 0 ? `; ${leftOut} left out` : ''}.`, nextAction: 'The first wave begins by itself.',
   }, targets, now)
-  await wakeRollout(tx, wake, rollout.id, now)
-  return rollout
+  await advanceRollout(tx, wake, rollout.id, { secrets, now })
+  return getRollout(tx, rollout.id)
 }
 
 /** The rollout of an action that has not ended; undefined: it has none, or it has ended. */
