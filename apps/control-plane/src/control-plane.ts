@@ -6,6 +6,7 @@ import { CertloopError, type BotTaskKind, type IssuerId } from '@certloop/contra
 import type { Logger } from 'pino'
 import { createAudit } from './audit/audit.ts'
 import type { AuthorityOf } from './authority/authority.ts'
+import { profileOf } from './authority/authority-limits.ts'
 import { ensureBuiltInAuthority, getAuthority } from './authority/authority-store.ts'
 import { registerAuthorityRoutes } from './authority/authority-routes.ts'
 import { createBotAuth } from './bot/bot-auth.ts'
@@ -83,9 +84,9 @@ const isEverywhere = (host: string) => host === '0.0.0.0' || host === '::'
 /** Everything that works on the database, put together. */
 export function makeParts(now: () => Date, { database, localCa, secrets }: Pick<Opened, 'database' | 'localCa' | 'secrets'>) {
   const authorityOf: AuthorityOf = async (db, id) => {
-    const { kind } = await getAuthority(db, id)
-    if (kind !== 'local-ca') throw new CertloopError('CONFIGURATION_INCOMPLETE', `There is no connector of kind "${kind}".`)
-    return localCaAuthority(localCa)
+    const row = await getAuthority(db, id)
+    if (row.kind !== 'local-ca') throw new CertloopError('CONFIGURATION_INCOMPLETE', `There is no connector of kind "${row.kind}".`)
+    return localCaAuthority(localCa, { db, profile: profileOf(row, null), now })
   }
   const chainOf = async () => {
     const issuers = await localCa.issuers()

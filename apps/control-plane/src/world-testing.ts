@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { generateKeyPairSync, type KeyObject } from 'node:crypto'
 import type { TestContext } from 'node:test'
-import { newId, sealPlan, type ActionKind, type BotId, type BotTask, type BotTaskKind, type CertificateDetail, type CertificateId, type ConfigurationInput, type DeployResult, type DetectedSlot, type HostScan, type KeyId, type ServedCertificate, type TargetInspection, type WireError } from '@certloop/contract'
-import { createCsr, generateKey } from '@certloop/pki'
+import { newId, sealPlan, subjectPartsOf, type ActionKind, type BotId, type BotTask, type BotTaskKind, type CertificateDetail, type CertificateId, type ConfigurationInput, type CsrRequest, type DeployResult, type DetectedSlot, type HostScan, type KeyAlgorithm, type KeyId, type ServedCertificate, type TargetInspection, type WireError } from '@certloop/contract'
+import { createCsr, generateKey, type KeyUsage } from '@certloop/pki'
 import { tempFolder } from '@certloop/test-kit'
 import { ensureBuiltInAuthority, listAuthorities } from './authority/authority-store.ts'
 import { insertBot, updateBot } from './bot/bot-store.ts'
@@ -162,11 +162,15 @@ export function scanOf(slots: DetectedSlot[], now: Date, problem: WireError | nu
 
 /** What a bot does with a task. */
 async function answer(bot: TestBot, { kind, payload }: BotTask, now: Date): Promise<unknown> {
-  const p = payload as { names: string[]; commonName: string | null; target: { fields: Record<string, string> }; material: { chainPem: string[] } }
+  const p = payload as { names: string[]; commonName: string | null; keyAlgorithm: KeyAlgorithm; request?: CsrRequest; target: { fields: Record<string, string> }; material: { chainPem: string[] } }
   if (kind === 'scan-host') return scanOf([], now)
   if (kind === 'make-csr') {
     const keyId: KeyId = newId('key', now)
-    return { keyId, csrPem: await createCsr({ privateKeyPem: await generateKey('ec-256'), commonName: p.commonName, names: p.names }) }
+    const { subject, signatureAlgorithm, keyUsages = [], extendedKeyUsages = [], mustStaple = false } = p.request ?? {}
+    return { keyId, csrPem: await createCsr({
+      privateKeyPem: await generateKey(p.keyAlgorithm), commonName: p.commonName, names: p.names, mustStaple, keyUsage: keyUsages as KeyUsage[], extendedKeyUsage: extendedKeyUsages,
+      ...(subject ? { subject: subjectPartsOf(subject) } : {}), ...(signatureAlgorithm ? { hash: signatureAlgorithm } : {}),
+    }) }
   }
   const path = p.target.fields['certificatePath'] ?? ''
   if (kind === 'plan-deployment') return sealPlan({ serverType: 'nginx', observed: [], steps: [] })

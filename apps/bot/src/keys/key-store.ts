@@ -1,10 +1,10 @@
 import { chmod, mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { CertloopError, isId, newId, type KeyAlgorithm, type KeyId, type MakeCsrResult, type OrderId } from '@certloop/contract'
-import { createCsr, generateKey } from '@certloop/pki'
+import { CertloopError, isId, newId, subjectPartsOf, type CsrRequest, type KeyAlgorithm, type KeyId, type MakeCsrResult, type OrderId } from '@certloop/contract'
+import { createCsr, generateKey, type CsrContent, type KeyUsage, type SignerOptions } from '@certloop/pki'
 import { readIfThere, writeDurably } from '../durable-file.ts'
 
-export interface CsrOrder { orderId: OrderId; commonName: string | null; names: readonly string[]; keyAlgorithm: KeyAlgorithm; reuseKeyId: KeyId | null }
+export interface CsrOrder { orderId: OrderId; commonName: string | null; names: readonly string[]; keyAlgorithm: KeyAlgorithm; reuseKeyId: KeyId | null; request?: CsrRequest }
 
 /**
  * Private keys made on this host. They leave it never: the CSR and the key's id are all that is sent.
@@ -14,7 +14,7 @@ export interface KeyStore {
   /**
    * The key of an order and a CSR signed by it. The key is on disk before this returns. Asked again for the same
    * order, it answers with the same key.
-   * @throws CertloopError KEY_NOT_MADE, KEY_NOT_FOUND (reuseKeyId), NAME_INVALID
+   * @throws CertloopError KEY_NOT_MADE, KEY_NOT_FOUND (reuseKeyId), NAME_INVALID, INPUT_INVALID (usages, digest)
    */
   csrFor(order: CsrOrder): Promise<MakeCsrResult>
   /** PKCS#8 PEM. @throws CertloopError KEY_NOT_FOUND */
@@ -58,8 +58,16 @@ export function createKeyStore({ folder, now }: { folder: string; now: () => Dat
       const keyId = order.reuseKeyId ?? await keyFor(order).catch((error: unknown) => {
         throw new CertloopError('KEY_NOT_MADE', `The private key could not be made in ${folder}: ${(error as Error).message}.`, { folder }, error)
       })
-      return { keyId, csrPem: await createCsr({ privateKeyPem: await privateKeyPem(keyId), commonName: order.commonName, names: order.names }) }
+      return { keyId, csrPem: await createCsr({ privateKeyPem: await privateKeyPem(keyId), commonName: order.commonName, names: order.names, ...wishesOf(order.request ?? {}) }) }
     },
+  }
+}
+
+/** What the request says besides names and key. Words that there are not are refused as it is made. */
+function wishesOf({ subject, signatureAlgorithm, keyUsages, extendedKeyUsages, mustStaple }: CsrRequest): Pick<CsrContent, 'subject' | 'keyUsage' | 'extendedKeyUsage' | 'mustStaple'> & Pick<SignerOptions, 'hash'> {
+  return {
+    ...(subject ? { subject: subjectPartsOf(subject) } : {}), ...(signatureAlgorithm ? { hash: signatureAlgorithm } : {}),
+    ...(keyUsages ? { keyUsage: keyUsages as KeyUsage[] } : {}), ...(extendedKeyUsages ? { extendedKeyUsage: extendedKeyUsages } : {}), ...(mustStaple ? { mustStaple } : {}),
   }
 }
 

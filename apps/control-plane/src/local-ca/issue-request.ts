@@ -1,6 +1,6 @@
 import { createPublicKey } from 'node:crypto'
 import { CertloopError, type IssuerId, type KeyAlgorithm } from '@certloop/contract'
-import { checkNames, compareCsr, keyAlgorithmOfSpki, readCsr, sha256Hex, spkiOfKey, type CsrDifference, type CsrFacts, type GeneralName, type SubjectAttribute, type WantedCsr } from '@certloop/pki'
+import { checkNames, compareCsr, keyAlgorithmOfSpki, readCsr, sha256Hex, spkiOfKey, type CsrDifference, type CsrFacts, type GeneralName, type KeyUsage, type SubjectAttribute, type WantedCsr } from '@certloop/pki'
 import { checkAgainstProfile } from './profile-check.ts'
 import type { Profile } from './profile-store.ts'
 
@@ -27,7 +27,23 @@ export interface IssueOptions {
   /** Default: the intermediate in use. */
   issuerId?: IssuerId
   mustStaple?: boolean
+  /** Fewer usages than the profile has; what it has not is refused. Default: all that it has. */
+  keyUsage?: readonly KeyUsage[] | undefined
+  extendedKeyUsage?: readonly string[] | undefined
 }
+
+/** The profile with no more usages than were asked for. @throws CertloopError PROFILE_VIOLATION */
+export function narrowed(profile: Profile, { keyUsage, extendedKeyUsage }: Pick<IssueOptions, 'keyUsage' | 'extendedKeyUsage'>): Profile {
+  const fields = usageProblems(profile.rules, { keyUsage, extendedKeyUsage })
+  if (fields.length > 0) throw new CertloopError('PROFILE_VIOLATION', `The profile "${profile.name}" does not allow this: ${fields.join('; ')}.`, { profile: profile.name, fields })
+  return { ...profile, rules: { ...profile.rules, ...(keyUsage ? { keyUsage } : {}), ...(extendedKeyUsage ? { extendedKeyUsage } : {}) } }
+}
+/** Lines "field: problem". */
+export const usageProblems = (rules: Pick<Profile['rules'], 'keyUsage' | 'extendedKeyUsage'>, { keyUsage = [], extendedKeyUsage = [] }: Pick<IssueOptions, 'keyUsage' | 'extendedKeyUsage'>): string[] => [
+  ...keyUsage.filter((usage) => !rules.keyUsage.includes(usage)).map((usage) => `keyUsage: ${usage} is not allowed`),
+  ...extendedKeyUsage.filter((usage) => !rules.extendedKeyUsage.includes(usage)).map((usage) => `extendedKeyUsage: ${usage} is not allowed`),
+]
+
 /** What was asked, after its CSR was found to be just that. */
 export interface IssueRequest { /** SubjectPublicKeyInfo, DER. */ spki: Buffer; spkiDigest: string; keyAlgorithm: string; names: string[]; otherNames: readonly GeneralName[]; subject: readonly SubjectAttribute[]; mustStaple: boolean }
 

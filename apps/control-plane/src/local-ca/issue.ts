@@ -5,7 +5,7 @@ import { fromJson, toJson } from '../database/columns.ts'
 import type { Database } from '../database/database.ts'
 import type { CaAddresses } from './addresses.ts'
 import { certificateContent, subjectOf, type Content } from './certificate-content.ts'
-import { checkRequest, type IssueOptions, type IssueRequest } from './issue-request.ts'
+import { checkRequest, narrowed, type IssueOptions, type IssueRequest } from './issue-request.ts'
 import type { KeyStrength } from './key-strength.ts'
 import { findIssued, insertIntent, storeIssued, type Intent, type IssuedRow } from './issued-store.ts'
 import type { Issuer } from './issuer.ts'
@@ -107,7 +107,7 @@ export function createIssuing({ database, keys, ledger, strength, addresses, now
   return {
     /** See LocalCa.issue. */
     async issue(options: IssueOptions, ca?: CaWish): Promise<LocalIssued> {
-      const profile = await getProfile(db, options.profile)
+      const profile = narrowed(await getProfile(db, options.profile), options)
       const request = checkRequest(options, profile)
       let row = await findIssued(db, options.reference)
       if (!row) {
@@ -145,8 +145,8 @@ function answer(row: IssuedRow, certificatePem: string, issuers: readonly Issuer
 }
 
 /** What was asked beyond names, common name and key, as it is kept for comparison. */
-function furtherWishes({ subject, otherNames, mustStaple }: IssueRequest): string | null {
-  return subject.length > 0 || otherNames.length > 0 || mustStaple ? toJson({ subject, otherNames, mustStaple }) : null
+function furtherWishes({ subject, otherNames, mustStaple }: IssueRequest, { keyUsage, extendedKeyUsage }: IssueOptions): string | null {
+  return subject.length > 0 || otherNames.length > 0 || mustStaple || keyUsage || extendedKeyUsage ? toJson({ subject, otherNames, mustStaple, keyUsage, extendedKeyUsage }) : null
 }
 
 function intentFor(options: IssueOptions, request: IssueRequest, { name, rules }: Profile, issuer: OpenIssuer, ca: CaWish | undefined, { addresses, now }: { addresses: CaAddresses | undefined; now: Date }): Intent {
@@ -161,12 +161,12 @@ function intentFor(options: IssueOptions, request: IssueRequest, { name, rules }
   }
   const { serialNumber, notBefore, notAfter } = content
   return {
-    id: newId('cac', now), reference, issuerId: issuer.issuer.id, serialNumber, profile: name, subject: textOfName(subjectOf(content)), commonName, names, request: furtherWishes(request), spki, notBefore, notAfter,
+    id: newId('cac', now), reference, issuerId: issuer.issuer.id, serialNumber, profile: name, subject: textOfName(subjectOf(content)), commonName, names, request: furtherWishes(request, options), spki, notBefore, notAfter,
     tbs: certificateContent(content, rules, issuer, addresses), shard: shard ?? 0,
   }
 }
 
 function isSameRequest(row: IssuedRow, options: IssueOptions, request: IssueRequest): boolean {
   return row.profile === options.profile && row.commonName === options.commonName && fromJson<string[]>(row.names).join() === request.names.join()
-    && row.spki === request.spki.toString('base64') && row.request === furtherWishes(request)
+    && row.spki === request.spki.toString('base64') && row.request === furtherWishes(request, options)
 }

@@ -1,21 +1,45 @@
-import { keyAlgorithms } from '@certloop/contract'
+import { CertloopError, keyAlgorithms } from '@certloop/contract'
 import type { Authority } from '../authority/authority.ts'
+import type { Db, Tx } from '../database/database.ts'
 import type { LocalCa } from './local-ca.ts'
+import { revocationAbilities } from './local-ca-abilities.ts'
+import { profileForOrders, reviewRequest, wishesOf } from './review-request.ts'
+
+export interface LocalCaAuthorityOptions {
+  /** Of the transaction under way, where there is one. */
+  db: Db | Tx
+  /** Profile of requests that name none. */
+  profile: string
+  now: () => Date
+}
+
+/** What the profile does not allow is refused, never left out unseen: as an authority says it. */
+function asRefusal(error: unknown): unknown {
+  if (!(error instanceof CertloopError) || error.code !== 'PROFILE_VIOLATION') return error
+  return new CertloopError('AUTHORITY_REJECTED', `The built-in CA refused the request. ${error.message}`, error.facts, error)
+}
 
 /** The built-in CA as one authority among others: issues server certificates for orders. */
-export function localCaAuthority(localCa: LocalCa): Authority {
+export function localCaAuthority(localCa: LocalCa, { db, profile: usual, now }: LocalCaAuthorityOptions): Authority {
   return {
     kind: 'local-ca',
     keyAlgorithms,
     validationMethods: ['none'],
     certificateTypes: ['other'],
-    async issue(request) {
-      const { chainPem } = await localCa.issue({ ...request, profile: 'server' })
-      return { chainPem }
+    review: (request) => reviewRequest(db, request.profile ?? usual, request, now()),
+    async issue({ request = {}, profile, reference, csrPem, names, commonName, keyAlgorithm, validityDays }) {
+      const { name } = await profileForOrders(db, profile ?? usual)
+      try {
+        const { chainPem } = await localCa.issue({ reference, csrPem, names, commonName, keyAlgorithm, validityDays, ...wishesOf(request), profile: name })
+        return { chainPem }
+      } catch (error) {
+        throw asRefusal(error)
+      }
     },
     async find(reference) {
       const issued = await localCa.findByReference(reference)
       return issued ? { chainPem: issued.chainPem } : undefined
     },
+    ...revocationAbilities(localCa, db),
   }
 }

@@ -230,7 +230,8 @@ test('before the hierarchy is made nothing is issued', async (t) => {
 })
 
 test('as an authority it issues server certificates and finds them again', async (t) => {
-  const authority = localCaAuthority(await readyCa(await emptyDatabase(t)))
+  const database = await emptyDatabase(t)
+  const authority = localCaAuthority(await readyCa(database), { db: database.db, profile: 'server', now: () => new Date() })
   const { csrPem, names } = await requestFor('ord_1')
   assert.equal(await authority.find('ord_1'), undefined)
   const issued = await authority.issue({ reference: 'ord_1', csrPem, names, commonName: null, keyAlgorithm: 'ec-256', validityDays: null })

@@ -1,4 +1,4 @@
-import { CertloopError, newId, type ActionId, type AuthorityId, type BotId, type CertificateId, type KeyAlgorithm, type KeyCustody, type KeyId, type Order, type OrderId, type OrderState, type VersionId, type WireError } from '@certloop/contract'
+import { CertloopError, newId, type ActionId, type AuthorityId, type BotId, type CertificateId, type CsrRequest, type KeyAlgorithm, type KeyCustody, type KeyId, type Order, type OrderId, type OrderState, type VersionId, type WireError } from '@certloop/contract'
 import type { Selectable } from 'kysely'
 import { fromJson, fromJsonOrNull, iso, toJson } from '../database/columns.ts'
 import type { Db, Tx } from '../database/database.ts'
@@ -43,6 +43,11 @@ export type OrderRow = Selectable<OrderTable>
 export type OrderedRequest = Order['request']
 const nothingMore: OrderedRequest = { certificateType: 'existing', profile: null, template: null }
 export const requestOf = ({ request }: Pick<OrderRow, 'request'>): OrderedRequest => ({ ...nothingMore, ...fromJson<Partial<OrderedRequest>>(request) })
+/** The part of it that the CSR says. */
+export function csrRequestOf(row: Pick<OrderRow, 'request'>): CsrRequest {
+  const { certificateType: _type, profile: _profile, template: _template, ...request } = requestOf(row)
+  return request
+}
 
 export type NewOrder = Pick<OrderTable, 'certificateId' | 'actionId' | 'authorityId' | 'commonName' | 'keyAlgorithm' | 'validityDays' | 'custody' | 'botId' | 'reuseKeyId' | 'csrPem' | 'requester' | 'reason' | 'nextAction'> & Partial<Pick<OrderTable, 'replacesVersionId' | 'request'>> & { names: readonly string[]; deadline: Date }
 

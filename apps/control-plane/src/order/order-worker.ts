@@ -1,5 +1,5 @@
-import { CertloopError, type BotTaskPayload, type BotTaskResult, type ErrorCode, type OrderId } from '@certloop/contract'
-import { orderChain, readCertificate, readCsr, type CertificateFacts } from '@certloop/pki'
+import { CertloopError, subjectPartsOf, type BotTaskPayload, type BotTaskResult, type ErrorCode, type OrderId } from '@certloop/contract'
+import { compareCsr, orderChain, readCertificate, readCsr, type CertificateFacts, type KeyUsage } from '@certloop/pki'
 import type { AuthorityOf } from '../authority/authority.ts'
 import { refreshCertificate } from '../certificate/certificate-refresh.ts'
 import { insertVersion } from '../certificate/certificate-store.ts'
@@ -8,7 +8,7 @@ import type { Database, Tx } from '../database/database.ts'
 import { addTask, type Task } from '../task/task-store.ts'
 import type { BotTaskHandler, PlaneTaskKind, Wakes } from '../task/task-kinds.ts'
 import { isOpenOrder } from './order-state.ts'
-import { changeOrder, findOrder, getOrder, insertOrder, type NewOrder, type OrderRow } from './order-store.ts'
+import { changeOrder, csrRequestOf, findOrder, getOrder, insertOrder, requestOf, type NewOrder, type OrderRow } from './order-store.ts'
 
 export interface OrderDeps {
   database: Database
@@ -27,7 +27,9 @@ export async function startOrder(tx: Tx, wake: Wakes, order: NewOrder, now: Date
     return ready
   }
   if (!row.botId) throw new CertloopError('CONFIGURATION_INCOMPLETE', 'There is no bot to make the key, and no CSR was uploaded.')
-  const payload: BotTaskPayload<'make-csr'> = { orderId: row.id, commonName: row.commonName, names: [...order.names], keyAlgorithm: row.keyAlgorithm, reuseKeyId: row.reuseKeyId }
+  const request = csrRequestOf(row)
+  // Bots of an earlier version take no field that they don't know.
+  const payload: BotTaskPayload<'make-csr'> = { orderId: row.id, commonName: row.commonName, names: [...order.names], keyAlgorithm: row.keyAlgorithm, reuseKeyId: row.reuseKeyId, ...(Object.keys(request).length > 0 ? { request } : {}) }
   await addTask(tx, wake, { executor: row.botId, kind: 'make-csr', subject: row.id, payload, deadline: order.deadline }, now)
   return row
 }
@@ -50,12 +52,18 @@ export async function cancelOrder(tx: Tx, wake: Wakes, order: OrderRow, requeste
   return ended
 }
 
+const digestOf = (signatureAlgorithm: string): string | undefined => /sha(?:256|384|512)/i.exec(signatureAlgorithm)?.[0].toLowerCase()
+
 /** What the bot made must be what was asked for. @throws CertloopError CSR_MISMATCH, CSR_INVALID */
 function checkCsr(order: OrderRow, csrPem: string): void {
   const csr = readCsr(csrPem)
-  const wanted = fromJson<string[]>(order.names).toSorted().join(' ')
-  if (csr.names.toSorted().join(' ') !== wanted) throw new CertloopError('CSR_MISMATCH', `The CSR asks for "${csr.names.join(', ')}" instead of "${fromJson<string[]>(order.names).join(', ')}".`)
-  if (csr.keyAlgorithm !== order.keyAlgorithm) throw new CertloopError('CSR_MISMATCH', `The CSR has a key of type ${csr.keyAlgorithm} instead of ${order.keyAlgorithm}.`)
+  const { subject = {}, keyUsages = [], extendedKeyUsages = [], mustStaple = false, signatureAlgorithm } = requestOf(order)
+  const differences = compareCsr(csr, {
+    names: fromJson<string[]>(order.names), keyAlgorithm: order.keyAlgorithm, subject: subjectPartsOf(subject), commonName: order.commonName,
+    keyUsage: keyUsages as KeyUsage[], extendedKeyUsage: extendedKeyUsages, mustStaple, certificateAuthority: null,
+  }).map(({ message }) => message)
+  if (signatureAlgorithm && digestOf(csr.signatureAlgorithm) !== signatureAlgorithm) differences.push(`It is signed with ${csr.signatureAlgorithm}; wanted was ${signatureAlgorithm}.`)
+  if (differences.length > 0) throw new CertloopError('CSR_MISMATCH', `The CSR that the bot made is not what was ordered: ${differences.slice(0, 5).join(' ')}`, { orderId: order.id })
 }
 
 /** Results of the bot's make-csr. */
@@ -83,6 +91,16 @@ export function makeCsrHandler({ now }: OrderDeps): BotTaskHandler {
   }
 }
 
+/** What was asked for besides names and key, and the certificate has not. An authority may add usages of its own. */
+function lackOf(order: OrderRow, leaf: CertificateFacts): string | undefined {
+  const { subject = {}, keyUsages = [], extendedKeyUsages = [], mustStaple = false } = requestOf(order)
+  const parts = subjectPartsOf(subject).filter(({ type, value }) => !leaf.subjectFields.some((field) => field.type === type && field.value === value))
+  if (parts.length > 0) return `lacks ${parts.map(({ type, value }) => `${type}=${value}`).join(', ')} in its subject`
+  const usages = [...keyUsages.filter((usage) => !leaf.keyUsage?.usages.some((has) => has === usage)), ...extendedKeyUsages.filter((usage) => !leaf.extendedKeyUsage?.usages.includes(usage))]
+  if (usages.length > 0) return `lacks the usages ${usages.join(', ')}`
+  return mustStaple && !leaf.mustStaple ? 'lacks must-staple' : undefined
+}
+
 /** The issued certificate must be what was ordered, with the key of the CSR. @throws CertloopError ISSUED_CERTIFICATE_WRONG */
 function checkIssued(order: OrderRow, chainPem: readonly string[]): CertificateFacts[] {
   const chain = orderChain(chainPem.map((pem) => readCertificate(pem)))
@@ -92,6 +110,8 @@ function checkIssued(order: OrderRow, chainPem: readonly string[]): CertificateF
   if (leaf.spkiDigest !== readCsr(order.csrPem).spkiDigest) throw wrong('has another key than the CSR')
   const missing = fromJson<string[]>(order.names).filter((name) => !leaf.names.includes(name))
   if (missing.length > 0) throw wrong(`lacks the names ${missing.join(', ')}`)
+  const lack = lackOf(order, leaf)
+  if (lack) throw wrong(lack)
   return chain
 }
 
@@ -114,7 +134,7 @@ export function submitOrderKind({ database, authorityOf, now }: OrderDeps): Plan
       const authority = await authorityOf(database.db, order.authorityId)
       const { csrPem, commonName, keyAlgorithm, validityDays } = order
       const issued = (task.attempts > 1 ? await authority.find(order.id) : undefined)
-        ?? await authority.issue({ reference: order.id, csrPem, names: fromJson(order.names), commonName, keyAlgorithm, validityDays })
+        ?? await authority.issue({ reference: order.id, csrPem, names: fromJson(order.names), commonName, keyAlgorithm, validityDays, request: csrRequestOf(order), profile: requestOf(order).profile })
       const chain = checkIssued(order, issued.chainPem)
       return (tx, wake) => completeOrder(tx, wake, order, chain, now())
     },

@@ -1,11 +1,12 @@
 import { CertloopError, keyAlgorithms, subjectPartNames, subjectTypes, type AuthorityId, type CertificateId, type CsrRequest, type CsrSettings, type CsrTemplateId, type KeyAlgorithm, type SubjectAttributes } from '@certloop/contract'
-import { checkNames, readCertificate, type CertificateFacts } from '@certloop/pki'
+import { checkNames, purposes, readCertificate, type CertificateFacts } from '@certloop/pki'
 import { authorityLimits, type AuthorityLimits } from '../authority/authority-limits.ts'
 import { ownNames } from '../certificate/certificate-store.ts'
 import { findTemplateVersion, type TemplateVersion } from '../csr-template/csr-template-store.ts'
 import { subjectValueProblems, subjectWith, templateProblems, type FieldProblem } from '../csr-template/template-rules.ts'
-import { fromJson } from '../database/columns.ts'
+import { fromJson, toJson } from '../database/columns.ts'
 import type { Db, Tx } from '../database/database.ts'
+import type { NewOrder, OrderedRequest } from '../order/order-store.ts'
 import { csrOf, type ConfigurationRow } from './configuration-store.ts'
 
 /** What an order asks for. */
@@ -98,6 +99,9 @@ function asPartial(given: Given): Identity {
 const asFull = ({ csr: { commonName, keyAlgorithm, subject, signatureAlgorithm } }: Given, template: TemplateVersion | undefined): Identity =>
   ({ commonName, keyAlgorithm, subject: template ? subjectWith(template.rules, subject) : subject, signatureAlgorithm })
 
+/** Readers of certificates give the word where there is one. */
+const wordOf = (usage: string): string => Object.entries(purposes).find(([, id]) => id === usage)?.[0] ?? usage
+
 const canEncrypt = (usage: string) => usage === 'keyEncipherment' || usage === 'dataEncipherment'
 const hasOwnDigest = (keyAlgorithm: KeyAlgorithm) => keyAlgorithm === 'ed25519' || keyAlgorithm.startsWith('ml-dsa')
 
@@ -108,7 +112,7 @@ function requestOf({ subject, signatureAlgorithm, keyAlgorithm }: Identity, temp
   const usages = keyUsages.filter((usage) => keyAlgorithm.startsWith('rsa-') || !canEncrypt(usage))
   return {
     ...(Object.keys(subject).length > 0 ? { subject } : {}), ...(signatureAlgorithm === null ? {} : { signatureAlgorithm }),
-    ...(usages.length > 0 ? { keyUsages: usages } : {}), ...(extendedKeyUsages.length > 0 ? { extendedKeyUsages } : {}), ...(mustStaple ? { mustStaple } : {}),
+    ...(usages.length > 0 ? { keyUsages: usages } : {}), ...(extendedKeyUsages.length > 0 ? { extendedKeyUsages: [...new Set(extendedKeyUsages.map(wordOf))] } : {}), ...(mustStaple ? { mustStaple } : {}),
   }
 }
 
@@ -171,4 +175,10 @@ export function asError(problems: readonly RequestProblem[], { templateId, templ
   const lines = (of: readonly RequestProblem[]) => of.map(({ field, problem }) => `${field}: ${problem}`)
   if (broken.length === 0) return new CertloopError('CONFIGURATION_INCOMPLETE', `No request can be made as configured: ${lines(problems).slice(0, 5).join('; ')}.`, { fields: lines(problems) })
   return new CertloopError('TEMPLATE_VIOLATED', `The request breaks the rules of its CSR template (version ${templateVersion}): ${lines(broken).slice(0, 5).join('; ')}.`, { templateId: templateId ?? '', version: templateVersion ?? 0, fields: lines(broken) })
+}
+
+/** As an order keeps it. */
+export function orderPartsOf({ names, commonName, keyAlgorithm, validityDays, request, certificateType, profile, templateId, templateVersion }: EffectiveRequest): Pick<NewOrder, 'names' | 'commonName' | 'keyAlgorithm' | 'validityDays' | 'request'> {
+  const template = templateId !== null && templateVersion !== null ? { id: templateId, version: templateVersion } : null
+  return { names, commonName, keyAlgorithm, validityDays, request: toJson({ ...request, certificateType, profile, template } satisfies OrderedRequest) }
 }
