@@ -9,6 +9,8 @@ import type { AuthorityOf } from './authority/authority.ts'
 import { profileOf } from './authority/authority-limits.ts'
 import { ensureBuiltInAuthority, getAuthority } from './authority/authority-store.ts'
 import { registerAuthorityRoutes } from './authority/authority-routes.ts'
+import { registerBatchRoutes } from './batch/batch-routes.ts'
+import { advanceBatchKind } from './batch/batch-worker.ts'
 import { createBotAuth } from './bot/bot-auth.ts'
 import { registerBotProtocol } from './bot/bot-protocol-routes.ts'
 import { registerBotRoutes } from './bot/bot-routes.ts'
@@ -94,7 +96,7 @@ export function makeParts(now: () => Date, { database, localCa, secrets }: Pick<
   }
   const deps = { database, secrets, now, authorityOf }
   const planeKinds: Record<string, PlaneTaskKind> = {
-    'submit-order': submitOrderKind(deps), 'advance-action': advanceActionKind(deps), 'advance-rollout': advanceRolloutKind(deps), 'renew': renewKind(deps), 'refresh-certificate': refreshKind(deps), 'watch-deployment': watchDeploymentKind(deps), [publishCrlKind]: localCa.crls.taskKind, [maintenanceKind]: localCa.maintenanceTask,
+    'submit-order': submitOrderKind(deps), 'advance-action': advanceActionKind(deps), 'advance-rollout': advanceRolloutKind(deps), 'advance-batch': advanceBatchKind(deps), 'renew': renewKind(deps), 'refresh-certificate': refreshKind(deps), 'watch-deployment': watchDeploymentKind(deps), [publishCrlKind]: localCa.crls.taskKind, [maintenanceKind]: localCa.maintenanceTask,
   }
   const botKinds: Record<BotTaskKind, BotTaskHandler> = {
     'scan-host': scanHandler(deps), 'make-csr': makeCsrHandler(deps), 'plan-deployment': planHandler(deps), 'deploy': deployHandler(deps), 'undo-deployment': deployHandler(deps), 'inspect-target': bySubject({ act: inspectHandler(deps), rol: watchHandler(deps) }),
@@ -193,6 +195,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
 function registerDomains(app: App, { deps, chainOf }: ReturnType<typeof makeParts>, bot: Parameters<typeof registerBotProtocol>[1], localCa: LocalCa): void {
   registerCertificateRoutes(app, deps)
   registerOrderRoutes(app, deps)
+  registerBatchRoutes(app, deps)
   registerDeploymentRoutes(app, deps)
   registerRolloutRoutes(app, deps)
   registerBotRoutes(app, { ...deps, ...bot })

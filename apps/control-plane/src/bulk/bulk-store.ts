@@ -17,6 +17,8 @@ export interface BulkItemTable {
   bulkId: BulkChangeId
   position: number
   certificateId: CertificateId
+  /** As it was then: the certificate may be deleted later. */
+  certificateName: string
   state: BulkItemState
   /** JSON: field, before, after. */
   changes: string

@@ -1,18 +1,17 @@
 import { actionPermissions, CertloopError, type TimelineEvent } from '@certloop/contract'
 import { checkNames } from '@certloop/pki'
 import type { Database } from '../database/database.ts'
-import { addEvent, announce, listEvents } from '../event/event-store.ts'
+import { addEvent, listEvents } from '../event/event-store.ts'
 import { implement, requirePermission, type App } from '../http/index.ts'
 import { findAction, toAction } from '../provisioning/action-store.ts'
-import { actionFacts, startAction } from '../provisioning/actions.ts'
-import { whyNot } from '../provisioning/action-rules.ts'
+import { startAction } from '../provisioning/actions.ts'
 import { configure, type ConfigurationDeps } from '../provisioning/configuration.ts'
 import { findConfiguration } from '../provisioning/configuration-store.ts'
 import { confirmHostKey } from '../provisioning/confirm-host-key.ts'
-import { removeTask } from '../task/task-store.ts'
 import { refreshCertificate } from './certificate-refresh.ts'
-import { deleteCertificate, getCertificate, insertCertificate, listCertificates, lockCertificate, updateCertificate } from './certificate-store.ts'
+import { getCertificate, insertCertificate, listCertificates, updateCertificate } from './certificate-store.ts'
 import { readCertificateDetail, toSummaries } from './certificate-view.ts'
+import { removeCertificate } from './remove-certificate.ts'
 
 export interface CertificateRouteDeps extends ConfigurationDeps { database: Database }
 
@@ -57,16 +56,7 @@ export function registerCertificateRoutes(app: App, deps: CertificateRouteDeps):
     return readCertificateDetail(db, secrets, params.id, now())
   })
   implement(app, 'deleteCertificate', async ({ params, who }) => {
-    await database.transaction(async (tx, wake) => {
-      const { name } = await getCertificate(tx, params.id)
-      await lockCertificate(tx, params.id)
-      const why = whyNot('delete', await actionFacts(tx, params.id))
-      if (why) throw new CertloopError('ACTION_NOT_POSSIBLE', `"delete" is not possible now. ${why}`)
-      for (const dedupe of ['renew', 'refresh']) await removeTask(tx, `${dedupe}:${params.id}`)
-      await deleteCertificate(tx, params.id)
-      await addEvent(tx, { kind: 'certificate.deleted', message: `"${name}" is no longer tracked; the servers were left alone.`, requester: who.text, certificateId: params.id }, now())
-      announce(wake, 'certificate', params.id)
-    })
+    await database.transaction((tx, wake) => removeCertificate(tx, wake, params.id, who.text, now()))
     return undefined
   })
   implement(app, 'getTimeline', async ({ params, query }) => {

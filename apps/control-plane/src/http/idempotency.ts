@@ -8,7 +8,7 @@ import { subjectOf } from './subject.ts'
 
 /** Operations that take an Idempotency-Key. `secret`: the answer holds a secret told once, so it is never stored. */
 const repeatable: Partial<Record<OperationId, 'replay' | 'secret'>> = {
-  createCertificate: 'replay', startAction: 'replay', createBot: 'secret', createApiToken: 'secret',
+  createCertificate: 'replay', startAction: 'replay', createBatch: 'replay', createBulkChange: 'replay', createBot: 'secret', createApiToken: 'secret',
 }
 export const takesIdempotencyKey = (operationId: OperationId): boolean => operationId in repeatable
 const keptSeconds = 24 * 3600

@@ -52,15 +52,16 @@ export async function up(db: Kysely<unknown>): Promise<void> {
   await index(db, 'rolloutTarget', ['undoId'])
 
   await table(db, 'bulkChange', { id: 'text', state: 'text', parts: 'text', total: 'integer', requester: 'text', createdAt: 'text', updatedAt: 'text', endedAt: 'text?' }, ['id'])
-  await table(db, 'bulkItem', { bulkId: 'text', position: 'integer', certificateId: 'text', state: 'text', changes: 'text', before: 'text?', configurationAt: 'text?', error: 'text?' }, ['bulkId', 'position'])
+  await table(db, 'bulkItem', { bulkId: 'text', position: 'integer', certificateId: 'text', certificateName: 'text', state: 'text', changes: 'text', before: 'text?', configurationAt: 'text?', error: 'text?' }, ['bulkId', 'position'])
   await index(db, 'bulkItem', ['bulkId', 'state', 'position'])
 
   await table(db, 'batch', {
     id: 'text', action: 'text', state: 'text', limits: 'text', stopAfterFailures: 'integer?', details: 'text', total: 'integer', requester: 'text', reason: 'text', nextAction: 'text?', createdAt: 'text', updatedAt: 'text', endedAt: 'text?',
   }, ['id'])
   await table(db, 'batchItem', {
-    batchId: 'text', position: 'integer', certificateId: 'text', state: 'text', actionId: 'text?', attempts: 'integer', authorityId: 'text?', bots: 'text', hosts: 'text', reason: 'text?', error: 'text?', startedAt: 'text?', endedAt: 'text?',
+    batchId: 'text', position: 'integer', certificateId: 'text', certificateName: 'text', state: 'text', waitsFor: 'text', actionId: 'text?', attempts: 'integer', authorityId: 'text?', bots: 'text', hosts: 'text', reason: 'text?', error: 'text?', startedAt: 'text?', endedAt: 'text?',
   }, ['batchId', 'position'])
   await index(db, 'batchItem', ['batchId', 'state', 'position'])
+  await index(db, 'batchItem', ['batchId', 'state', 'waitsFor', 'position'])
   await index(db, 'batchItem', ['actionId'])
 }
