@@ -33,6 +33,8 @@ const fingerprintOf = (pem: string) => readInstalled(pem).first?.fingerprint ?? 
 export interface TestBot {
   readonly id: BotId
   readonly installed: Map<string, string>
+  /** What each deployment found in its place; undefined: nothing. */
+  readonly replaced: Map<string, string | undefined>
   /** Answers tasks of this kind with this failure, or result. */
   readonly fails: Map<BotTaskKind, WireError>
   /** Answers tasks of this kind with this. */
@@ -103,7 +105,7 @@ export async function makeWorld(t: TestContext, database: Database) {
       await updateBot(tx, made, { encryptionKeyPem, joinedAt: now().toISOString(), lastContactAt: now().toISOString() })
       return made
     })
-    const bot: TestBot = { id, installed: new Map(), fails: new Map(), answers: new Map(), silent: new Set(), done: [], encryptionKey }
+    const bot: TestBot = { id, installed: new Map(), replaced: new Map(), fails: new Map(), answers: new Map(), silent: new Set(), done: [], encryptionKey }
     bots.push(bot)
     return bot
   }
@@ -162,7 +164,7 @@ export function scanOf(slots: DetectedSlot[], now: Date, problem: WireError | nu
 
 /** What a bot does with a task. */
 async function answer(bot: TestBot, { kind, payload }: BotTask, now: Date): Promise<unknown> {
-  const p = payload as { names: string[]; commonName: string | null; keyAlgorithm: KeyAlgorithm; request?: CsrRequest; target: { fields: Record<string, string> }; material: { chainPem: string[] } }
+  const p = payload as { names: string[]; commonName: string | null; keyAlgorithm: KeyAlgorithm; request?: CsrRequest; deploymentId: string; undoes: string; target: { fields: Record<string, string> }; material: { chainPem: string[] } }
   if (kind === 'scan-host') return scanOf([], now)
   if (kind === 'make-csr') {
     const keyId: KeyId = newId('key', now)
@@ -176,7 +178,14 @@ async function answer(bot: TestBot, { kind, payload }: BotTask, now: Date): Prom
   if (kind === 'plan-deployment') return sealPlan({ serverType: 'nginx', observed: [], steps: [] })
   if (kind === 'deploy') {
     const pem = p.material.chainPem.join('\n')
+    bot.replaced.set(p.deploymentId, bot.installed.get(path))
     bot.installed.set(path, pem)
+    return { outcome: 'deployed', touched: true, error: null, differences: [], inspection: inspectionOf(pem, now), log: [] } satisfies DeployResult
+  }
+  if (kind === 'undo-deployment') {
+    const pem = bot.replaced.get(p.undoes)
+    if (pem === undefined) bot.installed.delete(path)
+    else bot.installed.set(path, pem)
     return { outcome: 'deployed', touched: true, error: null, differences: [], inspection: inspectionOf(pem, now), log: [] } satisfies DeployResult
   }
   return inspectionOf(bot.installed.get(path), now)
