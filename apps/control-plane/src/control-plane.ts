@@ -40,6 +40,7 @@ import { createPublicHttp } from './local-ca/public-http.ts'
 import { tokenKeysOf } from './local-ca/token-keys.ts'
 import { makeCsrHandler, submitOrderKind } from './order/order-worker.ts'
 import { registerOrderRoutes } from './order/order-routes.ts'
+import { revokeVersionKind } from './provisioning/action-revocation.ts'
 import { advanceActionKind, inspectHandler } from './provisioning/action-worker.ts'
 import { refreshKind, renewKind } from './renewal/renewal-worker.ts'
 import { registerRolloutRoutes } from './rollout/rollout-routes.ts'
@@ -96,7 +97,7 @@ export function makeParts(now: () => Date, { database, localCa, secrets }: Pick<
   }
   const deps = { database, secrets, now, authorityOf }
   const planeKinds: Record<string, PlaneTaskKind> = {
-    'submit-order': submitOrderKind(deps), 'advance-action': advanceActionKind(deps), 'advance-rollout': advanceRolloutKind(deps), 'advance-batch': advanceBatchKind(deps), 'renew': renewKind(deps), 'refresh-certificate': refreshKind(deps), 'watch-deployment': watchDeploymentKind(deps), [publishCrlKind]: localCa.crls.taskKind, [maintenanceKind]: localCa.maintenanceTask,
+    'submit-order': submitOrderKind(deps), 'advance-action': advanceActionKind(deps), 'revoke-version': revokeVersionKind(deps), 'advance-rollout': advanceRolloutKind(deps), 'advance-batch': advanceBatchKind(deps), 'renew': renewKind(deps), 'refresh-certificate': refreshKind(deps), 'watch-deployment': watchDeploymentKind(deps), [publishCrlKind]: localCa.crls.taskKind, [maintenanceKind]: localCa.maintenanceTask,
   }
   const botKinds: Record<BotTaskKind, BotTaskHandler> = {
     'scan-host': scanHandler(deps), 'make-csr': makeCsrHandler(deps), 'plan-deployment': planHandler(deps), 'deploy': deployHandler(deps), 'undo-deployment': deployHandler(deps), 'inspect-target': bySubject({ act: inspectHandler(deps), rol: watchHandler(deps) }),

@@ -15,7 +15,7 @@ import type { Database } from './database/database.ts'
 import { testClock } from './http/http-testing.ts'
 import { createLocalCa } from './local-ca/local-ca.ts'
 import { readInstalled } from './proof/inspection.ts'
-import { startAction } from './provisioning/actions.ts'
+import { startAction, type StartAction } from './provisioning/actions.ts'
 import { findAction } from './provisioning/action-store.ts'
 import { configure } from './provisioning/configuration.ts'
 import { loadMasterKey } from './secret/master-key.ts'
@@ -132,11 +132,11 @@ export async function makeWorld(t: TestContext, database: Database) {
     return id
   }
   const detail = (id: CertificateId): Promise<CertificateDetail> => readCertificateDetail(database.db, secrets, id, now())
-  async function start(id: CertificateId, kind: ActionKind, more: { csrPem?: string; versionId?: `ver_${string}` } = {}) {
+  async function start(id: CertificateId, kind: ActionKind, more: Partial<StartAction> = {}) {
     return database.transaction((tx, wake) => startAction(tx, wake, { certificateId: id, kind, requester: 'user:test', ...more }, secrets, now()))
   }
   /** Starts an action and does everything that follows. */
-  async function act(id: CertificateId, kind: ActionKind, more: { csrPem?: string; versionId?: `ver_${string}` } = {}) {
+  async function act(id: CertificateId, kind: ActionKind, more: Partial<StartAction> = {}) {
     const action = await start(id, kind, more)
     await runner.settle()
     const ended = await findAction(database.db, action.id)

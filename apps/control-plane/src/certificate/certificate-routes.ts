@@ -1,9 +1,10 @@
-import { actionPermissions, CertloopError, type TimelineEvent } from '@certloop/contract'
+import { actionPermissions, type TimelineEvent } from '@certloop/contract'
 import { checkNames } from '@certloop/pki'
 import type { Database } from '../database/database.ts'
 import { addEvent, listEvents } from '../event/event-store.ts'
 import { implement, requirePermission, type App } from '../http/index.ts'
-import { findAction, toAction } from '../provisioning/action-store.ts'
+import { cancelAction } from '../provisioning/action-cancel.ts'
+import { getAction, toAction } from '../provisioning/action-store.ts'
 import { startAction } from '../provisioning/actions.ts'
 import { configure, type ConfigurationDeps } from '../provisioning/configuration.ts'
 import { findConfiguration } from '../provisioning/configuration-store.ts'
@@ -73,9 +74,9 @@ export function registerCertificateRoutes(app: App, deps: CertificateRouteDeps):
     const action = await database.transaction((tx, wake) => startAction(tx, wake, { certificateId: params.id, kind: params.action, requester: who.text, ...body }, secrets, now()))
     return toAction(db, action)
   })
-  implement(app, 'getAction', async ({ params }) => {
-    const action = await findAction(db, params.id)
-    if (!action) throw new CertloopError('NOT_FOUND', `There is no action ${params.id}.`)
-    return toAction(db, action)
+  implement(app, 'getAction', async ({ params }) => toAction(db, await getAction(db, params.id)))
+  implement(app, 'cancelAction', async ({ params, who }) => {
+    for (const permission of actionPermissions[(await getAction(db, params.id)).kind]) requirePermission(who, permission)
+    return toAction(db, await database.transaction((tx, wake) => cancelAction(tx, wake, params.id, who.text, now())))
   })
 }

@@ -24,7 +24,7 @@ export interface CertificateTable {
   createdAt: string
   updatedAt: string
 }
-/** One X.509 certificate; never changed. */
+/** One X.509 certificate; never changed, but for what its authority says of it. */
 export interface VersionTable {
   id: VersionId
   certificateId: CertificateId
@@ -49,8 +49,12 @@ export interface VersionTable {
   chainPem: string
   /** JSON of what is wrong or odd with it, as seen when it came; null for those that came before this was looked at. */
   findings: string | null
+  /** JSON of a Revocation: what its authority was asked to do by an action here and did; null: nothing. */
+  revocation: string | null
   createdAt: string
 }
+/** What an authority says of a certificate that is not simply valid. */
+export interface Revocation { status: 'revoked' | 'held'; at: string; reason: string }
 /** One place where a certificate is, or should be. */
 export interface InstallationTable {
   id: InstallationId
@@ -152,7 +156,7 @@ export async function deleteCertificate(tx: Tx, id: CertificateId): Promise<void
   await tx.deleteFrom('certificate').where('id', '=', id).execute()
 }
 
-export type NewVersion = Omit<VersionTable, 'id' | 'ordinal' | 'names' | 'chainPem' | 'findings' | 'createdAt'> & { names: readonly string[]; chainPem: readonly string[] }
+export type NewVersion = Omit<VersionTable, 'id' | 'ordinal' | 'names' | 'chainPem' | 'findings' | 'revocation' | 'createdAt'> & { names: readonly string[]; chainPem: readonly string[] }
 
 export async function insertVersion(tx: Tx, version: NewVersion, now: Date): Promise<VersionId> {
   const id = await insertVersionOnce(tx, version, now)
@@ -172,7 +176,7 @@ export async function insertVersionOnce(tx: Tx, version: NewVersion, now: Date):
   const id = newId('ver', now)
   await lockCertificate(tx, version.certificateId)
   const { newest } = await tx.selectFrom('certificateVersion').select((eb) => eb.fn.max('ordinal').as('newest')).where('certificateId', '=', version.certificateId).executeTakeFirstOrThrow()
-  const { numInsertedOrUpdatedRows } = await tx.insertInto('certificateVersion').values({ ...version, id, ordinal: Number(newest ?? 0) + 1, names: toJson(version.names), chainPem: toJson(version.chainPem), findings: toJson(findingsOf(version.chainPem[0] ?? '')), createdAt: iso(now) })
+  const { numInsertedOrUpdatedRows } = await tx.insertInto('certificateVersion').values({ ...version, id, ordinal: Number(newest ?? 0) + 1, names: toJson(version.names), chainPem: toJson(version.chainPem), findings: toJson(findingsOf(version.chainPem[0] ?? '')), revocation: null, createdAt: iso(now) })
     .onConflict((c) => c.column('fingerprint').doNothing()).executeTakeFirst()
   return numInsertedOrUpdatedRows ? id : undefined
 }
@@ -213,7 +217,7 @@ export async function versionFacts(db: Db | Tx, ids: readonly VersionId[]): Prom
   return new Map(rows.map((row) => [row.id, row]))
 }
 export const toVersion = (row: VersionRow): CertificateVersion => {
-  const { spkiDigest: _spki, keyId: _key, ordinal: _ordinal, ...rest } = row
+  const { spkiDigest: _spki, keyId: _key, ordinal: _ordinal, revocation: _revocation, ...rest } = row
   const chainPem = fromJson<string[]>(row.chainPem)
   return { ...rest, names: fromJson(row.names), chainPem, findings: fromJsonOrNull<CertificateVersion['findings']>(row.findings) ?? findingsOf(chainPem[0] ?? '') }
 }

@@ -70,7 +70,7 @@ export async function readCertificateDetail(db: Db, secrets: Secrets, id: Certif
   const [last] = actions
   return {
     ...summary, currentVersionId: row.currentVersionId, versions: versions.map(toVersion), installations, configuration: configuration ? toConfiguration(configuration, targets) : null,
-    suggestions: await suggestions(db, summary.names, here), actions: availability(await actionFacts(db, id)), lastAction: last ? await toAction(db, last) : null,
+    suggestions: await suggestions(db, summary.names, here), actions: availability(await actionFacts(db, id, now)), lastAction: last ? await toAction(db, last) : null,
     nextRuns: [], parent: null, children: [],
     nextRenewals: comingRenewals(automaticRenewal(row, configuration, targetRows), renewingVersion(await newestVersions(db, id), targetRows), actions, now),
   }

@@ -1,10 +1,12 @@
-import { CertloopError, newId, type Action, type ActionId, type BatchId, type ActionKind, type ActionState, type CertificateId, type VersionId, type WireError } from '@certloop/contract'
+import { CertloopError, newId, type Action, type ActionId, type BatchId, type ActionKind, type ActionState, type CertificateId, type RevocationReasonToGive, type TargetId, type VersionId, type WireError } from '@certloop/contract'
 import type { Selectable } from 'kysely'
 import { wakeBatch } from '../batch/batch-store.ts'
-import { fromJsonOrNull, iso, toJson } from '../database/columns.ts'
+import { fromJson, fromJsonOrNull, iso, toJson } from '../database/columns.ts'
 import { isUniqueViolation, type Db, type Tx } from '../database/database.ts'
 import { addEvent, announce } from '../event/event-store.ts'
+import { addTask } from '../task/task-store.ts'
 import type { Wakes } from '../task/task-kinds.ts'
+import { isOpenAction, nextActionState, type ActionEvent } from './action-state.ts'
 
 /** One lifecycle command on one certificate: what ties its orders and deployments together. */
 export interface ActionTable {
@@ -33,40 +35,103 @@ export interface ActionTable {
 export interface ActionTables { action: ActionTable }
 export type ActionRow = Selectable<ActionTable>
 
-export type NewAction = Pick<ActionTable, 'certificateId' | 'kind' | 'state' | 'requester' | 'versionId'> & Partial<Pick<ActionTable, 'targetIds' | 'details' | 'batchId' | 'nextAction' | 'waitsUntil' | 'deadline'>>
+/** What a command was given beyond what has a column, and what is known of its way so far. */
+export interface ActionDetails {
+  revocationReason?: RevocationReasonToGive
+  /** Who wants it to end. */
+  cancelledBy?: string
+}
+export const detailsOf = (row: Pick<ActionRow, 'details'>): ActionDetails => fromJson(row.details)
+export const targetIdsOf = (row: Pick<ActionRow, 'targetIds'>): TargetId[] | null => fromJsonOrNull(row.targetIds)
+
+export type NewAction = Pick<ActionTable, 'certificateId' | 'kind' | 'state' | 'requester' | 'versionId'> & { reason: string } & Partial<Pick<ActionTable, 'targetIds' | 'batchId' | 'childId' | 'nextAction' | 'waitsUntil' | 'deadline'>> & { details?: ActionDetails; /** For the timeline. */ why?: string | undefined }
 
 /** @throws CertloopError ACTION_NOT_POSSIBLE when another action runs on this certificate. */
 export async function insertAction(tx: Tx, wake: Wakes, a: NewAction, now: Date): Promise<ActionRow> {
-  const row: ActionRow = { targetIds: null, details: '{}', batchId: null, childId: null, nextAction: null, waitsUntil: null, deadline: null, ...a, id: newId('act', now), reason: null, error: null, createdAt: iso(now), endedAt: null }
+  const { details, why, ...rest } = a
+  const row: ActionRow = { targetIds: null, batchId: null, childId: null, nextAction: null, waitsUntil: null, deadline: null, ...rest, details: toJson(details ?? {}), id: newId('act', now), error: null, createdAt: iso(now), endedAt: null }
   try {
     await tx.insertInto('action').values(row).execute()
   } catch (error) {
     if (isUniqueViolation(error)) throw new CertloopError('ACTION_NOT_POSSIBLE', 'Another action is running on this certificate; wait for its end.', { certificateId: a.certificateId }, error)
     throw error
   }
-  await addEvent(tx, { kind: `action.${a.kind}`, message: `"${a.kind}" was started.`, requester: a.requester, certificateId: a.certificateId }, now)
+  await addEvent(tx, { kind: `action.${a.kind}`, message: [`"${a.kind}" was started.`, why].filter(Boolean).join(' '), requester: a.requester, certificateId: a.certificateId }, now)
   announce(wake, 'action', row.id, row.certificateId)
   return row
 }
 
-/** @throws CertloopError CONFLICT when somebody moved it first. */
-export async function changeAction(tx: Tx, wake: Wakes, action: ActionRow, to: ActionState, end: { reason: string; error: WireError | null } | null, now: Date): Promise<void> {
-  const columns = { state: to, ...(end ? { reason: end.reason, error: end.error ? toJson(end.error) : null, endedAt: iso(now) } : {}) }
+export interface ActionChange {
+  event: ActionEvent
+  reason: string
+  nextAction?: string
+  waitsUntil?: Date
+  deadline?: Date
+  error?: WireError | null
+}
+
+/**
+ * One transition: new state and timeline event in the caller's transaction. At its end, whoever waits for the action is woken.
+ * @throws CertloopError CONFLICT when the action is no longer in a state that allows it.
+ */
+export async function changeAction(tx: Tx, wake: Wakes, action: ActionRow, change: ActionChange, now: Date): Promise<ActionRow> {
+  const { event, reason, nextAction = null, waitsUntil, deadline, error = null } = change
+  const state = nextActionState(action.state, event)
+  const conflict = () => new CertloopError('CONFLICT', `Action ${action.id} is ${action.state}; "${event}" does not apply.`, { actionId: action.id })
+  if (!state) throw conflict()
+  const ended = !isOpenAction(state)
+  const columns = { state, reason, nextAction, waitsUntil: waitsUntil ? iso(waitsUntil) : null, deadline: deadline ? iso(deadline) : null, error: error ? toJson(error) : null, endedAt: ended ? iso(now) : null }
   const { numUpdatedRows } = await tx.updateTable('action').set(columns).where('id', '=', action.id).where('state', '=', action.state).where('endedAt', 'is', null).executeTakeFirst()
-  if (numUpdatedRows === 0n) throw new CertloopError('CONFLICT', `Action ${action.id} was moved by another worker.`)
-  if (end && action.batchId) await wakeBatch(tx, wake, action.batchId, now)
-  if (end) await addEvent(tx, { kind: `action.${to}`, message: end.reason, error: end.error, requester: action.requester, certificateId: action.certificateId }, now)
+  if (numUpdatedRows === 0n) throw conflict()
+  await addEvent(tx, { kind: `action.${state}`, message: reason, error, requester: action.requester, certificateId: action.certificateId }, now)
+  if (ended) await wakeThoseWhoWait(tx, wake, action, now)
   announce(wake, 'action', action.id, action.certificateId)
+  return { ...action, ...columns }
+}
+
+/** The batch that it belongs to, and the re-enrolment that made the certificate. */
+async function wakeThoseWhoWait(tx: Tx, wake: Wakes, { batchId, certificateId }: ActionRow, now: Date): Promise<void> {
+  if (batchId) await wakeBatch(tx, wake, batchId, now)
+  const certificate = await tx.selectFrom('certificate').select('parentId').where('id', '=', certificateId).executeTakeFirst()
+  const parents = certificate?.parentId ? await openAction(tx, certificate.parentId) : undefined
+  if (parents?.childId === certificateId) await advanceSoon(tx, wake, parents.id, now)
+}
+
+/** What is told of an action changes, and its state does not. */
+export async function noteAction(tx: Tx, wake: Wakes, action: ActionRow, changes: Partial<Pick<ActionRow, 'reason' | 'nextAction' | 'waitsUntil' | 'deadline' | 'details' | 'childId'>>): Promise<ActionRow> {
+  await tx.updateTable('action').set(changes).where('id', '=', action.id).where('endedAt', 'is', null).execute()
+  announce(wake, 'action', action.id, action.certificateId)
+  return { ...action, ...changes }
+}
+
+/** Has an action looked at. */
+export async function advanceSoon(tx: Tx, wake: Wakes, id: ActionId, now: Date): Promise<void> {
+  await addTask(tx, wake, { executor: 'control-plane', kind: 'advance-action', subject: id }, now)
+}
+/** Has a waiting action looked at when its time has come; looked at again, it may have to wait longer. */
+export async function advanceAt(tx: Tx, wake: Wakes, id: ActionId, at: Date, now: Date): Promise<void> {
+  await addTask(tx, wake, { executor: 'control-plane', kind: 'advance-action', subject: id, notBefore: at, dedupe: `wait:${id}`, maxAttempts: 1_000_000 }, now)
+}
+/** What waits looks at once whether it still has to: windows, freeze periods or the configuration have changed. */
+export async function wakeWaiting(tx: Tx, wake: Wakes, now: Date, certificateId?: CertificateId): Promise<void> {
+  const waiting = tx.selectFrom('action').select('id').where('state', '=', 'waiting').where('endedAt', 'is', null)
+  for (const { id } of await (certificateId ? waiting.where('certificateId', '=', certificateId) : waiting).execute()) await advanceAt(tx, wake, id, now, now)
 }
 
 /** An action that could not be started, as evidence of the attempt. */
 export async function insertFailedAction(tx: Tx, wake: Wakes, a: Pick<ActionTable, 'certificateId' | 'kind' | 'requester' | 'versionId'>, error: CertloopError, now: Date): Promise<void> {
-  const action = await insertAction(tx, wake, { ...a, state: 'ordering' }, now)
-  await changeAction(tx, wake, action, 'failed', { reason: error.message, error: error.toWire() }, now)
+  const action = await insertAction(tx, wake, { ...a, state: 'ordering', reason: 'It is started.' }, now)
+  await changeAction(tx, wake, action, { event: 'failed', reason: error.message, error: error.toWire() }, now)
 }
 
 export async function findAction(db: Db | Tx, id: ActionId): Promise<ActionRow | undefined> {
   return db.selectFrom('action').selectAll().where('id', '=', id).executeTakeFirst()
+}
+/** @throws CertloopError NOT_FOUND */
+export async function getAction(db: Db | Tx, id: ActionId): Promise<ActionRow> {
+  const row = await findAction(db, id)
+  if (!row) throw new CertloopError('NOT_FOUND', `There is no action ${id}.`, { actionId: id })
+  return row
 }
 export async function latestActions(db: Db | Tx, certificateId: CertificateId, limit: number): Promise<ActionRow[]> {
   return db.selectFrom('action').selectAll().where('certificateId', '=', certificateId).orderBy('id', 'desc').limit(limit).execute()

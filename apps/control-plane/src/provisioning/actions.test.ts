@@ -10,21 +10,32 @@ import { listEvents } from '../event/event-store.ts'
 import { listOrders } from '../order/order-store.ts'
 import { leaseTasks } from '../task/task-store.ts'
 import { makeWorld, place } from '../world-testing.ts'
-import { availability, whyNot, type ActionFacts } from './action-rules.ts'
+import { availability, whyNot, type ActionFacts, type RevocableVersion } from './action-rules.ts'
 
 const refused = (code: string, message = /./) => (error: unknown) => error instanceof CertloopError && error.code === code && message.test(error.message)
 const down = { code: 'FILE_UNWRITABLE' as const, message: 'The disk is read-only.', facts: {} }
 
 test('which actions are possible when', () => {
-  const ready: ActionFacts = { openAction: null, openDeployment: false, configuration: 'complete', targetCount: 1, deployableCount: 1 }
+  const newest: RevocableVersion = { orderedHere: true, expired: false, revocation: null, abilities: ['revoke', 'suspend', 'resume'] }
+  const ready: ActionFacts = { openAction: null, isWaiting: false, openDeployment: false, configuration: 'complete', targetCount: 1, deployableCount: 1, newest }
+  const all = [...actionKinds, 'delete']
+  const but = (...kinds: string[]) => all.filter((kind) => !kinds.includes(kind))
+  const held = { status: 'held', reason: 'certificateHold' } as const
   const rows: [string, Partial<ActionFacts>, string[]][] = [
-    ['ready', {}, [...actionKinds, 'delete']],
+    ['ready', {}, but('resume')],
     ['an action runs', { openAction: 'order' }, []],
-    ['a deployment is open', { openDeployment: true }, ['recheck-pinning']],
-    ['no configuration', { configuration: 'none' }, ['delete']],
-    ['a draft', { configuration: 'draft' }, ['delete']],
-    ['no target', { targetCount: 0, deployableCount: 0 }, ['order', 'delete']],
-    ['nothing issued on the hosts', { deployableCount: 0 }, [...actionKinds.filter((k) => k !== 'deploy'), 'delete']],
+    ['an action waits for its time', { openAction: 'renew', isWaiting: true }, ['deploy', 'rotate', 'rekey']],
+    ['a deployment is open', { openDeployment: true }, ['revoke', 'suspend', 'recheck-pinning']],
+    ['no configuration', { configuration: 'none' }, ['revoke', 'suspend', 'delete']],
+    ['a draft', { configuration: 'draft' }, ['revoke', 'suspend', 'delete']],
+    ['no target', { targetCount: 0, deployableCount: 0 }, ['order', 're-enrol', 'revoke', 'suspend', 'delete']],
+    ['nothing issued on the hosts', { deployableCount: 0 }, but('deploy', 'resume')],
+    ['nothing was ordered here', { newest: null }, but('renew', 'regenerate', 'revoke', 'suspend', 'resume')],
+    ['the newest was found, not ordered', { newest: { ...newest, orderedHere: false } }, but('revoke', 'suspend', 'resume')],
+    ['it has expired', { newest: { ...newest, expired: true } }, but('revoke', 'suspend', 'resume')],
+    ['its authority can only revoke', { newest: { ...newest, abilities: ['revoke'] } }, but('suspend', 'resume')],
+    ['it is suspended', { newest: { ...newest, revocation: held } }, but('suspend')],
+    ['it is revoked', { newest: { ...newest, revocation: { status: 'revoked', reason: 'superseded' } } }, but('revoke', 'suspend', 'resume')],
   ]
   for (const [name, facts, possible] of rows) {
     const f = { ...ready, ...facts }
@@ -110,7 +121,7 @@ testOnDatabases('only what was never begun can be cancelled', async (t, database
   assert.equal((await w.detail(id)).status, 'deployment-pending')
   await database.transaction((tx, wake) => cancelDeployment(tx, wake, planned.id, 'user:test', w.now()))
   await w.settle()
-  assert.equal((await w.detail(id)).lastAction?.state, 'failed')
+  assert.deepEqual([(await w.detail(id)).lastAction?.state, (await w.detail(id)).lastAction?.error], ['cancelled', null])
 
   await w.save(id, await w.configurationWith([w.target(bot, 'cancel.example')]))
   bot.silent.add('deploy')

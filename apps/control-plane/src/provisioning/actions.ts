@@ -1,42 +1,37 @@
-import { CertloopError, type ActionKind, type BatchId, type BotId, type BotTaskPayload, type CertificateId, type KeyAlgorithm, type KeyId, type RevocationReasonToGive, type TargetId, type VersionId } from '@certloop/contract'
-import { checkNames, readCsr } from '@certloop/pki'
-import { findBot } from '../bot/bot-store.ts'
+import { CertloopError, type ActionKind, type ActionState, type BatchId, type CertificateId, type RevocationReasonToGive, type TargetId, type VersionId } from '@certloop/contract'
 import { refreshCertificate } from '../certificate/certificate-refresh.ts'
-import { findVersion, getCertificate, lockCertificate, newestVersions, ownNames, updateCertificate, type VersionFacts } from '../certificate/certificate-store.ts'
-import { fromBit } from '../database/columns.ts'
+import { findVersion, getCertificate, lockCertificate, newestVersions, type VersionFacts } from '../certificate/certificate-store.ts'
+import { fromBit, toJson } from '../database/columns.ts'
 import type { Db, Tx } from '../database/database.ts'
 import { openDeploymentsOf } from '../deployment/deployment-store.ts'
-import { startDeployment } from '../deployment/deployment-worker.ts'
-import { addEvent } from '../event/event-store.ts'
-import { ordersOfAction, type NewOrder } from '../order/order-store.ts'
-import { startOrder } from '../order/order-worker.ts'
-import { renewalTime } from '../renewal/renewal-time.ts'
+import { openRolloutOn } from '../rollout/rollout.ts'
 import type { Secrets } from '../secret/secrets.ts'
-import { addTask } from '../task/task-store.ts'
 import type { Wakes } from '../task/task-kinds.ts'
-import { whyNot, type ActionFacts } from './action-rules.ts'
-import { insertAction, openAction, type ActionRow } from './action-store.ts'
-import { csrOf, findConfiguration, renewalOf, targetsOf, type ConfigurationRow, type TargetRow } from './configuration-store.ts'
-import { briefTarget } from './target-briefing.ts'
+import { checkAll, checkMinutes } from './action-checks.ts'
+import { deployWhenDue, deployingNext, deployingReason } from './action-deploying.ts'
+import { deployAll, deployableVersion, deploymentDeadline, usableTargets } from './action-deployments.ts'
+import { orderAll, orderHours } from './action-orders.ts'
+import { askAuthority, revocableVersion, revocationHours } from './action-revocation.ts'
+import { endsWaiting, isRevocationKind, whyNot, whyNotRevocable, type ActionFacts } from './action-rules.ts'
+import { changeAction, findAction, insertAction, openAction, type ActionRow } from './action-store.ts'
+import { followsTiming } from './action-timing.ts'
+import { findConfiguration, targetsOf, type ConfigurationRow } from './configuration-store.ts'
+import { beginReEnrolment } from './re-enrol.ts'
 
-const orderHours = 24
-const checkMinutes = 15
-
-export async function actionFacts(tx: Db | Tx, id: CertificateId): Promise<ActionFacts> {
-  const [configuration, targets, versions, deployments, running] = [await findConfiguration(tx, id), await targetsOf(tx, id), await newestVersions(tx, id), await openDeploymentsOf(tx, id), await openAction(tx, id)]
+export async function actionFacts(tx: Db | Tx, id: CertificateId, now: Date): Promise<ActionFacts> {
+  const [configuration, targets, versions, deployments, running, rollout] = [await findConfiguration(tx, id), await targetsOf(tx, id), await newestVersions(tx, id), await openDeploymentsOf(tx, id), await openAction(tx, id), await openRolloutOn(tx, id)]
+  const ordered = newestOrdered(versions)
   return {
     openAction: running?.kind ?? null,
-    openDeployment: deployments.length > 0,
+    isWaiting: running?.state === 'waiting',
+    openDeployment: deployments.length > 0 || rollout !== undefined,
     configuration: !configuration ? 'none' : fromBit(configuration.complete) ? 'complete' : 'draft',
     targetCount: targets.length,
     deployableCount: targets.filter((t) => deployableVersion(versions, t)).length,
+    newest: ordered ? await revocableVersion(tx, ordered, now) : null,
   }
 }
-
-/** The newest version that can go onto this target: its key is on the same host. */
-export function deployableVersion(versions: readonly VersionFacts[], target: Pick<TargetRow, 'botId'>): VersionFacts | undefined {
-  return versions.find((v) => v.keyBotId === target.botId && v.keyId !== null)
-}
+const newestOrdered = (versions: readonly VersionFacts[]): VersionFacts | undefined => versions.find((v) => v.source === 'order')
 
 export interface StartAction {
   certificateId: CertificateId
@@ -55,122 +50,100 @@ export interface StartAction {
   why?: string | undefined
 }
 
+/** What only some kinds take. */
+const takers: Record<'csrPem' | 'versionId' | 'targetIds' | 'reason', readonly ActionKind[]> = {
+  csrPem: ['order'], versionId: ['deploy', 'revoke', 'suspend', 'resume'], targetIds: ['deploy', 'recheck-pinning'], reason: ['revoke'],
+}
+
+/** @throws CertloopError INPUT_INVALID naming every field that does not go with this action */
+async function checkInput(tx: Tx, start: StartAction): Promise<void> {
+  const { kind, certificateId, targetIds } = start
+  const problems = (['csrPem', 'versionId', 'targetIds', 'reason'] as const).filter((field) => start[field] !== undefined && !takers[field].includes(kind))
+    .map((field) => `body.${field}: only with ${takers[field].map((each) => `"${each}"`).join(', ')}`)
+  if (targetIds && problems.length === 0) {
+    const known = new Set((await targetsOf(tx, certificateId)).map((t) => t.id))
+    problems.push(...targetIds.flatMap((id, i) => (known.has(id) ? [] : [`body.targetIds/${i}: is no target of this certificate's configuration`])))
+  }
+  if (problems.length > 0) throw new CertloopError('INPUT_INVALID', `This does not go with "${kind}": ${problems.join('; ')}.`, { fields: problems })
+}
+
+const notPossible = ({ kind, certificateId }: StartAction, why: string) => new CertloopError('ACTION_NOT_POSSIBLE', `"${kind}" is not possible now. ${why}`, { certificateId })
+
 /**
- * Starts a lifecycle action: the action, its first orders, deployments or checks and their tasks, in one transaction.
- * @throws CertloopError ACTION_NOT_POSSIBLE with the reason, CONFIGURATION_INCOMPLETE, CSR_INVALID, NAME_INVALID, TOO_MANY_NAMES
+ * Starts a lifecycle action: the action, its first orders, deployments, checks or question to the authority and their tasks, in
+ * one transaction. By hand, deploy, rotate and rekey end an action that waits for its time.
+ * @throws CertloopError ACTION_NOT_POSSIBLE with the reason, INPUT_INVALID, CONFIGURATION_INCOMPLETE, CSR_INVALID, NAME_INVALID, TOO_MANY_NAMES
  */
 export async function startAction(tx: Tx, wake: Wakes, start: StartAction, secrets: Secrets, now: Date): Promise<ActionRow> {
-  const { certificateId, kind, requester, csrPem, versionId } = start
+  const { certificateId, kind, requester } = start
   await getCertificate(tx, certificateId)
   await lockCertificate(tx, certificateId)
-  const why = whyNot(kind, await actionFacts(tx, certificateId))
-  if (why) throw new CertloopError('ACTION_NOT_POSSIBLE', `"${kind}" is not possible now. ${why}`, { certificateId })
-  if (csrPem !== undefined && kind !== 'order') throw new CertloopError('INPUT_INVALID', 'A CSR can only come with "order".', { fields: ['body.csrPem: only with the action "order"'] })
-  const configuration = await findConfiguration(tx, certificateId)
-  if (!configuration) throw new CertloopError('CONFIGURATION_INCOMPLETE', 'There is no provisioning configuration yet.')
-  const orders = kind === 'order' || kind === 'rotate' || kind === 'rekey'
-  const action = await insertAction(tx, wake, { certificateId, kind, requester, state: orders ? 'ordering' : kind === 'deploy' ? 'deploying' : 'checking', versionId: versionId ?? null }, now)
-  if (orders) await orderAll(tx, wake, action, configuration, csrPem, now)
-  else if (kind === 'deploy') await deployAll(tx, wake, action, secrets, now)
-  else await checkAll(tx, wake, action, secrets, now)
+  await checkInput(tx, start)
+  const facts = await actionFacts(tx, certificateId, now)
+  const why = requester === 'schedule' && facts.isWaiting ? whyNot(kind, { ...facts, isWaiting: false }) : whyNot(kind, facts)
+  // Of a version that was named, only that one counts.
+  if (why && !(isRevocationKind(kind) && start.versionId !== undefined && !facts.openAction)) throw notPossible(start, why)
+  if (endsWaiting(kind, facts)) await endWaiting(tx, wake, start, now)
+  const action = await begin(tx, wake, start, secrets, now)
   await refreshCertificate(tx, wake, certificateId, now)
+  return await findAction(tx, action.id) ?? action
+}
+
+async function endWaiting(tx: Tx, wake: Wakes, { certificateId, kind, requester }: StartAction, now: Date): Promise<void> {
+  const waiting = await openAction(tx, certificateId)
+  if (waiting) await changeAction(tx, wake, waiting, { event: 'cancelled', reason: `It waited for its time; "${kind}" was started by ${requester} instead.` }, now)
+}
+
+async function begin(tx: Tx, wake: Wakes, start: StartAction, secrets: Secrets, now: Date): Promise<ActionRow> {
+  if (isRevocationKind(start.kind)) return beginRevocation(tx, wake, start, start.kind, now)
+  const configuration = await findConfiguration(tx, start.certificateId)
+  if (!configuration) throw new CertloopError('CONFIGURATION_INCOMPLETE', 'There is no provisioning configuration yet.')
+  if (start.kind === 'deploy') return beginDeployment(tx, wake, start, configuration, secrets, now)
+  if (start.kind === 'initiate' || start.kind === 'recheck-pinning') {
+    const action = await insert(tx, wake, start, { state: 'checking', reason: 'The bots look at each target.', nextAction: 'Nothing is replaced.', deadline: hours(now, checkMinutes / 60) }, now)
+    await checkAll(tx, wake, action, secrets, now)
+    return action
+  }
+  const action = await insert(tx, wake, start, { state: 'ordering', reason: 'Ordered; the authority has not issued yet.', nextAction: afterIssue[start.kind], deadline: hours(now, orderHours) }, now)
+  if (start.kind === 're-enrol') return beginReEnrolment(tx, wake, action, configuration, now)
+  const targets = start.csrPem === undefined ? await usableTargets(tx, action, now) : []
+  await orderAll(tx, wake, action, { configuration, targets, like: start.certificateId }, start.csrPem, now)
   return action
 }
 
-type Common = Pick<NewOrder, 'certificateId' | 'actionId' | 'authorityId' | 'validityDays' | 'requester' | 'deadline'>
-
-/** One order for each host, so that no key leaves its host; or one with the uploaded CSR. */
-async function orderAll(tx: Tx, wake: Wakes, action: ActionRow, configuration: ConfigurationRow, csrPem: string | undefined, now: Date): Promise<void> {
-  const { certificateId, requester } = action
-  const csr = csrOf(configuration)
-  if (!configuration.authorityId) throw new CertloopError('CONFIGURATION_INCOMPLETE', 'The configuration names no authority.')
-  const common = { certificateId, actionId: action.id, authorityId: configuration.authorityId, validityDays: csr.validityDays, requester, deadline: new Date(now.getTime() + orderHours * 3_600_000) }
-  if (csrPem === undefined) await orderPerHost(tx, wake, action, configuration, common, now)
-  else await orderUploaded(tx, wake, csrPem, common, now)
+const afterIssue: Record<'order' | 'rotate' | 'rekey' | 'renew' | 'regenerate' | 're-enrol', string> = {
+  order: 'Once it is issued, this ends; nothing is deployed.', rotate: 'Once it is issued, it is deployed at once.', rekey: 'Once it is issued with its new key, it is deployed at once.',
+  renew: 'Once it is issued, it is deployed when the configuration says so.', regenerate: 'Once it is issued with its new key, it is deployed when the configuration says so.',
+  're-enrol': 'Once it is issued as a certificate of its own, that one takes the targets over.',
 }
 
-async function orderUploaded(tx: Tx, wake: Wakes, csrPem: string, common: Common, now: Date): Promise<void> {
-  const { names, commonName, keyAlgorithm } = readCsr(csrPem)
-  await startOrder(tx, wake, { ...common, names: checkNames(names), commonName, keyAlgorithm: keyAlgorithm as KeyAlgorithm, custody: 'external', botId: null, reuseKeyId: null, csrPem, reason: 'Ordered with an uploaded request.', nextAction: null }, now)
+interface Beginning { state: ActionState; reason: string; nextAction: string; deadline?: string; waitsUntil?: string }
+const hours = (now: Date, count: number): string => new Date(now.getTime() + count * 3_600_000).toISOString()
+
+async function insert(tx: Tx, wake: Wakes, { certificateId, kind, requester, versionId, targetIds, reason, batchId, why }: StartAction, beginning: Beginning, now: Date): Promise<ActionRow> {
+  return insertAction(tx, wake, {
+    certificateId, kind, requester, versionId: versionId ?? null, targetIds: targetIds ? toJson(targetIds) : null, batchId: batchId ?? null, details: reason ? { revocationReason: reason } : {}, why, ...beginning,
+  }, now)
 }
 
-async function orderPerHost(tx: Tx, wake: Wakes, action: ActionRow, configuration: ConfigurationRow, common: Common, now: Date): Promise<void> {
-  const csr = csrOf(configuration)
-  const names = checkNames(csr.names.length > 0 ? csr.names : await ownNames(tx, action.certificateId))
-  const versions = await newestVersions(tx, action.certificateId)
-  const bots = [...new Set((await usableTargets(tx, action, now)).map((t) => t.botId))]
-  if (bots.length === 0) throw new CertloopError('CONFIGURATION_INCOMPLETE', 'The configuration names no target whose bot could make the key. Add one, or upload a CSR.')
-  const due = action.requester === 'schedule' ? bots.filter((botId) => isDue(versions, botId, configuration, now)) : bots
-  for (const botId of due.length > 0 ? due : bots) {
-    const reuseKeyId = csr.keyReuse && action.kind !== 'rekey' ? reusableKey(versions, botId, csr.keyAlgorithm) : null
-    await startOrder(tx, wake, { ...common, names, commonName: csr.commonName, keyAlgorithm: csr.keyAlgorithm, custody: 'endpoint', botId, reuseKeyId, csrPem: null, reason: 'Ordered.', nextAction: 'The bot makes the key and the request on its host.' }, now)
+/** By hand at once; by the schedule when windows and freeze periods allow it. */
+async function beginDeployment(tx: Tx, wake: Wakes, start: StartAction, configuration: ConfigurationRow, secrets: Secrets, now: Date): Promise<ActionRow> {
+  if (followsTiming(start)) {
+    const action = await insert(tx, wake, start, { state: 'waiting', reason: 'When it is deployed is being looked up.', nextAction: deployingNext, waitsUntil: now.toISOString() }, now)
+    await deployWhenDue(tx, wake, action, configuration, secrets, now)
+    return action
   }
+  const deadline = await deploymentDeadline(tx, start.certificateId, configuration, now)
+  const action = await insert(tx, wake, start, { state: 'deploying', reason: deployingReason, nextAction: deployingNext, deadline: deadline.toISOString() }, now)
+  await deployAll(tx, wake, action, secrets, now)
+  return action
 }
 
-/** A host that was renewed already is left alone when the schedule comes again for one that failed. */
-function isDue(versions: readonly VersionFacts[], botId: BotId, configuration: ConfigurationRow, now: Date): boolean {
-  const own = versions.find((v) => v.source === 'order' && v.keyBotId === botId)
-  return !own || renewalTime({ createdAt: new Date(own.createdAt), notAfter: new Date(own.notAfter) }, renewalOf(configuration)) <= now
-}
-
-const revokedBot = (name: string) => new CertloopError('CONFIGURATION_INCOMPLETE', `The bot "${name}" of a target was revoked. Choose another in the configuration.`)
-
-/** Targets whose bot may still work. One revoked bot does not stop the others; the timeline says that it was left out. @throws when none is left */
-async function usableTargets(tx: Tx, action: ActionRow, now: Date): Promise<TargetRow[]> {
-  const usable: TargetRow[] = []
-  const refused: CertloopError[] = []
-  for (const target of await targetsOf(tx, action.certificateId)) {
-    const bot = await findBot(tx, target.botId)
-    if (bot && !bot.revokedAt) usable.push(target)
-    else refused.push(revokedBot(bot?.name ?? target.botId))
-  }
-  const [error] = refused
-  if (usable.length === 0 && error) throw error
-  for (const each of refused) await addEvent(tx, { kind: 'action.target-left-out', message: each.message, error: each, requester: action.requester, certificateId: action.certificateId }, now)
-  return usable
-}
-
-function reusableKey(versions: readonly VersionFacts[], botId: BotId, algorithm: string): KeyId | null {
-  return versions.find((v) => v.keyBotId === botId && v.keyAlgorithm === algorithm && v.keyId)?.keyId ?? null
-}
-
-/** What goes where: the version asked for; what this action ordered; or, to deploy again, the newest that fits. */
-async function versionsToDeploy(tx: Tx, { certificateId, id, kind, versionId }: ActionRow): Promise<VersionFacts[]> {
-  const asked = versionId ? await findVersion(tx, versionId) : undefined
-  if (asked) return asked.certificateId === certificateId ? [asked] : []
-  const versions = await newestVersions(tx, certificateId)
-  if (kind === 'deploy') return versions
-  const ordered = new Set((await ordersOfAction(tx, id)).map((o) => o.id))
-  return versions.filter((v) => v.orderId !== null && ordered.has(v.orderId))
-}
-
-/** Starts a deployment for each target that a version can go onto. @returns how many */
-export async function deployAll(tx: Tx, wake: Wakes, action: ActionRow, secrets: Secrets, now: Date): Promise<number> {
-  const { certificateId, requester } = action
-  const configuration = await findConfiguration(tx, certificateId)
-  const versions = await versionsToDeploy(tx, action)
-  let count = 0
-  for (const target of configuration ? await usableTargets(tx, action, now) : []) {
-    const version = deployableVersion(versions, target)
-    if (!version || !configuration) continue
-    await startDeployment(tx, wake, {
-      certificateId, actionId: action.id, versionId: version.id, targetId: target.id, botId: target.botId, rollback: fromBit(configuration.rollback), approval: configuration.approval, requester, reason: `To be deployed to ${target.title}.`,
-    }, secrets, now)
-    count++
-  }
-  if (count === 0 && action.kind === 'deploy') throw new CertloopError('ACTION_NOT_POSSIBLE', 'No target can take this version: its key is not on the host of a target.')
-  return count
-}
-
-const inspectDedupe = (action: ActionRow['id'], target: TargetId) => `inspect:${action}:${target}`
-/** The target that an inspect-target is about. */
-export const inspectedTarget = ({ dedupe }: { dedupe: string | null }): TargetId | undefined => dedupe?.split(':')[2] as TargetId | undefined
-
-/** initiate and recheck-pinning: the bots look at each target; nothing is replaced. */
-async function checkAll(tx: Tx, wake: Wakes, action: ActionRow, secrets: Secrets, now: Date): Promise<void> {
-  if (action.kind === 'initiate') await updateCertificate(tx, action.certificateId, { management: 'managed' })
-  for (const target of await usableTargets(tx, action, now)) {
-    const payload: BotTaskPayload<'inspect-target'> = { target: await briefTarget(tx, secrets, target) }
-    await addTask(tx, wake, { executor: target.botId, kind: 'inspect-target', subject: action.id, payload, deadline: new Date(now.getTime() + checkMinutes * 60_000), dedupe: inspectDedupe(action.id, target.id) }, now)
-  }
+async function beginRevocation(tx: Tx, wake: Wakes, start: StartAction, kind: 'revoke' | 'suspend' | 'resume', now: Date): Promise<ActionRow> {
+  const version = start.versionId ? await findVersion(tx, start.versionId) : newestOrdered(await newestVersions(tx, start.certificateId))
+  if (!version || version.certificateId !== start.certificateId) throw notPossible(start, 'This version is none of this certificate.')
+  const why = whyNotRevocable(kind, await revocableVersion(tx, version, now))
+  if (why) throw notPossible(start, why)
+  const action = await insert(tx, wake, { ...start, versionId: version.id }, { state: 'revoking', reason: 'The authority is asked.', nextAction: 'It is asked again until it answers.', deadline: hours(now, revocationHours) }, now)
+  return askAuthority(tx, wake, action, now)
 }

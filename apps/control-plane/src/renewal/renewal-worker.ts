@@ -23,7 +23,7 @@ export function renewKind({ secrets, now }: RenewalDeps & { secrets: Secrets }):
       const id = task.subject as CertificateId
       const due = await refreshCertificate(tx, wake, id, now())
       if (!due || due.at > now()) return
-      const why = whyNot(due.kind, await actionFacts(tx, id))
+      const why = whyNot(due.kind, await actionFacts(tx, id, now()))
       if (why) {
         await addEvent(tx, { kind: 'renewal.blocked', message: `The renewal is due and has to wait. ${why}`, requester: 'schedule', certificateId: id }, now())
         await tx.updateTable('task').set({ state: 'ready', notBefore: new Date(now().getTime() + blockedRetryMinutes * 60_000).toISOString() }).where('id', '=', task.id).execute()

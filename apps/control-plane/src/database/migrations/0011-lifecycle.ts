@@ -25,6 +25,9 @@ export async function up(db: Kysely<unknown>): Promise<void> {
   await index(db, 'configuration', ['templateId', 'certificateId'])
   await columns(db, 'target', [], ['placement'])
   await columns(db, 'action', ['nextAction', 'waitsUntil', 'deadline', 'batchId', 'targetIds', 'childId'], ['details'])
+  // What waits for its time is looked for when freeze periods change.
+  await db.schema.createIndex('action_waiting').on('action').column('waitsUntil').where('state' as never, '=', 'waiting').execute()
+  await columns(db, 'certificateVersion', ['revocation'])
   await columns(db, 'certificateOrder', ['replacesVersionId'], ['request'])
   await columns(db, 'deployment', ['undoes', 'rolloutId', 'cancelRequestedAt', 'cancelledBy', 'begunAt', 'endedAt', 'slow'])
   await index(db, 'deployment', ['targetId', 'id'])

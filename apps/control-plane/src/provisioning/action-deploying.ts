@@ -1,0 +1,35 @@
+import type { Tx } from '../database/database.ts'
+import { openDeploymentStates } from '../deployment/deployment-state.ts'
+import { openRolloutOn } from '../rollout/rollout.ts'
+import type { Secrets } from '../secret/secrets.ts'
+import type { Wakes } from '../task/task-kinds.ts'
+import { deployAll, deploymentDeadline } from './action-deployments.ts'
+import { changeAction, type ActionRow } from './action-store.ts'
+import { tellOverride, timeFor, waitFor } from './action-timing.ts'
+import type { ConfigurationRow } from './configuration-store.ts'
+
+export const deployingReason = 'It is being deployed.'
+export const deployingNext = 'The bots plan, install and prove it; plans may wait for approval.'
+const busyMs = 60_000
+
+/** Deploys what an action has once its time has come, and has it wait until then. Safe to be asked at any time. */
+export async function deployWhenDue(tx: Tx, wake: Wakes, action: ActionRow, configuration: ConfigurationRow, secrets: Secrets, now: Date): Promise<void> {
+  const time = await timeFor(tx, action, configuration, now)
+  if (time.at > now) {
+    await waitFor(tx, wake, action, time, now)
+    return
+  }
+  if (await isBusy(tx, action)) {
+    await waitFor(tx, wake, action, { at: new Date(now.getTime() + busyMs), why: 'Another deployment of this certificate has to end first.', overrides: false }, now)
+    return
+  }
+  await tellOverride(tx, action, time, now)
+  const deploying = await changeAction(tx, wake, action, { event: 'deploys', reason: time.why, nextAction: deployingNext, deadline: await deploymentDeadline(tx, action.certificateId, configuration, now) }, now)
+  await deployAll(tx, wake, deploying, secrets, now)
+}
+
+/** Whichever certificate it is of: targets can have come from another one a moment ago. */
+async function isBusy(tx: Tx, { certificateId }: ActionRow): Promise<boolean> {
+  const open = await tx.selectFrom('deployment as d').innerJoin('target as t', 't.id', 'd.targetId').select('d.id').where('t.certificateId', '=', certificateId).where('t.removedAt', 'is', null).where('d.state', 'in', openDeploymentStates).limit(1).executeTakeFirst()
+  return open !== undefined || await openRolloutOn(tx, certificateId) !== undefined
+}

@@ -1,0 +1,73 @@
+import { CertloopError, type BotId, type CertificateId, type KeyAlgorithm, type KeyId } from '@certloop/contract'
+import { checkNames, readCsr } from '@certloop/pki'
+import { newestVersions, type VersionFacts } from '../certificate/certificate-store.ts'
+import { isKeyRevoked } from '../certificate/version-revocation.ts'
+import type { Tx } from '../database/database.ts'
+import { addEvent } from '../event/event-store.ts'
+import type { NewOrder } from '../order/order-store.ts'
+import { startOrder } from '../order/order-worker.ts'
+import { versionDue } from '../renewal/renewal-due.ts'
+import { renewalWindowsOf } from '../renewal/renewal-window-store.ts'
+import type { Wakes } from '../task/task-kinds.ts'
+import type { ActionRow } from './action-store.ts'
+import { csrOf, renewalOf, type ConfigurationRow, type TargetRow } from './configuration-store.ts'
+import { effectiveRequest, orderPartsOf } from './effective-request.ts'
+
+export const orderHours = 24
+
+/** Whose hosts make the keys, and whose configuration says what is asked for. */
+export interface OrderSource {
+  configuration: ConfigurationRow
+  targets: readonly TargetRow[]
+  /** What is asked for is made from what this certificate has now. The one that is ordered for, except when another one is enrolled again. */
+  like: CertificateId
+}
+
+type Common = Pick<NewOrder, 'certificateId' | 'actionId' | 'authorityId' | 'validityDays' | 'requester' | 'deadline'>
+
+/** One order for each host, so that no key leaves its host; or one with the uploaded CSR. */
+export async function orderAll(tx: Tx, wake: Wakes, action: ActionRow, source: OrderSource, csrPem: string | undefined, now: Date): Promise<void> {
+  const { certificateId, requester } = action
+  const { authorityId } = source.configuration
+  if (!authorityId) throw new CertloopError('CONFIGURATION_INCOMPLETE', 'The configuration names no authority.')
+  const common = { certificateId, actionId: action.id, authorityId, validityDays: csrOf(source.configuration).validityDays, requester, deadline: new Date(now.getTime() + orderHours * 3_600_000) }
+  if (csrPem === undefined) await orderPerHost(tx, wake, action, source, common, now)
+  else await orderUploaded(tx, wake, csrPem, common, now)
+}
+
+async function orderUploaded(tx: Tx, wake: Wakes, csrPem: string, common: Common, now: Date): Promise<void> {
+  const { names, commonName, keyAlgorithm } = readCsr(csrPem)
+  await startOrder(tx, wake, { ...common, names: checkNames(names), commonName, keyAlgorithm: keyAlgorithm as KeyAlgorithm, custody: 'external', botId: null, reuseKeyId: null, csrPem, reason: 'Ordered with an uploaded request.', nextAction: null }, now)
+}
+
+async function orderPerHost(tx: Tx, wake: Wakes, action: ActionRow, { configuration, targets, like }: OrderSource, common: Common, now: Date): Promise<void> {
+  const asked = await effectiveRequest(tx, { id: like }, configuration)
+  const versions = await newestVersions(tx, action.certificateId)
+  const bots = [...new Set(targets.map((t) => t.botId))]
+  if (bots.length === 0) throw new CertloopError('CONFIGURATION_INCOMPLETE', 'The configuration names no target whose bot could make the key. Add one, or upload a CSR.')
+  const windows = await renewalWindowsOf(tx, action.certificateId)
+  const due = action.requester === 'schedule' ? bots.filter((botId) => isDue(versions, botId, configuration, windows, now)) : bots
+  for (const botId of due.length > 0 ? due : bots) {
+    const reuseKeyId = asked.keyReuse ? await keyToKeep(tx, action, versions, { botId, algorithm: asked.keyAlgorithm }, now) : null
+    const replacesVersionId = isRenewal(action) ? replacedVersion(versions, botId)?.id ?? null : null
+    await startOrder(tx, wake, { ...common, ...orderPartsOf(asked), custody: 'endpoint', botId, reuseKeyId, replacesVersionId, csrPem: null, reason: 'Ordered.', nextAction: 'The bot makes the key and the request on its host.' }, now)
+  }
+}
+
+const isRenewal = ({ kind }: ActionRow) => kind === 'renew' || kind === 'regenerate'
+const replacedVersion = (versions: readonly VersionFacts[], botId: BotId) => versions.find((v) => v.source === 'order' && v.keyBotId === botId) ?? versions.find((v) => v.source === 'order')
+
+/** The key that the host has already. rekey and regenerate always make a new one, and so does what was revoked. */
+async function keyToKeep(tx: Tx, action: ActionRow, versions: readonly VersionFacts[], { botId, algorithm }: { botId: BotId; algorithm: string }, now: Date): Promise<KeyId | null> {
+  if (action.kind === 'rekey' || action.kind === 'regenerate') return null
+  const keyId = versions.find((v) => v.keyBotId === botId && v.keyAlgorithm === algorithm && v.keyId)?.keyId ?? null
+  if (keyId === null || !await isKeyRevoked(tx, action.certificateId, keyId)) return keyId
+  await addEvent(tx, { kind: 'order.new-key', message: 'The configuration keeps the key, but a version with it was revoked or suspended: a new key is made.', requester: action.requester, certificateId: action.certificateId, botId }, now)
+  return null
+}
+
+/** A host that was renewed already is left alone when the schedule comes again for one that failed. */
+function isDue(versions: readonly VersionFacts[], botId: BotId, configuration: ConfigurationRow, windows: Parameters<typeof versionDue>[2], now: Date): boolean {
+  const own = versions.find((v) => v.source === 'order' && v.keyBotId === botId)
+  return !own || versionDue(own, renewalOf(configuration), windows).at <= now
+}
