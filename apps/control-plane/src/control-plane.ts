@@ -23,6 +23,8 @@ import { watchDeploymentKind } from './deployment/watch-deployment.ts'
 import { registerDeploymentRoutes } from './deployment/deployment-routes.ts'
 import { registerRemoteScanRoutes } from './discovery/remote-scan-routes.ts'
 import { scanHandler } from './discovery/scan-handler.ts'
+import { freezeChangedKind } from './freeze/freeze-changes.ts'
+import { registerFreezeRoutes } from './freeze/freeze-routes.ts'
 import { buildHttp, type App } from './http/index.ts'
 import { listen, type Listener } from './listener/index.ts'
 import { caAddresses, type CaAddresses } from './local-ca/addresses.ts'
@@ -42,6 +44,7 @@ import { makeCsrHandler, submitOrderKind } from './order/order-worker.ts'
 import { registerOrderRoutes } from './order/order-routes.ts'
 import { revokeVersionKind } from './provisioning/action-revocation.ts'
 import { advanceActionKind, inspectHandler } from './provisioning/action-worker.ts'
+import { askRenewalWindowKind } from './renewal/renewal-window-worker.ts'
 import { refreshKind, renewKind } from './renewal/renewal-worker.ts'
 import { registerRolloutRoutes } from './rollout/rollout-routes.ts'
 import { watchHandler } from './rollout/rollout-watch.ts'
@@ -97,7 +100,7 @@ export function makeParts(now: () => Date, { database, localCa, secrets }: Pick<
   }
   const deps = { database, secrets, now, authorityOf }
   const planeKinds: Record<string, PlaneTaskKind> = {
-    'submit-order': submitOrderKind(deps), 'advance-action': advanceActionKind(deps), 'revoke-version': revokeVersionKind(deps), 'advance-rollout': advanceRolloutKind(deps), 'advance-batch': advanceBatchKind(deps), 'renew': renewKind(deps), 'refresh-certificate': refreshKind(deps), 'watch-deployment': watchDeploymentKind(deps), [publishCrlKind]: localCa.crls.taskKind, [maintenanceKind]: localCa.maintenanceTask,
+    'submit-order': submitOrderKind(deps), 'advance-action': advanceActionKind(deps), 'revoke-version': revokeVersionKind(deps), 'advance-rollout': advanceRolloutKind(deps), 'advance-batch': advanceBatchKind(deps), 'renew': renewKind(deps), 'ask-renewal-window': askRenewalWindowKind(deps), 'freeze-changed': freezeChangedKind(deps), 'refresh-certificate': refreshKind(deps), 'watch-deployment': watchDeploymentKind(deps), [publishCrlKind]: localCa.crls.taskKind, [maintenanceKind]: localCa.maintenanceTask,
   }
   const botKinds: Record<BotTaskKind, BotTaskHandler> = {
     'scan-host': scanHandler(deps), 'make-csr': makeCsrHandler(deps), 'plan-deployment': planHandler(deps), 'deploy': deployHandler(deps), 'undo-deployment': deployHandler(deps), 'inspect-target': bySubject({ act: inspectHandler(deps), rol: watchHandler(deps) }),
@@ -196,6 +199,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
 function registerDomains(app: App, { deps, chainOf }: ReturnType<typeof makeParts>, bot: Parameters<typeof registerBotProtocol>[1], localCa: LocalCa): void {
   registerCertificateRoutes(app, deps)
   registerOrderRoutes(app, deps)
+  registerFreezeRoutes(app, deps)
   registerBatchRoutes(app, deps)
   registerDeploymentRoutes(app, deps)
   registerRolloutRoutes(app, deps)

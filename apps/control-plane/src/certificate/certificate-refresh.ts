@@ -1,14 +1,16 @@
-import type { CertificateId, RenewalSettings, ServedCertificate, VersionId, WireError } from '@certloop/contract'
+import { deploymentTimingDefault, type CertificateId, type RenewalSettings, type ServedCertificate, type VersionId, type WireError } from '@certloop/contract'
 import { fromBit, fromJson, iso, toJson } from '../database/columns.ts'
 import type { Tx } from '../database/database.ts'
 import { deploymentsOfAction, openDeploymentsOf } from '../deployment/deployment-store.ts'
 import { announce } from '../event/event-store.ts'
+import { freezesFor } from '../freeze/freeze-store.ts'
 import { openOrderOf, ordersOfAction } from '../order/order-store.ts'
 import { latestActions, type ActionRow } from '../provisioning/action-store.ts'
 import { syncState, wantedVersion } from '../proof/inspection.ts'
-import { findConfiguration, renewalOf, targetsOf, type ConfigurationRow, type TargetRow } from '../provisioning/configuration-store.ts'
+import { deploymentTimingOf, findConfiguration, renewalOf, targetsOf, type ConfigurationRow, type TargetRow } from '../provisioning/configuration-store.ts'
 import { hostKeyProblem } from '../provisioning/seen-host-key.ts'
-import { nextCheck, renewalTime } from '../renewal/renewal-time.ts'
+import { isOutlived, renewalDue, windowDue, type RenewalDue, type RenewalFacts } from '../renewal/renewal-due.ts'
+import { renewalWindowsOf } from '../renewal/renewal-window-store.ts'
 import { addTask, removeTask } from '../task/task-store.ts'
 import type { Wakes } from '../task/task-kinds.ts'
 import { allInSync, deriveStatus, endOf, nextStatusChange, type Evidence } from './certificate-status.ts'
@@ -16,13 +18,7 @@ import { installationsOf, lockCertificate, newestVersions, updateCertificate, up
 
 /** What a certificate's status and renewal time follow from, as read from the rows. */
 interface Known {
-  /** What the schedule goes by; null when nothing can be renewed by itself. */
-  renewal: RenewalSettings | null
-  /** The version whose end decides about the renewal. */
-  renewing: VersionFacts | undefined
-  /** What was issued may be deployed without anybody asking. */
-  deploysItself: boolean
-  actions: ActionRow[]
+  renewal: RenewalFacts
   evidence: Evidence
   currentVersionId: VersionId | null
 }
@@ -34,10 +30,9 @@ export function automaticRenewal(certificate: Pick<CertificateRow, 'management'>
   return settings.enabled ? settings : null
 }
 
-/** Each host has a version of its own: the one that ends first decides, or a host whose order failed would be forgotten. */
-export function renewingVersion(versions: readonly VersionFacts[], targets: readonly Pick<TargetRow, 'botId'>[]): VersionFacts | undefined {
-  const wanted = targets.map((target) => wantedVersion(versions, target)).filter((v) => v !== undefined)
-  return wanted.toSorted((a, b) => (a.notAfter < b.notAfter ? -1 : 1))[0]
+/** What belongs onto the targets, and is to be renewed. */
+export function versionsToRenew(versions: readonly VersionFacts[], targets: readonly Pick<TargetRow, 'botId'>[]): VersionFacts[] {
+  return [...new Set(targets.map((target) => wantedVersion(versions, target)).filter((v) => v !== undefined))]
 }
 
 const configurationState = (configuration: ConfigurationRow | undefined): Evidence['configuration'] => {
@@ -45,7 +40,7 @@ const configurationState = (configuration: ConfigurationRow | undefined): Eviden
   return fromBit(configuration.complete) ? 'complete' : 'draft'
 }
 
-async function read(tx: Tx, certificate: CertificateRow): Promise<Known> {
+async function read(tx: Tx, certificate: CertificateRow, now: Date): Promise<Known> {
   const { id, management } = certificate
   const [configuration, targets, versions, actions] = [await findConfiguration(tx, id), await targetsOf(tx, id), await newestVersions(tx, id), await latestActions(tx, id, 20)]
   const installations = await compareInstallations(tx, id, versions, targets)
@@ -65,8 +60,20 @@ async function read(tx: Tx, certificate: CertificateRow): Promise<Known> {
     unknownHostKey: targets.map(hostKeyProblem).find((problem) => problem !== undefined) ?? null,
     installations: installations.filter((i) => i.state !== 'unexpected').map((i) => ({ title: i.title, state: i.state, notAfter: endOfInstalled(i, installed), trouble: isTrouble(i, installed, current) })),
   }
-  return { renewal, renewing: renewingVersion(versions, targets), deploysItself: configuration !== undefined && fromBit(configuration.deployAfterRenewal), actions, evidence, currentVersionId: current?.id ?? null }
+  const facts: RenewalFacts = {
+    certificateId: id, renewal, versions: versionsToRenew(versions, targets), windows: renewal?.trigger === 'authority' ? await renewalWindowsOf(tx, id) : new Map(), actions,
+    timing: configuration ? deploymentTimingOf(configuration) : deploymentTimingDefault, deploysItself: configuration !== undefined && fromBit(configuration.deployAfterRenewal),
+    needsDeployment: needsDeployment(evidence), servedUntil: servedUntil(evidence), freezes: needsDeployment(evidence) ? await freezesFor(tx, now) : [],
+  }
+  return { renewal: facts, evidence, currentVersionId: current?.id ?? null }
 }
+
+/** Something was issued that is not served everywhere. */
+export const needsDeployment = (evidence: Pick<Evidence, 'current' | 'targetCount' | 'installations'>): boolean =>
+  evidence.current?.source === 'order' && evidence.targetCount > 0 && !allInSync(evidence)
+/** When the first thing that is served ends; null: nothing is. */
+export const servedUntil = ({ installations }: Pick<Evidence, 'installations'>): Date | null =>
+  installations.map((i) => i.notAfter).filter((d) => d !== null).toSorted((a, b) => a.getTime() - b.getTime())[0] ?? null
 
 /** What the built-in CA recorded of the newest version and of what is installed; other authorities' revocations are not known here. */
 async function worstRevocation(tx: Tx, current: string | null, installed: readonly string[]): Promise<Evidence['revocation']> {
@@ -118,38 +125,6 @@ async function latestFailure(tx: Tx, actions: readonly ActionRow[]): Promise<Evi
   return error ? { kind: 'order', state: 'failed', error: fromJson<WireError>(error) } : null
 }
 
-/** When an automatic renewal last ended badly; undefined when the newest one did not. What a clock once ahead wrote does not count. */
-export function lastFailedRenewal(actions: readonly ActionRow[], since: Date, now: Date): Date | undefined {
-  return lastFailed(actions.find((a) => a.requester === 'schedule'), since, now)
-}
-
-function lastFailed(newest: ActionRow | undefined, since: Date, now: Date): Date | undefined {
-  if (newest?.state !== 'failed' || !newest.endedAt) return undefined
-  const endedAt = new Date(newest.endedAt)
-  return endedAt >= since && endedAt <= now ? endedAt : undefined
-}
-
-/** An automatic renewal that issued and could not be deployed everywhere: it is deployed again at each check. */
-const wantsRedeployment = (evidence: Evidence): boolean =>
-  evidence.current?.source === 'order' && evidence.targetCount > 0 && !allInSync(evidence)
-
-/** A renewal by itself that could not be deployed is tried at each check; otherwise the end of what is served decides. */
-function redeployAt(evidence: Evidence, renewal: RenewalSettings, createdAt: Date, failedAt: Date | undefined, actions: readonly ActionRow[], now: Date): Date {
-  if (failedAt) return nextCheck(new Date(failedAt.getTime() + 1), renewal)
-  const byHand = lastFailed(actions.find((a) => a.kind === 'deploy' || a.kind === 'rotate' || a.kind === 'rekey'), createdAt, now)
-  return renewalTime({ createdAt, notAfter: endOf(evidence) ?? createdAt }, renewal, byHand)
-}
-
-function renewalAt({ renewal, renewing, deploysItself, actions, evidence }: Known, now: Date): RenewalDue | null {
-  if (!renewal || !renewing) return null
-  const createdAt = new Date(renewing.createdAt)
-  const failedAt = lastFailedRenewal(actions, createdAt, now)
-  const rotateAt = renewalTime({ createdAt, notAfter: new Date(renewing.notAfter) }, renewal, failedAt)
-  const deployAt = deploysItself && wantsRedeployment(evidence) ? redeployAt(evidence, renewal, createdAt, failedAt, actions, now) : undefined
-  // A host that can not be deployed to must not keep the others from being renewed.
-  return deployAt && deployAt < rotateAt ? { at: deployAt, kind: 'deploy' } : { at: rotateAt, kind: 'rotate' }
-}
-
 /**
  * Derives status, problem and next renewal from the rows and writes them with the tasks that time will ask for.
  * Belongs into every transaction that changes what they follow from.
@@ -157,28 +132,29 @@ function renewalAt({ renewal, renewing, deploysItself, actions, evidence }: Know
 export async function refreshCertificate(tx: Tx, wake: Wakes, id: CertificateId, now: Date): Promise<RenewalDue | undefined> {
   const certificate = await lockCertificate(tx, id)
   if (!certificate) return undefined
-  const known = await read(tx, certificate)
+  const known = await read(tx, certificate, now)
   const { status, reason, problem } = deriveStatus(known.evidence, now)
-  const due = renewalAt(known, now)
+  const due = renewalDue(known.renewal, now)
   await updateCertificate(tx, id, {
     status, statusReason: reason, problem: problem && toJson(problem), currentVersionId: known.currentVersionId, notAfter: endOf(known.evidence)?.toISOString() ?? null, nextRenewalAt: due && iso(due.at), updatedAt: iso(now),
   })
   const boundary = nextStatusChange(known.evidence, now)
   if (boundary) await addTask(tx, wake, { executor: 'control-plane', kind: 'refresh-certificate', subject: id, notBefore: boundary, dedupe: `refresh:${id}` }, now)
   announce(wake, 'certificate', id)
-  return schedule(tx, wake, id, known.actions, due, now)
+  return schedule(tx, wake, known.renewal, due, now)
 }
 
-/** While an action runs, nothing is fired; its end comes here again. */
-async function schedule(tx: Tx, wake: Wakes, id: CertificateId, actions: readonly ActionRow[], due: RenewalDue | null, now: Date): Promise<RenewalDue | undefined> {
+/** While an action runs, nothing is fired; its end comes here again. One that only waits to deploy does not keep the next from being issued. */
+async function schedule(tx: Tx, wake: Wakes, facts: RenewalFacts, due: RenewalDue | null, now: Date): Promise<RenewalDue | undefined> {
+  const { certificateId: id, actions } = facts
+  const ask = windowDue(facts, now)
+  if (ask) await addTask(tx, wake, { executor: 'control-plane', kind: 'ask-renewal-window', subject: id, notBefore: ask, dedupe: `window:${id}` }, now)
   const dedupe = `renew:${id}`
-  if (due && actions.every((a) => a.endedAt !== null)) {
+  const open = actions.find((a) => a.endedAt === null)
+  if (due && (!open || isOutlived(open, due))) {
     await addTask(tx, wake, { executor: 'control-plane', kind: 'renew', subject: id, notBefore: due.at, dedupe, maxAttempts: 1_000_000 }, now)
     return due
   }
   await removeTask(tx, dedupe)
   return undefined
 }
-
-/** What the schedule will do next, and when. */
-export interface RenewalDue { at: Date; kind: 'rotate' | 'deploy' }

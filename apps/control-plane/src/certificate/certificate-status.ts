@@ -39,7 +39,7 @@ function warnLimit({ current, renewalDaysBefore }: Evidence): number {
 }
 
 /** True when every place of a certificate serves its newest version. */
-export const allInSync = ({ installations, targetCount }: Evidence): boolean =>
+export const allInSync = ({ installations, targetCount }: Pick<Evidence, 'installations' | 'targetCount'>): boolean =>
   installations.length > 0 && installations.length >= targetCount && installations.every((i) => i.state === 'in-sync')
 const plural = (n: number, one: string, many: string) => `${n} ${n === 1 ? one : many}`
 

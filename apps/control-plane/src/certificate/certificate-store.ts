@@ -150,7 +150,7 @@ function readCursor(cursor: string | undefined): { value: string; id: Certificat
 }
 
 export async function deleteCertificate(tx: Tx, id: CertificateId): Promise<void> {
-  for (const table of ['certificateVersion', 'installation', 'proof'] as const) await tx.deleteFrom(table).where('certificateId', '=', id).execute()
+  for (const table of ['certificateVersion', 'installation', 'proof', 'renewalWindow'] as const) await tx.deleteFrom(table).where('certificateId', '=', id).execute()
   await tx.deleteFrom('configuration').where('certificateId', '=', id).execute()
   await tx.deleteFrom('target').where('certificateId', '=', id).execute()
   await tx.deleteFrom('certificate').where('id', '=', id).execute()

@@ -1,17 +1,18 @@
-import { type CertificateDetail, type CertificateId, type CertificateSummary, type Installation, type RenewalSettings, type TargetSuggestion, type WireError } from '@certloop/contract'
+import { type CertificateDetail, type CertificateId, type CertificateSummary, type Installation, type TargetSuggestion, type WireError } from '@certloop/contract'
 import { serverTypes } from '@certloop/server-types'
 import { botNames, placesAnsweringTo } from '../bot/bot-store.ts'
-import { fromJson, fromJsonOrNull } from '../database/columns.ts'
+import { fromBit, fromJson, fromJsonOrNull } from '../database/columns.ts'
 import type { Db } from '../database/database.ts'
 import { availability } from '../provisioning/action-rules.ts'
-import { latestActions, toAction, type ActionRow } from '../provisioning/action-store.ts'
+import { latestActions, toAction } from '../provisioning/action-store.ts'
 import { actionFacts } from '../provisioning/actions.ts'
-import { findConfiguration, targetsOf, toConfiguration, toTarget } from '../provisioning/configuration-store.ts'
+import { deploymentTimingOf, findConfiguration, targetsOf, toConfiguration, toTarget } from '../provisioning/configuration-store.ts'
 import { manifestOf, placeKeyOf, placeTitle, withoutSecrets } from '../provisioning/place.ts'
 import type { Secrets } from '../secret/secrets.ts'
-import { nextRenewals } from '../renewal/renewal-time.ts'
-import { automaticRenewal, lastFailedRenewal, renewingVersion } from './certificate-refresh.ts'
-import { getCertificate, installationsOf, installationCounts, newestVersions, toVersion, versionFacts, versionsOf, type CertificateRow, type InstallationRow, type VersionFacts, type VersionRow } from './certificate-store.ts'
+import { readRenewalFacts } from '../renewal/renewal-facts.ts'
+import { comingRuns, shownRuns } from '../schedule/next-runs.ts'
+import { automaticRenewal } from './certificate-refresh.ts'
+import { getCertificate, installationsOf, installationCounts, toVersion, versionFacts, versionsOf, type CertificateRow, type InstallationRow, type VersionRow } from './certificate-store.ts'
 
 /** How certificates are shown: three queries for a page of them. */
 export async function toSummaries(db: Db, rows: readonly CertificateRow[]): Promise<CertificateSummary[]> {
@@ -47,12 +48,6 @@ async function suggestions(db: Db, names: readonly string[], installations: read
   return found
 }
 
-function comingRenewals(settings: RenewalSettings | null, version: VersionFacts | undefined, actions: readonly ActionRow[], now: Date): string[] {
-  if (!settings || !version) return []
-  const [createdAt, notBefore, notAfter] = [new Date(version.createdAt), new Date(version.notBefore), new Date(version.notAfter)]
-  return nextRenewals({ createdAt, notBefore, notAfter }, settings, now, 5, lastFailedRenewal(actions, createdAt, now)).map((d) => d.toISOString())
-}
-
 /** @throws CertloopError NOT_FOUND */
 export async function readCertificateDetail(db: Db, secrets: Secrets, id: CertificateId, now: Date): Promise<CertificateDetail> {
   const row = await getCertificate(db, id)
@@ -68,10 +63,12 @@ export async function readCertificateDetail(db: Db, secrets: Secrets, id: Certif
   const targets = targetRows.map((t) => toTarget(t, names.get(t.botId) ?? t.botId, secrets))
   const actions = await latestActions(db, id, 20)
   const [last] = actions
+  const facts = configuration && await readRenewalFacts(db, id, { renewal: automaticRenewal(row, configuration, targetRows), deployment: deploymentTimingOf(configuration), deployAfterRenewal: fromBit(configuration.deployAfterRenewal), targets: targetRows }, now)
+  const runs = facts ? comingRuns(facts, now, shownRuns) : []
   return {
     ...summary, currentVersionId: row.currentVersionId, versions: versions.map(toVersion), installations, configuration: configuration ? toConfiguration(configuration, targets) : null,
     suggestions: await suggestions(db, summary.names, here), actions: availability(await actionFacts(db, id, now)), lastAction: last ? await toAction(db, last) : null,
-    nextRuns: [], parent: null, children: [],
-    nextRenewals: comingRenewals(automaticRenewal(row, configuration, targetRows), renewingVersion(await newestVersions(db, id), targetRows), actions, now),
+    nextRuns: runs.slice(0, shownRuns), parent: null, children: [],
+    nextRenewals: runs.filter(({ what }) => what === 'renew').map(({ at }) => at),
   }
 }

@@ -16,7 +16,7 @@ export async function removeCertificate(tx: Tx, wake: Wakes, id: CertificateId, 
   await lockCertificate(tx, id)
   const why = whyNot('delete', await actionFacts(tx, id, now))
   if (why) throw new CertloopError('ACTION_NOT_POSSIBLE', `"delete" is not possible now. ${why}`, { certificateId: id })
-  for (const dedupe of ['renew', 'refresh']) await removeTask(tx, `${dedupe}:${id}`)
+  for (const dedupe of ['renew', 'refresh', 'window']) await removeTask(tx, `${dedupe}:${id}`)
   await deleteCertificate(tx, id)
   await addEvent(tx, { kind: 'certificate.deleted', message: `"${name}" is no longer tracked; the servers were left alone.`, requester, certificateId: id }, now)
   announce(wake, 'certificate', id)

@@ -7,7 +7,7 @@ import { forgetPlaces, recordScan } from '../discovery/record-scan.ts'
 import { listOrders, getOrder } from '../order/order-store.ts'
 import { renewalTime } from '../renewal/renewal-time.ts'
 import { submitOrderKind } from '../order/order-worker.ts'
-import { CertloopError } from '@certloop/contract'
+import { CertloopError, renewalDefaults } from '@certloop/contract'
 import { makeWorld, scanOf, slotOf, type World } from '../world-testing.ts'
 
 /** Days go by with everything done that falls due, an hour at a time. */
@@ -114,10 +114,10 @@ testOnDatabases('an order whose outcome is unknown waits for a person and is not
 })
 
 test('a certificate of one day is renewed before it ends', () => {
-  const settings = { daysBefore: 30, time: '03:00', zone: 'UTC' }
+  const settings = { ...renewalDefaults, enabled: true, daysBefore: 30, time: '03:00', zone: 'UTC' }
   const createdAt = new Date('2026-03-01T03:00:02Z')
   const notAfter = new Date('2026-03-02T02:00:01Z')
-  const due = renewalTime({ createdAt, notAfter }, settings)
+  const due = renewalTime({ createdAt, notAfter }, settings, { spreadKey: 'crt_a' }).at
   assert.ok(due > createdAt && due < notAfter, due.toISOString())
 })
 

@@ -4,8 +4,9 @@ import { findCertificate } from '../certificate/certificate-store.ts'
 import type { Database } from '../database/database.ts'
 import { addEvent } from '../event/event-store.ts'
 import { whyNot } from '../provisioning/action-rules.ts'
-import { insertFailedAction, openAction } from '../provisioning/action-store.ts'
+import { changeAction, insertFailedAction, openAction } from '../provisioning/action-store.ts'
 import { actionFacts, startAction } from '../provisioning/actions.ts'
+import { isOutlived } from './renewal-due.ts'
 import type { Secrets } from '../secret/secrets.ts'
 import type { PlaneTaskKind } from '../task/task-kinds.ts'
 
@@ -23,19 +24,23 @@ export function renewKind({ secrets, now }: RenewalDeps & { secrets: Secrets }):
       const id = task.subject as CertificateId
       const due = await refreshCertificate(tx, wake, id, now())
       if (!due || due.at > now()) return
-      const why = whyNot(due.kind, await actionFacts(tx, id, now()))
+      const open = await openAction(tx, id)
+      const outlived = open && isOutlived(open, due) ? open : undefined
+      const facts = await actionFacts(tx, id, now())
+      const why = whyNot(due.kind, outlived ? { ...facts, openAction: null, isWaiting: false } : facts)
       if (why) {
         await addEvent(tx, { kind: 'renewal.blocked', message: `The renewal is due and has to wait. ${why}`, requester: 'schedule', certificateId: id }, now())
         await tx.updateTable('task').set({ state: 'ready', notBefore: new Date(now().getTime() + blockedRetryMinutes * 60_000).toISOString() }).where('id', '=', task.id).execute()
         return
       }
-      await startAction(tx, wake, { certificateId: id, kind: due.kind, requester: 'schedule' }, secrets, now())
+      if (outlived) await changeAction(tx, wake, outlived, { event: 'cancelled', reason: 'It waited for the time of its deployment until the next renewal was due; the newer version takes its place.' }, now())
+      await startAction(tx, wake, { certificateId: id, kind: due.kind, requester: 'schedule', why: due.why }, secrets, now())
     },
     /** It could not even be started: a failed attempt like any other, so the next check counts and not this very moment. */
     async failed(tx, wake, task, error) {
       const id = task.subject as CertificateId
       if (!await findCertificate(tx, id)) return
-      if (!await openAction(tx, id)) await insertFailedAction(tx, wake, { certificateId: id, kind: 'rotate', requester: 'schedule', versionId: null }, error, now())
+      if (!await openAction(tx, id)) await insertFailedAction(tx, wake, { certificateId: id, kind: 'renew', requester: 'schedule', versionId: null }, error, now())
       await refreshCertificate(tx, wake, id, now())
     },
   }
