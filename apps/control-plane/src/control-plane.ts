@@ -18,6 +18,8 @@ import type { JoinDeps } from './bot/join.ts'
 import { followRevocation } from './certificate/follow-revocation.ts'
 import { registerCertificateRoutes } from './certificate/certificate-routes.ts'
 import { openDatabase, type CrashPoint, type Database } from './database/database.ts'
+import { registerCsrTemplateRoutes } from './csr-template/csr-template-routes.ts'
+import { followTemplateKind } from './csr-template/follow-template.ts'
 import { deployHandler, planHandler } from './deployment/deployment-worker.ts'
 import { watchDeploymentKind } from './deployment/watch-deployment.ts'
 import { registerDeploymentRoutes } from './deployment/deployment-routes.ts'
@@ -44,6 +46,7 @@ import { makeCsrHandler, submitOrderKind } from './order/order-worker.ts'
 import { registerOrderRoutes } from './order/order-routes.ts'
 import { revokeVersionKind } from './provisioning/action-revocation.ts'
 import { advanceActionKind, inspectHandler } from './provisioning/action-worker.ts'
+import { registerConfigurationRoutes } from './provisioning/configuration-routes.ts'
 import { askRenewalWindowKind } from './renewal/renewal-window-worker.ts'
 import { refreshKind, renewKind } from './renewal/renewal-worker.ts'
 import { registerRolloutRoutes } from './rollout/rollout-routes.ts'
@@ -100,6 +103,7 @@ export function makeParts(now: () => Date, { database, localCa, secrets }: Pick<
   }
   const deps = { database, secrets, now, authorityOf }
   const planeKinds: Record<string, PlaneTaskKind> = {
+    'follow-template': followTemplateKind(deps),
     'submit-order': submitOrderKind(deps), 'advance-action': advanceActionKind(deps), 'revoke-version': revokeVersionKind(deps), 'advance-rollout': advanceRolloutKind(deps), 'advance-batch': advanceBatchKind(deps), 'renew': renewKind(deps), 'ask-renewal-window': askRenewalWindowKind(deps), 'freeze-changed': freezeChangedKind(deps), 'refresh-certificate': refreshKind(deps), 'watch-deployment': watchDeploymentKind(deps), [publishCrlKind]: localCa.crls.taskKind, [maintenanceKind]: localCa.maintenanceTask,
   }
   const botKinds: Record<BotTaskKind, BotTaskHandler> = {
@@ -198,6 +202,8 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
 
 function registerDomains(app: App, { deps, chainOf }: ReturnType<typeof makeParts>, bot: Parameters<typeof registerBotProtocol>[1], localCa: LocalCa): void {
   registerCertificateRoutes(app, deps)
+  registerConfigurationRoutes(app, deps)
+  registerCsrTemplateRoutes(app, deps)
   registerOrderRoutes(app, deps)
   registerFreezeRoutes(app, deps)
   registerBatchRoutes(app, deps)

@@ -1,5 +1,5 @@
 import { deploymentTimingDefault, type CertificateId, type RenewalSettings, type ServedCertificate, type VersionId, type WireError } from '@certloop/contract'
-import { fromBit, fromJson, iso, toJson } from '../database/columns.ts'
+import { fromBit, fromJson, fromJsonOrNull, iso, toJson } from '../database/columns.ts'
 import type { Tx } from '../database/database.ts'
 import { deploymentsOfAction, openDeploymentsOf } from '../deployment/deployment-store.ts'
 import { announce } from '../event/event-store.ts'
@@ -61,6 +61,7 @@ async function read(tx: Tx, certificate: CertificateRow, now: Date): Promise<Kno
     installations: installations.filter((i) => i.state !== 'unexpected').map((i) => ({ title: i.title, state: i.state, notAfter: endOfInstalled(i, installed), trouble: isTrouble(i, installed, current) })),
   }
   const facts: RenewalFacts = {
+    misfit: fromJsonOrNull<WireError>(configuration?.problem ?? null),
     certificateId: id, renewal, versions: versionsToRenew(versions, targets), windows: renewal?.trigger === 'authority' ? await renewalWindowsOf(tx, id) : new Map(), actions,
     timing: configuration ? deploymentTimingOf(configuration) : deploymentTimingDefault, deploysItself: configuration !== undefined && fromBit(configuration.deployAfterRenewal),
     needsDeployment: needsDeployment(evidence), servedUntil: servedUntil(evidence), freezes: needsDeployment(evidence) ? await freezesFor(tx, now) : [],

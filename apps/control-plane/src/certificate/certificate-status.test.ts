@@ -10,7 +10,7 @@ const place = { title: 'nginx: /a', state: 'in-sync' as const, notAfter: inDays(
 const found = { fingerprint: 'a', notBefore: inDays(-30), notAfter: inDays(60), source: 'discovery' as const }
 const issued = { ...found, source: 'order' as const }
 /** Configured, issued, proven everywhere. */
-const well: Evidence = { management: 'managed', configuration: 'complete', targetCount: 1, renewalDaysBefore: 30, current: issued, revocation: null, openOrder: null, openDeployments: [], failure: null, unknownHostKey: null, installations: [place] }
+const well: Evidence = { management: 'managed', configuration: 'complete', targetCount: 1, renewalDaysBefore: 30, current: issued, revocation: null, openOrder: null, openDeployments: [], failure: null, unknownHostKey: null, misfit: null, installations: [place] }
 const work = (state: string) => ({ state, reason: 'Reason.', nextAction: 'Next.' }) as never
 
 const rows: [string, Partial<Evidence>, CertificateStatus, RegExp][] = [

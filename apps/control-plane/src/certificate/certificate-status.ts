@@ -17,6 +17,8 @@ export interface Evidence {
   failure: { kind: 'order' | 'deployment'; state: 'failed' | 'rolled-back' | 'cancelled'; error: WireError } | null
   /** A host on the way to a target showed a key that waits to be confirmed. */
   unknownHostKey: WireError | null
+  /** The configuration no longer fits: the next order would fail. */
+  misfit: WireError | null
   /** trouble: gone, serving something other than its file holds, or holding what somebody else put there. An older version of ours is none. */
   installations: readonly { title: string; state: InstallationState; notAfter: Date | null; trouble: boolean }[]
 }
@@ -109,6 +111,7 @@ function problemOf(e: Evidence): WireError | null {
   const { failure, installations } = e
   if (failure && failure.state !== 'cancelled' && !(failure.kind === 'deployment' && allInSync(e))) return failure.error
   if (e.unknownHostKey) return e.unknownHostKey
+  if (e.misfit) return e.misfit
   const wrong = installations.filter((i) => i.trouble)
   const code: ErrorCode = 'PROOF_MISMATCH'
   return wrong.length > 0 ? { code, message: `${wrong.map((i) => `${i.title} is ${i.state}`).join('; ')}.`, facts: {} } : null
