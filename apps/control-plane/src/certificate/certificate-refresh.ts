@@ -57,11 +57,11 @@ async function read(tx: Tx, certificate: CertificateRow, now: Date): Promise<Kno
     openOrder: await openOrderOf(tx, id) ?? null,
     openDeployments: await openDeploymentsOf(tx, id),
     failure: await latestFailure(tx, actions),
+    misfit: fromJsonOrNull<WireError>(configuration?.problem ?? null),
     unknownHostKey: targets.map(hostKeyProblem).find((problem) => problem !== undefined) ?? null,
     installations: installations.filter((i) => i.state !== 'unexpected').map((i) => ({ title: i.title, state: i.state, notAfter: endOfInstalled(i, installed), trouble: isTrouble(i, installed, current) })),
   }
   const facts: RenewalFacts = {
-    misfit: fromJsonOrNull<WireError>(configuration?.problem ?? null),
     certificateId: id, renewal, versions: versionsToRenew(versions, targets), windows: renewal?.trigger === 'authority' ? await renewalWindowsOf(tx, id) : new Map(), actions,
     timing: configuration ? deploymentTimingOf(configuration) : deploymentTimingDefault, deploysItself: configuration !== undefined && fromBit(configuration.deployAfterRenewal),
     needsDeployment: needsDeployment(evidence), servedUntil: servedUntil(evidence), freezes: needsDeployment(evidence) ? await freezesFor(tx, now) : [],
