@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict'
+import { createServer, type RequestListener } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
+import { test, type TestContext } from 'node:test'
+import { rolloutDefault } from '@certloop/contract'
+import { selfSignedPair } from '@certloop/test-kit'
+import { updateBot } from '../bot/bot-store.ts'
+import { testOnDatabases } from '../database/database-testing.ts'
+import { host } from '../world-testing.ts'
+import { checkStatus } from './rollout-check.ts'
+import { makeFleet, states, story, type Changes } from './rollout-testing.ts'
+
+const watched = (soakSeconds: number, more: Changes = {}): Changes => ({ canary: 1, ...more, gate: { ...rolloutDefault.gate, ...more.gate, soakSeconds } })
+
+testOnDatabases('a wave is watched for the time set and looked at again before the next begins', async (t, database) => {
+  const w = await makeFleet(t, database, { bots: 2, targets: 3, rollout: watched(300) })
+  const { rollout } = await w.roll()
+  assert.deepEqual([rollout.state, states(rollout)], ['watching', ['deployed', 'waiting', 'waiting']])
+  assert.match(rollout.reason, /^The canary is deployed and proven; it is watched until 2026-03-01T00:05:00/)
+  assert.deepEqual([rollout.deadline, rollout.can], ['2026-03-01T00:25:00.000Z', ['pause', 'stop', 'undo']])
+  assert.equal((await w.pass(299)).state, 'watching')
+  const inspections = () => w.bots.map(({ done }) => done.filter(({ kind }) => kind === 'inspect-target').length)
+  assert.deepEqual(inspections(), [0, 0])
+  const next = await w.pass(1)
+  assert.deepEqual([next.state, next.wave, inspections()], ['watching', 1, [1, 0]])
+  const last = await w.pass(300)
+  assert.deepEqual([last.state, inspections()], ['done', [2, 1]])
+  assert.equal(await story(database, w.id), 'started, created, proven, watch, nextWave, created 2, proven 2, watch, finish')
+})
+
+testOnDatabases('what is no longer served after the watching stops the rollout, and is taken back with the rest', async (t, database) => {
+  const w = await makeFleet(t, database, { bots: 3, targets: 3, rollout: watched(0) })
+  await w.roll()
+  await w.configure(watched(60, { onStop: 'undo' }))
+  const before = w.installed()
+  await w.roll()
+  w.spoil(0)
+  const ended = await w.pass(60)
+  assert.deepEqual([ended.state, states(ended), ended.targets[0]?.error?.code], ['undone', ['undone', 'left-out', 'left-out'], 'PROOF_MISMATCH'])
+  assert.deepEqual(w.installed(), before)
+})
+
+testOnDatabases('a bot that is away when its target is looked at again holds nothing up for ever: it counts as a failure', async (t, database) => {
+  const w = await makeFleet(t, database, { bots: 2, targets: 2, rollout: watched(60) })
+  const { rollout: begun, action } = await w.roll()
+  w.botOf(0).silent.add('inspect-target')
+  w.botOf(0).silent.add('scan-host')
+  assert.equal((await w.pass(60)).state, 'watching')
+  assert.match((await w.newest()).reason, /being looked at again/)
+  for (let minute = 0; minute < 16; minute++) await w.pass(60)
+  const ended = await w.newest()
+  assert.deepEqual([ended.id, ended.state, states(ended)], [begun.id, 'stopped', ['failed', 'left-out']])
+  assert.ok(['TASK_DEADLINE_PASSED', 'BOT_UNREACHABLE'].includes(ended.targets[0]?.error?.code ?? ''))
+  assert.deepEqual([(await action()).state, ended.can], ['failed', ['undo']], 'it still holds the new version, and can be taken back')
+})
+
+async function serve(t: TestContext, listener: RequestListener, tls?: { key: string; cert: string }): Promise<number> {
+  const server = tls ? createTlsServer(tls, listener) : createServer(listener)
+  await new Promise<void>((resolve) => { server.listen(0, '127.0.0.1', resolve) })
+  t.after(() => { server.closeAllConnections(); server.close() })
+  const address = server.address()
+  return typeof address === 'object' && address ? address.port : assert.fail('no port')
+}
+
+testOnDatabases('the HTTP check goes to the address of each target: 200 lets it on, 500 stops it', async (t, database) => {
+  const [asked, answers] = [[] as string[], { status: 200 }]
+  const port = await serve(t, (request, response) => { asked.push(`${request.headers.host} ${request.url}`); response.writeHead(answers.status).end('x') })
+  const httpCheck = { url: `http://{host}:${port}/health?key=s3cret`, status: 200, timeoutSeconds: 5 }
+  const w = await makeFleet(t, database, { bots: 3, targets: 3, rollout: { canary: 1, gate: { httpCheck } } })
+  for (const [i, bot] of w.bots.entries()) await updateBot(database.db, bot.id, { host: JSON.stringify({ ...host, hostName: i === 0 ? 'localhost' : '127.0.0.1' }) })
+  const good = await w.roll()
+  assert.deepEqual([good.rollout.state, asked.toSorted()], ['done', [`127.0.0.1:${port} /health?key=s3cret`, `127.0.0.1:${port} /health?key=s3cret`, `localhost:${port} /health?key=s3cret`]])
+  answers.status = 500
+  const bad = await w.roll()
+  assert.deepEqual([bad.rollout.state, states(bad.rollout), asked.length], ['stopped', ['failed', 'left-out', 'left-out'], 4])
+  assert.equal(bad.rollout.targets[0]?.reason, `http://localhost:${port}/health answered 500, not 200.`)
+  assert.ok(!JSON.stringify(bad.rollout).includes('s3cret'))
+  answers.status = 200
+  await w.configure({ canary: 1, gate: { httpCheck, soakSeconds: 60 } })
+  await w.roll()
+  assert.equal(asked.length, 4, 'asked after the watching, not before')
+  await w.pass(60)
+  const both = await w.pass(60)
+  assert.deepEqual([both.state, asked.length], ['done', 7])
+})
+
+test('the HTTP check: redirects are not followed, a silent server is given up, any TLS certificate will do, endless bodies are not read', async (t) => {
+  const wanted = { status: 200, timeoutSeconds: 1 }
+  let followed = false
+  const redirecting = await serve(t, (request, response) => { if (request.url === '/') response.writeHead(302, { location: '/next' }).end(); else { followed = true; response.end() } })
+  assert.match((await checkStatus(`http://127.0.0.1:${redirecting}/`, wanted))?.message ?? '', /answered 302, not 200/)
+  assert.equal(followed, false)
+  assert.equal(await checkStatus(`http://127.0.0.1:${redirecting}/`, { ...wanted, status: 302 }), null)
+  const silent = await serve(t, () => {})
+  assert.match((await checkStatus(`http://127.0.0.1:${silent}/`, wanted))?.message ?? '', /did not answer within 1 s/)
+  const endless = await serve(t, (_request, response) => { const more = () => { if (response.write('x'.repeat(100_000))) setImmediate(more); else response.once('drain', more) }; more() })
+  assert.equal(await checkStatus(`http://127.0.0.1:${endless}/`, wanted), null)
+  const { keyPem, certPem } = await selfSignedPair(['else.example'])
+  const tls = await serve(t, (_request, response) => { response.end() }, { key: keyPem, cert: certPem })
+  assert.equal(await checkStatus(`https://127.0.0.1:${tls}/`, wanted), null)
+  const refused = await checkStatus(`http://user:pass@127.0.0.1:1/x?y=z`, wanted)
+  assert.deepEqual([refused?.code, refused?.message], ['HTTP_CHECK_FAILED', 'http://127.0.0.1:1/x could not be asked: ECONNREFUSED.'])
+  assert.match((await checkStatus('http://[broken/', wanted))?.message ?? '', /is none/)
+})
+
+testOnDatabases('after the first wave a person lets it go on, or does not', async (t, database) => {
+  const w = await makeFleet(t, database, { bots: 3, targets: 3, rollout: { mode: 'in-order', gate: { approval: true } } })
+  const { rollout } = await w.roll()
+  assert.deepEqual([rollout.state, states(rollout), rollout.can], ['approval', ['deployed', 'waiting', 'waiting'], ['resume', 'stop', 'undo']])
+  assert.equal((await w.pass(86_400)).state, 'approval')
+  const overdue = await w.pass(6 * 86_400)
+  assert.match(overdue.reason, /^Overdue since 2026-03-08T00:00:00.000Z\. It waits for a person/)
+  const approved = await w.control('resume', rollout.id)
+  assert.deepEqual([approved.state, states(approved)], ['done', ['deployed', 'deployed', 'deployed']])
+  const second = await w.roll()
+  const stopped = await w.control('stop', second.rollout.id)
+  assert.deepEqual([stopped.state, states(stopped), (await second.action()).state], ['stopped', ['deployed', 'left-out', 'left-out'], 'failed'])
+})
