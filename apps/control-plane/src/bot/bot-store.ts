@@ -2,6 +2,7 @@ import { CertloopError, newId, type Bot, type BotId, type BotStatus, type HostFa
 import type { Selectable } from 'kysely'
 import { fromJson, fromJsonOrNull, iso, toJson } from '../database/columns.ts'
 import type { Db, Tx } from '../database/database.ts'
+import { namesOfHost, saveHostNames } from '../discovery/host-name-store.ts'
 
 export type BotPurpose = Bot['purpose']
 export interface BotTable {
@@ -85,6 +86,7 @@ export async function saveScan(tx: Tx, botId: BotId, scan: HostScan): Promise<vo
   const row = { at: scan.at, serverCount: scan.servers.length, scan: toJson(scan) }
   await tx.insertInto('hostScan').values({ botId, ...row }).onConflict((c) => c.column('botId').doUpdateSet(row)).execute()
   await savePlaces(tx, botId, scan)
+  await saveHostNames(tx, botId, '', namesOfHost(scan))
 }
 
 /** Rows of one statement: databases bound how many values it may hold. */

@@ -1,18 +1,18 @@
-import { type CertificateDetail, type CertificateId, type CertificateSummary, type Installation, type TargetSuggestion, type WireError } from '@certloop/contract'
-import { serverTypes } from '@certloop/server-types'
-import { botNames, placesAnsweringTo } from '../bot/bot-store.ts'
+import { type CertificateDetail, type CertificateId, type CertificateSummary, type Installation, type WireError } from '@certloop/contract'
+import { botNames } from '../bot/bot-store.ts'
 import { fromBit, fromJson, fromJsonOrNull } from '../database/columns.ts'
 import type { Db } from '../database/database.ts'
 import { availability } from '../provisioning/action-rules.ts'
 import { latestActions, toAction } from '../provisioning/action-store.ts'
 import { actionFacts } from '../provisioning/actions.ts'
 import { deploymentTimingOf, findConfiguration, targetsOf, toConfiguration, toTarget } from '../provisioning/configuration-store.ts'
-import { manifestOf, placeKeyOf, placeTitle, withoutSecrets } from '../provisioning/place.ts'
+import { manifestOf, withoutSecrets } from '../provisioning/place.ts'
 import type { Secrets } from '../secret/secrets.ts'
 import { readRenewalFacts } from '../renewal/renewal-facts.ts'
 import { comingRuns, shownRuns } from '../schedule/next-runs.ts'
 import { automaticRenewal } from './certificate-refresh.ts'
 import { getCertificate, installationsOf, installationCounts, toVersion, versionFacts, versionsOf, type CertificateRow, type InstallationRow, type VersionRow } from './certificate-store.ts'
+import { suggestTargets } from './suggestions.ts'
 
 /** How certificates are shown: three queries for a page of them. */
 export async function toSummaries(db: Db, rows: readonly CertificateRow[]): Promise<CertificateSummary[]> {
@@ -34,20 +34,6 @@ const toInstallation = (row: InstallationRow, names: Map<string, string>): Insta
   served: fromJson(row.served), fields: withoutSecrets(manifestOf(row.serverType), fromJson(row.fields)), firstSeenAt: row.firstSeenAt, lastSeenAt: row.lastSeenAt,
 })
 
-/** Places that fit this certificate: where it is installed, then servers on known hosts that answer to its names. */
-async function suggestions(db: Db, names: readonly string[], installations: readonly Installation[]): Promise<TargetSuggestion[]> {
-  const found: TargetSuggestion[] = installations.map((i) => ({ botId: i.botId, botName: i.botName, serverType: i.serverType, title: i.title, fields: i.fields, why: 'It is installed there now.' }))
-  const keyOf = ({ botId, serverType, fields }: Pick<TargetSuggestion, 'botId' | 'serverType' | 'fields'>) => `${botId} ${serverType} ${placeKeyOf(manifestOf(serverType), fields)}`
-  const known = new Set(found.map(keyOf))
-  for (const { botId, botName, serverType, fields, names: shared } of await placesAnsweringTo(db, names)) {
-    if (!serverTypes.find(serverType)) continue
-    const suggestion = { botId, botName, serverType, title: placeTitle(manifestOf(serverType), fields), fields, why: `The server there answers to ${shared.join(', ')}.` }
-    if (!known.has(keyOf(suggestion))) found.push(suggestion)
-    known.add(keyOf(suggestion))
-  }
-  return found
-}
-
 /** @throws CertloopError NOT_FOUND */
 export async function readCertificateDetail(db: Db, secrets: Secrets, id: CertificateId, now: Date): Promise<CertificateDetail> {
   const row = await getCertificate(db, id)
@@ -67,7 +53,7 @@ export async function readCertificateDetail(db: Db, secrets: Secrets, id: Certif
   const runs = facts ? comingRuns(facts, now, shownRuns) : []
   return {
     ...summary, currentVersionId: row.currentVersionId, versions: versions.map(toVersion), installations, configuration: configuration ? toConfiguration(configuration, targets) : null,
-    suggestions: await suggestions(db, summary.names, here), actions: availability(await actionFacts(db, id, now)), lastAction: last ? await toAction(db, last) : null,
+    suggestions: await suggestTargets(db, summary.names, here), actions: availability(await actionFacts(db, id, now)), lastAction: last ? await toAction(db, last) : null,
     nextRuns: runs.slice(0, shownRuns), parent: null, children: [],
     nextRenewals: runs.filter(({ what }) => what === 'renew').map(({ at }) => at),
   }

@@ -1,4 +1,4 @@
-import { newId, type BotId, type HostScan, type Id, type RemoteScan, type SshReach, type WireError } from '@certloop/contract'
+import { machineOf, newId, type BotId, type HostScan, type Id, type RemoteScan, type SshReach, type WireError } from '@certloop/contract'
 import type { Selectable } from 'kysely'
 import { fromJson, fromJsonOrNull, iso, toJson } from '../database/columns.ts'
 import type { Db, Tx } from '../database/database.ts'
@@ -42,7 +42,15 @@ export async function findRemoteScan(db: Db | Tx, id: Id<'scn'>): Promise<Remote
   return db.selectFrom('remoteScan').selectAll().where('id', '=', id).executeTakeFirst()
 }
 
+/** Other ended looks of the same bot at the same machine. */
+export async function earlierLooks(tx: Tx, { id, botId, reach }: Pick<RemoteScanRow, 'id' | 'botId' | 'reach'>): Promise<Id<'scn'>[]> {
+  const machine = machineOf({ reach: fromJson<SshReach>(reach) })
+  const rows = await tx.selectFrom('remoteScan').select(['id', 'reach']).where('botId', '=', botId).where('endedAt', 'is not', null).where('id', '!=', id).execute()
+  return rows.filter((row) => machineOf({ reach: fromJson<SshReach>(row.reach) }) === machine).map((row) => row.id)
+}
+
 export async function pruneRemoteScans(tx: Tx, before: Date): Promise<void> {
+  await tx.deleteFrom('hostName').where('scanId', 'in', (eb) => eb.selectFrom('remoteScan').select('id').where('endedAt', '<', iso(before))).execute()
   await tx.deleteFrom('remoteScan').where('endedAt', '<', iso(before)).execute()
 }
 

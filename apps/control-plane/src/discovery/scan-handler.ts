@@ -1,12 +1,14 @@
 import { isId, type BotId, type HostScan } from '@certloop/contract'
 import { saveScan } from '../bot/bot-store.ts'
+import type { Tx } from '../database/database.ts'
 import { addEvent, announce } from '../event/event-store.ts'
 import { serversWithoutSecrets } from '../provisioning/place.ts'
 import type { Secrets } from '../secret/secrets.ts'
 import type { BotTaskHandler } from '../task/task-kinds.ts'
 import { recordScan } from './record-scan.ts'
 import { secretsOfScan } from './remote-scan.ts'
-import { endRemoteScan, findRemoteScan, type RemoteScanRow } from './remote-scan-store.ts'
+import { forgetHostNames, namesOfHost, saveHostNames } from './host-name-store.ts'
+import { earlierLooks, endRemoteScan, findRemoteScan, type RemoteScanRow } from './remote-scan-store.ts'
 
 const figures = ({ servers }: HostScan) => `${servers.length} running servers, ${servers.reduce((n, s) => n + s.slots.length, 0)} places for certificates`
 
@@ -28,6 +30,13 @@ function ownScan({ now }: { now: () => Date }): BotTaskHandler {
   }
 }
 
+/** Who looks for a place for a certificate finds this host by its names; a later look at it takes the place of this one. */
+async function rememberHost(tx: Tx, { id, botId, reach }: RemoteScanRow, scan: HostScan): Promise<void> {
+  await forgetHostNames(tx, await earlierLooks(tx, { id, botId, reach }))
+  const answered = scan.servers.flatMap(({ slots }) => slots.flatMap(({ names }) => names))
+  await saveHostNames(tx, botId, id, namesOfHost(scan, [(JSON.parse(reach) as { host: string }).host, ...answered]))
+}
+
 /** Looks at other hosts: the subject is the scan. */
 function remoteScan({ secrets, now }: { secrets: Secrets; now: () => Date }): BotTaskHandler {
   const rowOf = async (tx: Parameters<typeof findRemoteScan>[0], subject: string): Promise<RemoteScanRow | undefined> => (isId('scn', subject) ? findRemoteScan(tx, subject) : undefined)
@@ -37,6 +46,7 @@ function remoteScan({ secrets, now }: { secrets: Secrets; now: () => Date }): Bo
       const row = await rowOf(tx, task.subject)
       const { host, servers, problems } = data as HostScan
       if (!row || !await endRemoteScan(tx, row.id, { scan: { host, servers, problems } }, now())) return
+      await rememberHost(tx, row, data as HostScan)
       await addEvent(tx, { kind: 'bot.remote-scanned', message: `${hostOf(row)} was looked at over SSH: ${figures(data as HostScan)}.`, requester: row.requester, botId: row.botId }, now())
       announce(wake, 'bot', row.botId)
     },
