@@ -17,6 +17,8 @@ import { registerBotRoutes } from './bot/bot-routes.ts'
 import type { JoinDeps } from './bot/join.ts'
 import { followRevocation } from './certificate/follow-revocation.ts'
 import { registerCertificateRoutes } from './certificate/certificate-routes.ts'
+import { advanceBulkKind } from './bulk/bulk-worker.ts'
+import { registerBulkRoutes } from './bulk/bulk-routes.ts'
 import { openDatabase, type CrashPoint, type Database } from './database/database.ts'
 import { registerCsrTemplateRoutes } from './csr-template/csr-template-routes.ts'
 import { followTemplateKind } from './csr-template/follow-template.ts'
@@ -104,7 +106,7 @@ export function makeParts(now: () => Date, { database, localCa, secrets }: Pick<
   const deps = { database, secrets, now, authorityOf }
   const planeKinds: Record<string, PlaneTaskKind> = {
     'follow-template': followTemplateKind(deps),
-    'submit-order': submitOrderKind(deps), 'advance-action': advanceActionKind(deps), 'revoke-version': revokeVersionKind(deps), 'advance-rollout': advanceRolloutKind(deps), 'advance-batch': advanceBatchKind(deps), 'renew': renewKind(deps), 'ask-renewal-window': askRenewalWindowKind(deps), 'freeze-changed': freezeChangedKind(deps), 'refresh-certificate': refreshKind(deps), 'watch-deployment': watchDeploymentKind(deps), [publishCrlKind]: localCa.crls.taskKind, [maintenanceKind]: localCa.maintenanceTask,
+    'submit-order': submitOrderKind(deps), 'advance-action': advanceActionKind(deps), 'revoke-version': revokeVersionKind(deps), 'advance-rollout': advanceRolloutKind(deps), 'advance-batch': advanceBatchKind(deps), 'advance-bulk-change': advanceBulkKind(deps), 'renew': renewKind(deps), 'ask-renewal-window': askRenewalWindowKind(deps), 'freeze-changed': freezeChangedKind(deps), 'refresh-certificate': refreshKind(deps), 'watch-deployment': watchDeploymentKind(deps), [publishCrlKind]: localCa.crls.taskKind, [maintenanceKind]: localCa.maintenanceTask,
   }
   const botKinds: Record<BotTaskKind, BotTaskHandler> = {
     'scan-host': scanHandler(deps), 'make-csr': makeCsrHandler(deps), 'plan-deployment': planHandler(deps), 'deploy': deployHandler(deps), 'undo-deployment': deployHandler(deps), 'inspect-target': bySubject({ act: inspectHandler(deps), rol: watchHandler(deps) }),
@@ -207,6 +209,7 @@ function registerDomains(app: App, { deps, chainOf }: ReturnType<typeof makePart
   registerOrderRoutes(app, deps)
   registerFreezeRoutes(app, deps)
   registerBatchRoutes(app, deps)
+  registerBulkRoutes(app, deps)
   registerDeploymentRoutes(app, deps)
   registerRolloutRoutes(app, deps)
   registerBotRoutes(app, { ...deps, ...bot })

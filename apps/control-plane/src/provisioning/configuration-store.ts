@@ -84,6 +84,11 @@ export async function updateTarget(tx: Tx, id: TargetId, changes: Partial<Pick<T
   await tx.updateTable('target').set(changes).where('id', '=', id).execute()
 }
 
+/** As if there had never been one. Only for one without targets: those are kept for their deployments. */
+export async function removeConfiguration(tx: Tx, certificateId: CertificateId): Promise<void> {
+  await tx.deleteFrom('configuration').where('certificateId', '=', certificateId).execute()
+}
+
 /** It is no longer what somebody who has it open began with. */
 export async function touchConfiguration(tx: Tx, certificateId: CertificateId, now: Date): Promise<void> {
   await tx.updateTable('configuration').set({ updatedAt: iso(now) }).where('certificateId', '=', certificateId).execute()
