@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { CertloopError } from '@certloop/contract'
+import { CertloopError, type DeploymentId } from '@certloop/contract'
 import { emptyDatabase, testOnDatabases } from '../database/database-testing.ts'
+import { undoDeployment } from '../deployment/undo.ts'
 import { startHttp } from '../http/http-testing.ts'
 import { registerRolloutRoutes } from './rollout-routes.ts'
 import { makeFleet, states } from './rollout-testing.ts'
@@ -76,6 +77,41 @@ testOnDatabases('one that has ended is taken back only as long as nothing newer 
   await w.settle()
   assert.notEqual(action.id, second.rollout.actionId)
   assert.equal((await w.control('undo', second.rollout.id)).state, 'undone')
+})
+
+testOnDatabases('a target that somebody else works on gets its turn afterwards; one taken back by itself is not taken back twice', async (t, database) => {
+  const w = await makeFleet(t, database, { bots: 3, targets: 3, rollout: { canary: 1, gate: { soakSeconds: 60 } } })
+  await w.roll()
+  await w.pass(60)
+  const first = await w.pass(60)
+  const { rollout } = await w.roll()
+  const takeBack = (id: DeploymentId | null | undefined) => database.transaction((tx, wake) => undoDeployment(tx, wake, id ?? assert.fail('no deployment'), { requester: 'user:anna' }, w.secrets, w.now()))
+  w.botOf(2).silent.add('undo-deployment')
+  await takeBack(first.targets[2]?.deploymentId)
+  assert.deepEqual(states(await w.pass(60)), ['deployed', 'deployed', 'waiting'])
+  await takeBack((await w.newest()).targets[1]?.deploymentId)
+  w.botOf(2).silent.clear()
+  await w.pass(61)
+  const watched = await w.pass(30)
+  assert.deepEqual([watched.state, states(watched)], ['watching', ['deployed', 'deployed', 'deployed']])
+  const undone = await w.control('undo', rollout.id)
+  assert.deepEqual([undone.state, states(undone)], ['undone', ['undone', 'undone', 'undone']])
+  assert.match(undone.targets[1]?.reason ?? '', /already/)
+})
+
+testOnDatabases('one that can not be moved on ends with its reason, once what is under way has ended', async (t, database) => {
+  const w = await makeFleet(t, database, inOrder)
+  w.botOf(0).silent.add('deploy')
+  const { rollout, action } = await w.roll()
+  const task = await database.db.selectFrom('task').selectAll().where('kind', '=', 'advance-rollout').executeTakeFirstOrThrow()
+  const giveUp = () => database.transaction(async (tx, wake) => w.planeKinds['advance-rollout']?.failed(tx, wake, task, new CertloopError('SECRET_UNREADABLE', 'A secret can not be opened.')))
+  await giveUp()
+  await giveUp()
+  const halting = await w.newest()
+  assert.deepEqual([halting.state, halting.reason], ['paused', 'It could not go on: A secret can not be opened.'])
+  w.botOf(0).silent.clear()
+  const ended = await w.pass(120)
+  assert.deepEqual([ended.id, ended.state, states(ended), (await action()).state], [rollout.id, 'stopped', ['deployed', 'left-out', 'left-out'], 'failed'])
 })
 
 testOnDatabases('listed by page, state and certificate, newest first, with the names of what they are about', async (t, database) => {

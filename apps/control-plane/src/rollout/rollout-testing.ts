@@ -8,6 +8,14 @@ import { pauseRollout, resumeRollout, stopRollout, undoRollout } from './rollout
 import { readRollout } from './rollout-view.ts'
 
 export const broken: WireError = { code: 'RELOAD_FAILED', message: 'nginx did not come back.', facts: {} }
+/** Whoever looks at one that is open is told why, what comes next, and by when. */
+async function read({ db }: Database, id: RolloutId): Promise<Rollout> {
+  const rollout = await readRollout(db, id)
+  assert.ok(rollout.endedAt !== null || (rollout.reason && rollout.nextAction && rollout.deadline), JSON.stringify({ ...rollout, targets: [] }))
+  assert.ok(rollout.targets.every(({ state, reason }) => !['failed', 'left-out', 'undo-failed'].includes(state) || reason), 'whatever went wrong has a reason')
+  return rollout
+}
+
 const controls = { pause: pauseRollout, resume: resumeRollout, stop: stopRollout, undo: undoRollout }
 
 export type Changes = Partial<Omit<RolloutSettings, 'gate'>> & { gate?: Partial<RolloutSettings['gate']> }
@@ -26,7 +34,7 @@ export async function makeFleet(t: TestContext, database: Database, { bots: botC
   const path = (index: number) => place(`${index}`).certificatePath
   const newest = async (): Promise<Rollout> => {
     const row = await database.db.selectFrom('rollout').select('id').where('certificateId', '=', id).orderBy('id', 'desc').executeTakeFirstOrThrow()
-    return readRollout(database.db, row.id)
+    return read(database, row.id)
   }
   return {
     ...w, bots, botOf, id, configure, newest,
@@ -46,7 +54,7 @@ export async function makeFleet(t: TestContext, database: Database, { bots: botC
     async control(command: keyof typeof controls, rolloutId: RolloutId): Promise<Rollout> {
       await database.transaction((tx, wake) => controls[command](tx, wake, rolloutId, 'user:anna', w.now()))
       await w.settle()
-      return readRollout(database.db, rolloutId)
+      return read(database, rolloutId)
     },
     /** What is installed at each target: undefined where there is nothing. */
     installed: () => targets.map((_, i) => botOf(i).installed.get(path(i))),

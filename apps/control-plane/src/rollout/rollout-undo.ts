@@ -1,4 +1,4 @@
-import { CertloopError } from '@certloop/contract'
+import { CertloopError, type DeploymentId } from '@certloop/contract'
 import { toJson } from '../database/columns.ts'
 import { undoDeployment } from '../deployment/undo.ts'
 import { follow } from './rollout-follow.ts'
@@ -32,6 +32,10 @@ export async function takeBack(work: Moving): Promise<boolean> {
 async function undoOne(work: Moving, target: WorkTarget): Promise<void> {
   const { tx, wake, secrets, now, rollout } = work
   if (!target.deploymentId) return
+  if (await wasTakenBack(work, target.deploymentId)) {
+    await setTarget(work, target, { state: 'undone', reason: 'It had been taken back already, by itself.' })
+    return
+  }
   try {
     const { id } = await undoDeployment(tx, wake, target.deploymentId, { requester: rollout.requester, rolloutId: rollout.id }, secrets, now)
     await setTarget(work, target, { state: 'undoing', undoId: id })
@@ -40,6 +44,11 @@ async function undoOne(work: Moving, target: WorkTarget): Promise<void> {
     if (!(error instanceof CertloopError) || error.spec.retry === 'later') throw error
     await setTarget(work, target, { state: 'undo-failed', reason: error.message, error: toJson(error.toWire()) })
   }
+}
+
+async function wasTakenBack({ tx }: Work, id: DeploymentId): Promise<boolean> {
+  const undo = await tx.selectFrom('deployment').select('id').where('undoes', '=', id).where('state', '=', 'deployed').executeTakeFirst()
+  return undo !== undefined
 }
 
 async function endUndo(work: Work): Promise<void> {
