@@ -82,6 +82,19 @@ testOnDatabases('a place that is gone: forgotten, or missing where it is a targe
   assert.equal((await listEvents(database.db, { certificateId: kept.id }, 50)).length, events.length, 'it is told once')
 })
 
+testOnDatabases('what no scan looks for is not missing because a scan did not find it', async (t, database) => {
+  const { w, bot, scan } = await setUp(t, database)
+  const files = { botId: bot.id, serverType: 'files', fields: { certificatePath: '/srv/tls.crt', keyPath: '/srv/tls.key' } }
+  const id = await w.configured('files.example', [bot], { targets: [files] })
+  assert.equal((await w.act(id, 'rotate')).state, 'done')
+  const states = async () => (await w.detail(id)).installations.map((i) => i.state)
+  await scan([])
+  assert.deepEqual([await states(), (await w.detail(id)).status], [['in-sync'], 'deployed'])
+  await w.save(id, await w.configurationWith([]))
+  await scan([])
+  assert.deepEqual(await states(), [], 'it is of no interest once it is no target any more')
+})
+
 testOnDatabases('a server that could not be read says nothing of what is missing', async (t, database) => {
   const { w, pemFor, scan, record, the } = await setUp(t, database)
   await scan([slotOf('a.example', await pemFor('a.example'), w.now())])

@@ -37,8 +37,7 @@ export async function recordScan(tx: Tx, wake: Wakes, botId: BotId, scan: HostSc
     }
   }
   for (const gone of before.filter((i) => !seen.has(`${i.serverType} ${i.placeKey}`) && wasRead(scan, i))) {
-    await recordGone(tx, gone, now)
-    touched.add(gone.certificateId)
+    if (await recordGone(tx, gone, now)) touched.add(gone.certificateId)
   }
   // In one order everywhere, so that two scans do not wait for each other.
   for (const id of [...touched].toSorted()) await refreshCertificate(tx, wake, id, now)
@@ -48,13 +47,17 @@ async function isTarget(tx: Tx, i: InstallationRow): Promise<boolean> {
   return (await targetsOf(tx, i.certificateId)).some((t) => t.botId === i.botId && t.serverType === i.serverType && t.placeKey === i.placeKey)
 }
 
-/** A place that is configured as a target stays and is missing; another one is no longer of interest. */
-async function recordGone(tx: Tx, gone: InstallationRow, now: Date): Promise<void> {
+/** Of some types any file or folder may be a place: no scan looks for those, and only a look at the target tells how it is. */
+const isLookedFor = ({ serverType }: InstallationRow): boolean => serverTypes.find(serverType)?.manifest.capabilities.includes('detect') === true
+
+/** A place that is configured as a target stays and is missing; another one is no longer of interest. @returns whether that changed anything */
+async function recordGone(tx: Tx, gone: InstallationRow, now: Date): Promise<boolean> {
   const wanted = await isTarget(tx, gone)
-  if (wanted && gone.fingerprint === null && gone.served === '[]') return
+  if (wanted && (!isLookedFor(gone) || (gone.fingerprint === null && gone.served === '[]'))) return false
   if (wanted) await updateInstallation(tx, gone.id, { state: 'missing', served: '[]', fingerprint: null, versionId: null })
   else await removeInstallation(tx, gone.id)
-  await addEvent(tx, { kind: 'installation.gone', message: `${gone.title} was not found running any more.`, requester: 'discovery', certificateId: gone.certificateId, botId: gone.botId }, now)
+  if (isLookedFor(gone)) await addEvent(tx, { kind: 'installation.gone', message: `${gone.title} was not found running any more.`, requester: 'discovery', certificateId: gone.certificateId, botId: gone.botId }, now)
+  return true
 }
 
 /** A bot that may not look any more says nothing of the places it saw; those that are targets stay, for a person to decide about. */
