@@ -14,6 +14,7 @@ import { renewalWindowsOf } from '../renewal/renewal-window-store.ts'
 import { addTask, removeTask } from '../task/task-store.ts'
 import type { Wakes } from '../task/task-kinds.ts'
 import { allInSync, deriveStatus, endOf, nextStatusChange, type Evidence } from './certificate-status.ts'
+import { endOfInstalled, failedRevocation, isOlder, isTrouble, successorOf, unservedAt, waitingOf, worstRevocation } from './certificate-evidence.ts'
 import { installationsOf, lockCertificate, newestVersions, updateCertificate, updateInstallation, versionFacts, type CertificateRow, type InstallationRow, type VersionFacts } from './certificate-store.ts'
 
 /** What a certificate's status and renewal time follow from, as read from the rows. */
@@ -53,13 +54,16 @@ async function read(tx: Tx, certificate: CertificateRow, now: Date): Promise<Kno
     targetCount: targets.length,
     renewalDaysBefore: renewal?.daysBefore ?? null,
     current: current ? { fingerprint: current.fingerprint, notBefore: new Date(current.notBefore), notAfter: new Date(current.notAfter), source: current.source } : null,
-    revocation: await worstRevocation(tx, current?.fingerprint ?? null, [...installed.values()].map((v) => v.fingerprint)),
+    revocation: await worstRevocation(tx, current?.fingerprint ?? null, installations),
+    failedRevocation: failedRevocation(actions),
+    waiting: waitingOf(actions),
+    takenOverBy: targets.length === 0 ? await successorOf(tx, id) : null,
     openOrder: await openOrderOf(tx, id) ?? null,
     openDeployments: await openDeploymentsOf(tx, id),
     failure: await latestFailure(tx, actions),
     misfit: fromJsonOrNull<WireError>(configuration?.problem ?? null),
     unknownHostKey: targets.map(hostKeyProblem).find((problem) => problem !== undefined) ?? null,
-    installations: installations.filter((i) => i.state !== 'unexpected').map((i) => ({ title: i.title, state: i.state, notAfter: endOfInstalled(i, installed), trouble: isTrouble(i, installed, current) })),
+    installations: installations.filter((i) => i.state !== 'unexpected').map((i) => ({ title: i.title, state: i.state, notAfter: endOfInstalled(i, installed), trouble: isTrouble(i, installed, current), older: isOlder(i, installed, current), unserved: unservedAt(i, wantedVersion(versions, i)) })),
   }
   const facts: RenewalFacts = {
     certificateId: id, renewal, versions: versionsToRenew(versions, targets), windows: renewal?.trigger === 'authority' ? await renewalWindowsOf(tx, id) : new Map(), actions,
@@ -70,37 +74,15 @@ async function read(tx: Tx, certificate: CertificateRow, now: Date): Promise<Kno
 }
 
 /** Something was issued that is not served everywhere. */
-export const needsDeployment = (evidence: Pick<Evidence, 'current' | 'targetCount' | 'installations'>): boolean =>
+export const needsDeployment = (evidence: Pick<Evidence, 'current' | 'targetCount'> & { installations: readonly Pick<Evidence['installations'][0], 'state'>[] }): boolean =>
   evidence.current?.source === 'order' && evidence.targetCount > 0 && !allInSync(evidence)
 /** When the first thing that is served ends; null: nothing is. */
-export const servedUntil = ({ installations }: Pick<Evidence, 'installations'>): Date | null =>
+export const servedUntil = ({ installations }: { installations: readonly Pick<Evidence['installations'][0], 'notAfter'>[] }): Date | null =>
   installations.map((i) => i.notAfter).filter((d) => d !== null).toSorted((a, b) => a.getTime() - b.getTime())[0] ?? null
-
-/** What the built-in CA recorded of the newest version and of what is installed; other authorities' revocations are not known here. */
-async function worstRevocation(tx: Tx, current: string | null, installed: readonly string[]): Promise<Evidence['revocation']> {
-  const fingerprints = [...new Set([...installed, ...(current === null ? [] : [current])])]
-  if (fingerprints.length === 0) return null
-  const rows = await tx.selectFrom('ca_certificate').select(['status', 'revokedAt', 'revocationReason', 'fingerprint']).where('fingerprint', 'in', fingerprints).where('status', 'in', ['revoked', 'held']).execute()
-  const [worst] = rows.toSorted((a, b) => Number(b.status === 'revoked') - Number(a.status === 'revoked'))
-  if (!worst?.revokedAt) return null
-  return { status: worst.status === 'revoked' ? 'revoked' : 'held', at: new Date(worst.revokedAt), reason: worst.revocationReason ?? 'unspecified', isInstalled: installed.includes(worst.fingerprint ?? '') }
-}
-
-const endOfInstalled = ({ versionId }: InstallationRow, installed: Awaited<ReturnType<typeof versionFacts>>): Date | null => {
-  const version = versionId ? installed.get(versionId) : undefined
-  return version ? new Date(version.notAfter) : null
-}
 
 /** Once targets are configured, another place that holds the certificate is worth a look, but says nothing of how the targets are. */
 const isExpected = (i: InstallationRow, targets: readonly TargetRow[]): boolean =>
   targets.length === 0 || targets.some((t) => t.botId === i.botId && t.serverType === i.serverType && t.placeKey === i.placeKey)
-
-/** An older version of ours waits to be replaced. What somebody else put there since, or what is not served as installed, is trouble. */
-function isTrouble(i: InstallationRow, installed: Awaited<ReturnType<typeof versionFacts>>, current: VersionFacts | undefined): boolean {
-  const version = i.versionId ? installed.get(i.versionId) : undefined
-  const isForeign = !version || (current?.source === 'order' && version.source === 'discovery' && version.ordinal > current.ordinal)
-  return i.state !== 'in-sync' && (isForeign || fromJson<ServedCertificate[]>(i.served).some((s) => s.fingerprint !== i.fingerprint))
-}
 
 /** What is installed stays as it was seen; whether that is in sync depends on the versions there are now. */
 async function compareInstallations(tx: Tx, id: CertificateId, versions: readonly VersionFacts[], targets: readonly TargetRow[]): Promise<InstallationRow[]> {
@@ -114,9 +96,12 @@ async function compareInstallations(tx: Tx, id: CertificateId, versions: readonl
   return installations
 }
 
+/** They neither order nor deploy. */
+const besides: ReadonlySet<ActionRow['kind']> = new Set(['initiate', 'recheck-pinning', 'revoke', 'suspend', 'resume'])
+
 /** What went wrong in the newest action that orders or deploys, when it ended badly. */
 async function latestFailure(tx: Tx, actions: readonly ActionRow[]): Promise<Evidence['failure']> {
-  const action = actions.find((a) => a.kind !== 'initiate' && a.kind !== 'recheck-pinning')
+  const action = actions.find((a) => !besides.has(a.kind))
   if (!action) return null
   const deployments = await deploymentsOfAction(tx, action.id)
   const worst = deployments.find((d) => d.state === 'failed') ?? deployments.find((d) => d.state === 'rolled-back')
@@ -134,10 +119,10 @@ export async function refreshCertificate(tx: Tx, wake: Wakes, id: CertificateId,
   const certificate = await lockCertificate(tx, id)
   if (!certificate) return undefined
   const known = await read(tx, certificate, now)
-  const { status, reason, problem } = deriveStatus(known.evidence, now)
+  const { status, reason, nextAction, problem } = deriveStatus(known.evidence, now)
   const due = renewalDue(known.renewal, now)
   await updateCertificate(tx, id, {
-    status, statusReason: reason, problem: problem && toJson(problem), currentVersionId: known.currentVersionId, notAfter: endOf(known.evidence)?.toISOString() ?? null, nextRenewalAt: due && iso(due.at), updatedAt: iso(now),
+    status, statusReason: reason, nextAction, problem: problem && toJson(problem), currentVersionId: known.currentVersionId, notAfter: endOf(known.evidence)?.toISOString() ?? null, nextRenewalAt: due && iso(due.at), updatedAt: iso(now),
   })
   const boundary = nextStatusChange(known.evidence, now)
   if (boundary) await addTask(tx, wake, { executor: 'control-plane', kind: 'refresh-certificate', subject: id, notBefore: boundary, dedupe: `refresh:${id}` }, now)

@@ -1,19 +1,23 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { certificateStatuses, type CertificateStatus } from '@certloop/contract'
-import { deriveStatus, nextStatusChange, type Evidence } from './certificate-status.ts'
+import { deriveStatus, nextStatusChange, type DerivedStatus, type Evidence } from './certificate-status.ts'
 
 const now = new Date('2026-03-01T00:00:00Z')
 const inDays = (n: number) => new Date(now.getTime() + n * 86_400_000)
 const error = { code: 'RELOAD_FAILED' as const, message: 'nginx did not reload.', facts: {} }
-const place = { title: 'nginx: /a', state: 'in-sync' as const, notAfter: inDays(60), trouble: false }
+const place = { title: 'nginx: /a', state: 'in-sync' as const, notAfter: inDays(60), trouble: false, older: false, unserved: null }
 const found = { fingerprint: 'a', notBefore: inDays(-30), notAfter: inDays(60), source: 'discovery' as const }
 const issued = { ...found, source: 'order' as const }
 /** Configured, issued, proven everywhere. */
-const well: Evidence = { management: 'managed', configuration: 'complete', targetCount: 1, renewalDaysBefore: 30, current: issued, revocation: null, openOrder: null, openDeployments: [], failure: null, unknownHostKey: null, misfit: null, installations: [place] }
+const well: Evidence = { management: 'managed', configuration: 'complete', targetCount: 1, renewalDaysBefore: 30, current: issued, revocation: null, failedRevocation: null, openOrder: null, openDeployments: [], waiting: null, takenOverBy: null, failure: null, unknownHostKey: null, misfit: null, installations: [place] }
 const work = (state: string) => ({ state, reason: 'Reason.', nextAction: 'Next.' }) as never
 
-const rows: [string, Partial<Evidence>, CertificateStatus, RegExp][] = [
+const older = { ...place, state: 'out-of-sync' as const, older: true, notAfter: inDays(9) }
+const unserved = { ...place, state: 'out-of-sync' as const, trouble: true }
+const noMore = { status: 'revoked' as const, at: inDays(-2), reason: 'keyCompromise', places: ['nginx: /a'] }
+
+const rows: [string, Partial<Evidence>, CertificateStatus, RegExp, DerivedStatus['nextAction']?][] = [
   ['found, nobody has configured it', { current: found, configuration: 'none', targetCount: 0, renewalDaysBefore: null }, 'discovered', /not configured/],
   ['found, ending soon, nothing renews it', { current: { ...found, notAfter: inDays(20) }, installations: [{ ...place, notAfter: inDays(20) }], configuration: 'none', targetCount: 0, renewalDaysBefore: null }, 'expiring', /20 days.*nothing renews/],
   ['found, a draft', { current: found, configuration: 'draft' }, 'configuration-pending', /draft/],
@@ -34,16 +38,30 @@ const rows: [string, Partial<Evidence>, CertificateStatus, RegExp][] = [
   ['found once, nowhere any more', { current: found, configuration: 'none', targetCount: 0, renewalDaysBefore: null, installations: [] }, 'discovered', /nowhere any more/],
   ['of ten days by design, a day old', { current: { ...issued, notBefore: inDays(-1), notAfter: inDays(9) }, installations: [{ ...place, notAfter: inDays(9) }] }, 'deployed', /1 place/],
   ['what is served has expired', { installations: [{ ...place, notAfter: inDays(-1) }] }, 'expired', /Deploy the newer version now/],
+  ['renewed, and its time has not come', { waiting: { reason: 'Waits until Sunday' }, installations: [older] }, 'renewed-not-deployed', /^Issued and not deployed\. Waits until Sunday\. What is served ends in 9 days\.$/, 'deploy'],
+  ['renewed, and deployment is off', { installations: [older] }, 'renewed-not-deployed', /nginx: \/a has an earlier version.*9 days.*Deploy/, 'deploy'],
+  ['the server shows another certificate than its file holds', { installations: [{ ...unserved, unserved: 'other' }] }, 'deployed-not-served', /nginx: \/a \(another certificate is served\).*reloads/, 'deploy'],
+  ['nothing answers where it is installed', { installations: [{ ...unserved, unserved: 'nothing' }] }, 'deployed-not-served', /nothing answers.*runs/, 'recheck-pinning'],
+  ['revoked and still served', { revocation: noMore }, 'revoked', /^Revoked on 2026-02-27 \(keyCompromise\), and is still served at nginx: \/a\. Rekey it now\.$/, 'rekey'],
+  ['suspended, installed nowhere', { revocation: { ...noMore, status: 'held', places: [] } }, 'suspended', /^Suspended on 2026-02-27\. Resume it/, 'resume'],
+  ['its child took over, and it is nowhere any more', { takenOverBy: 'c.example', targetCount: 0, installations: [], current: { ...issued, notAfter: inDays(-1) } }, 'issued', /"c\.example" took its targets over.*Delete/, null],
+  ['its child took over and is not deployed yet', { takenOverBy: 'c.example', targetCount: 0 }, 'issued', /no deployment target\. "c\.example" was enrolled again/, null],
   ['everything has expired', { current: { ...issued, notAfter: inDays(-1) }, installations: [{ ...place, notAfter: inDays(-1) }] }, 'expired', /Rotate it now/],
 ]
 
 test('each status follows from what is known', () => {
+  for (const [name, evidence, status, , nextAction] of rows) {
+    const derived = deriveStatus({ ...well, ...evidence }, now)
+    if (nextAction !== undefined) assert.equal(derived.nextAction, nextAction, name)
+    if (['discovered', 'deployed', 'issued', 'order-pending', 'deployment-pending', 'deploying'].includes(status)) continue
+    assert.ok(derived.nextAction, `${name}: somebody has to do something`)
+  }
   for (const [name, evidence, status, reason] of rows) {
     const derived = deriveStatus({ ...well, ...evidence }, now)
     assert.equal(derived.status, status, name)
     assert.match(derived.reason, reason, name)
   }
-  const notYet: CertificateStatus[] = ['validation-pending', 'revoked', 'suspended']
+  const notYet: CertificateStatus[] = ['validation-pending']
   assert.deepEqual(certificateStatuses.filter((s) => !rows.some(([, , status]) => status === s)), notYet, 'every status that can occur has a row')
 })
 
@@ -56,8 +74,11 @@ test('the most urgent comes first', () => {
   const ladder: [Partial<Evidence>, CertificateStatus][] = [
     [{ ...wrong, ...failed, ...deploying, ...order, ...expired }, 'expired'],
     [{ ...wrong, ...failed, ...deploying, ...order }, 'order-pending'],
-    [{ ...wrong, ...failed, ...deploying }, 'deploying'],
-    [{ ...wrong, ...failed }, 'deployment-failed'],
+    [{ ...wrong, ...failed, ...deploying, revocation: noMore }, 'deploying'],
+    [{ ...wrong, ...failed, revocation: noMore }, 'revoked'],
+    [{ installations: [{ ...unserved, unserved: 'other' }, older], ...failed }, 'deployment-failed'],
+    [{ installations: [{ ...unserved, unserved: 'other' }, older] }, 'deployed-not-served'],
+    [{ installations: [older] }, 'renewed-not-deployed'],
     [wrong, 'issued'],
     [{}, 'deployed'],
   ]
@@ -71,6 +92,7 @@ test('a failed order is a problem beside the status; a failure that the hosts di
   assert.deepEqual([disproved.status, disproved.problem], ['deployed', null])
   assert.equal(deriveStatus({ ...well, installations: [{ ...place, state: 'missing', trouble: true }] }, now).problem?.code, 'PROOF_MISMATCH')
   assert.equal(deriveStatus({ ...well, installations: [{ ...place, state: 'out-of-sync' }] }, now).problem, null, 'an older version that waits to be replaced is no trouble')
+  assert.deepEqual(deriveStatus({ ...well, failedRevocation: error }, now).problem, error, 'who asked for a revocation has to know that there is none')
   assert.equal(deriveStatus({ ...well, installations: [], failure: { kind: 'deployment', state: 'failed', error } }, now).status, 'deployment-failed', 'no place in sync disproves nothing')
 })
 

@@ -1,4 +1,4 @@
-import { asSentence, type CertificateStatus, type DeploymentState, type ErrorCode, type InstallationState, type Management, type OrderState, type WireError } from '@certloop/contract'
+import { asSentence, type CertificateStatus, type CertificateSummary, type DeploymentState, type ErrorCode, type InstallationState, type Management, type OrderState, type WireError } from '@certloop/contract'
 
 /** What is known of a certificate. The status follows from this and nothing else. */
 export interface Evidence {
@@ -9,20 +9,30 @@ export interface Evidence {
   renewalDaysBefore: number | null
   /** Newest version made by an order, or found when there was no order. */
   current: { fingerprint: string; notBefore: Date; notAfter: Date; source: 'order' | 'discovery' } | null
-  /** Of what is newest or installed, the worst that the built-in CA recorded. */
-  revocation: { status: 'revoked' | 'held'; at: Date; reason: string; isInstalled: boolean } | null
+  /** Of what is newest or installed, the worst that is known; and where that is installed. */
+  revocation: { status: 'revoked' | 'held'; at: Date; reason: string; places: readonly string[] } | null
+  /** Revoking, suspending or resuming was asked for last and did not succeed. */
+  failedRevocation: WireError | null
   openOrder: { state: OrderState; reason: string; nextAction: string | null } | null
   openDeployments: readonly { state: DeploymentState; reason: string; nextAction: string | null }[]
+  /** What an action says that has issued and waits for the time of its deployment. */
+  waiting: { reason: string } | null
+  /** Name of the certificate that was enrolled again from this one and has its targets now. */
+  takenOverBy: string | null
   /** The newest ended order or deployment of the newest action, when it did not succeed. */
   failure: { kind: 'order' | 'deployment'; state: 'failed' | 'rolled-back' | 'cancelled'; error: WireError } | null
   /** A host on the way to a target showed a key that waits to be confirmed. */
   unknownHostKey: WireError | null
   /** The configuration no longer fits: the next order would fail. */
   misfit: WireError | null
-  /** trouble: gone, serving something other than its file holds, or holding what somebody else put there. An older version of ours is none. */
-  installations: readonly { title: string; state: InstallationState; notAfter: Date | null; trouble: boolean }[]
+  /**
+   * trouble: gone, serving something other than its file holds, or holding what somebody else put there. An older version of ours
+   * is none. older: holds an earlier version that was ordered here. unserved: its file is as wanted; what its endpoints show instead.
+   */
+  installations: readonly { title: string; state: InstallationState; notAfter: Date | null; trouble: boolean; older: boolean; unserved: 'other' | 'nothing' | null }[]
 }
-export interface DerivedStatus { status: CertificateStatus; reason: string; problem: WireError | null }
+type NextAction = CertificateSummary['nextAction']
+export interface DerivedStatus { status: CertificateStatus; reason: string; nextAction: NextAction; problem: WireError | null }
 
 const warnDays = 30
 const days = (from: Date, to: Date) => Math.floor((to.getTime() - from.getTime()) / 86_400_000)
@@ -41,31 +51,27 @@ function warnLimit({ current, renewalDaysBefore }: Evidence): number {
 }
 
 /** True when every place of a certificate serves its newest version. */
-export const allInSync = ({ installations, targetCount }: Pick<Evidence, 'installations' | 'targetCount'>): boolean =>
+export const allInSync = ({ installations, targetCount }: { installations: readonly { state: InstallationState }[]; targetCount: number }): boolean =>
   installations.length > 0 && installations.length >= targetCount && installations.every((i) => i.state === 'in-sync')
 const plural = (n: number, one: string, many: string) => `${n} ${n === 1 ? one : many}`
 
-/** Rules in order of urgency; the first that applies gives the status. Pure. */
-export function deriveStatus(e: Evidence, now: Date): DerivedStatus {
-  const problem = problemOf(e)
-  const say = (status: CertificateStatus, reason: string): DerivedStatus => ({ status, reason, problem })
+type Verdict = Omit<DerivedStatus, 'problem'> | undefined
+type Rule = (e: Evidence, now: Date) => Verdict
+const say = (status: CertificateStatus, reason: string, nextAction: NextAction = null): Verdict => ({ status, reason, nextAction })
+
+/** What it is for has moved on, and nothing of it is installed any more: its end is of no concern. */
+const takenOver: Rule = ({ takenOverBy, installations, openOrder, openDeployments }) =>
+  takenOverBy !== null && installations.length === 0 && !openOrder && openDeployments.length === 0
+    ? say('issued', `Enrolled again: "${takenOverBy}" took its targets over, and it is installed nowhere any more. Delete it when it is no longer needed.`) : undefined
+
+const expired: Rule = (e, now) => {
   const end = endOf(e)
-  if (end && end < now) return say('expired', `What is served expired on ${end.toISOString().slice(0, 10)}. ${e.current && e.current.notAfter > now ? 'Deploy the newer version now.' : 'Rotate it now.'}`)
-  return openWork(e, say) ?? revoked(e, say) ?? failedWork(e, say) ?? settled(e, now, say)
+  if (!end || end >= now) return undefined
+  const newer = e.current !== null && e.current.notAfter > now
+  return say('expired', `What is served expired on ${dayOf(end)}. ${newer ? 'Deploy the newer version now.' : 'Rotate it now.'}`, newer ? 'deploy' : orConfigure(e, 'rotate'))
 }
 
-type Say = (status: CertificateStatus, reason: string) => DerivedStatus
-
-/** Clients that look at lists or OCSP refuse it, so it outweighs everything but work under way. */
-function revoked({ revocation }: Evidence, say: Say): DerivedStatus | undefined {
-  if (!revocation) return undefined
-  const { status, at, reason, isInstalled } = revocation
-  const what = isInstalled ? 'What is installed' : 'The newest version'
-  const day = at.toISOString().slice(0, 10)
-  return status === 'revoked' ? say('revoked', `${what} was revoked on ${day} (${reason}). Rekey it now.`) : say('suspended', `${what} was suspended on ${day}. Resume it, or rekey it.`)
-}
-
-function openWork({ openOrder, openDeployments }: Evidence, say: Say): DerivedStatus | undefined {
+const openWork: Rule = ({ openOrder, openDeployments }) => {
   const withNext = (w: { reason: string; nextAction: string | null }) => [w.reason, w.nextAction].filter(Boolean).join(' ')
   if (openOrder) return say('order-pending', withNext(openOrder))
   const [first] = openDeployments
@@ -74,41 +80,94 @@ function openWork({ openOrder, openDeployments }: Evidence, say: Say): DerivedSt
   return running ? say('deploying', withNext(running)) : say('deployment-pending', withNext(first))
 }
 
-function failedWork(e: Evidence, say: Say): DerivedStatus | undefined {
+/** Clients that look at lists or OCSP refuse it, so it outweighs everything but work under way. */
+const revoked: Rule = (e) => {
+  if (!e.revocation) return undefined
+  const { status, at, reason, places } = e.revocation
+  const still = places.length > 0 ? `, and is still served at ${places.join(', ')}` : ''
+  if (status === 'held') return say('suspended', `Suspended on ${dayOf(at)}${still}. Resume it, or rekey it.`, 'resume')
+  return say('revoked', `Revoked on ${dayOf(at)} (${reason})${still}. Rekey it now.`, orConfigure(e, 'rekey'))
+}
+
+const failedWork: Rule = (e) => {
   const { failure } = e
   // What a later look at the hosts showed counts more than how the deployment ended.
   if (failure?.kind !== 'deployment' || failure.state === 'cancelled' || allInSync(e)) return undefined
   const rolledBack = failure.state === 'rolled-back'
-  return say(rolledBack ? 'rolled-back' : 'deployment-failed', `${asSentence(failure.error.message)}${rolledBack ? ' The previous certificate is served again.' : ''}`)
+  return say(rolledBack ? 'rolled-back' : 'deployment-failed', `${asSentence(failure.error.message)}${rolledBack ? ' The previous certificate is served again.' : ''}`, 'deploy')
 }
 
-function settled(e: Evidence, now: Date, say: Say): DerivedStatus {
-  const { current, configuration } = e
-  if (!current) return configuration === 'complete' ? say('configured', 'Ready to be ordered.') : say('configuration-pending', 'Choose where it is deployed and who issues it.')
-  const left = days(now, endOf(e) ?? current.notAfter)
-  return current.source === 'discovery' ? settledFound(e, left, say) : settledIssued(e, left, say)
+/** The files are as they should be, and clients get something else. */
+const deployedNotServed: Rule = ({ installations }) => {
+  const places = installations.filter((i) => i.unserved !== null)
+  if (places.length === 0) return undefined
+  const other = places.some((i) => i.unserved === 'other')
+  const words = places.map((i) => `${i.title} (${i.unserved === 'other' ? 'another certificate is served' : 'nothing answers'})`).join(', ')
+  return say('deployed-not-served', `Installed, but not served at ${words}. ${other ? 'The server may not have taken it up: deploy it again, which reloads the server and proves it.' : 'See whether the server runs, then check again.'}`, other ? 'deploy' : 'recheck-pinning')
+}
+
+/** A newer version is there; an older one of ours is what is served. */
+const renewedNotDeployed: Rule = (e, now) => {
+  const { current, installations, targetCount, waiting } = e
+  if (current?.source !== 'order' || targetCount === 0) return undefined
+  const older = installations.filter((i) => i.older)
+  const left = `What is served ends in ${plural(days(now, endOf(e) ?? current.notAfter), 'day', 'days')}.`
+  if (waiting) return say('renewed-not-deployed', `Issued and not deployed. ${asSentence(waiting.reason)} ${installations.length > 0 ? left : ''}`.trim(), 'deploy')
+  return older.length > 0 ? say('renewed-not-deployed', `Renewed and not deployed: ${older.map((i) => i.title).join(', ')} ${older.length === 1 ? 'has' : 'have'} an earlier version. ${left} Deploy the new one.`, 'deploy') : undefined
+}
+
+const nothingYet: Rule = ({ current, configuration, targetCount }) => {
+  if (current) return undefined
+  return configuration === 'complete' ? say('configured', 'Ready to be ordered.', targetCount > 0 ? 'rotate' : 'order') : say('configuration-pending', 'Choose where it is deployed and who issues it.', 'configure')
 }
 
 /** Found, and nothing was ordered for it yet. */
-function settledFound({ configuration, installations }: Evidence, left: number, say: Say): DerivedStatus {
-  if (configuration === 'complete') return say('configured', `Found by discovery, ends in ${plural(left, 'day', 'days')}. Order or rotate it to take over.`)
-  if (configuration === 'draft') return say('configuration-pending', 'The configuration is a draft; complete it to renew this certificate.')
+const settledFound: Rule = (e, now) => {
+  const { current, configuration, installations, targetCount } = e
+  if (current?.source !== 'discovery') return undefined
+  const left = days(now, endOf(e) ?? current.notAfter)
+  if (configuration === 'complete') return say('configured', `Found by discovery, ends in ${plural(left, 'day', 'days')}. Order or rotate it to take over.`, targetCount > 0 ? 'rotate' : 'order')
+  if (configuration === 'draft') return say('configuration-pending', 'The configuration is a draft; complete it to renew this certificate.', 'configure')
   if (installations.length === 0) return say('discovered', 'Found earlier, and nowhere any more. Delete it if it is no longer needed.')
-  return left < warnDays ? say('expiring', `It ends in ${plural(left, 'day', 'days')} and nothing renews it. Configure it now.`) : say('discovered', 'Found by discovery and not configured yet.')
+  return left < warnDays ? say('expiring', `It ends in ${plural(left, 'day', 'days')} and nothing renews it. Configure it now.`, 'configure') : say('discovered', 'Found by discovery and not configured yet.', 'configure')
 }
 
-function settledIssued(e: Evidence, left: number, say: Say): DerivedStatus {
+const settledIssued: Rule = (e, now) => {
+  if (e.current?.source !== 'order') return undefined
+  const left = days(now, endOf(e) ?? e.current.notAfter)
   const wrong = e.installations.filter((i) => i.state !== 'in-sync')
-  if (e.targetCount > 0 && e.installations.length === 0) return say('issued', 'Issued and not deployed. Deploy it.')
-  if (wrong.length > 0) return say('issued', `Issued, but ${wrong.map((i) => `${i.title} is ${i.state}`).join(', ')}. What is served ends in ${plural(left, 'day', 'days')}: deploy the new version, or look at the host.`)
-  if (left < warnLimit(e)) return say('expiring', `It ends in ${plural(left, 'day', 'days')}${e.renewalDaysBefore === null ? ' and renewal is off' : ' and has not been renewed'}.`)
-  if (e.targetCount === 0) return say('issued', 'Issued. It has no deployment target.')
+  if (e.targetCount > 0 && e.installations.length === 0) return say('issued', 'Issued and not deployed. Deploy it.', 'deploy')
+  if (wrong.length > 0) return say('issued', `Issued, but ${wrong.map((i) => `${i.title} is ${i.state}`).join(', ')}. What is served ends in ${plural(left, 'day', 'days')}: deploy the new version, or look at the host.`, 'deploy')
+  if (left < warnLimit(e)) return say('expiring', `It ends in ${plural(left, 'day', 'days')}${e.renewalDaysBefore === null ? ' and renewal is off' : ' and has not been renewed'}.`, orConfigure(e, e.targetCount > 0 ? 'renew' : 'order'))
+  if (e.targetCount === 0) return say('issued', 'Issued. It has no deployment target.', e.takenOverBy === null ? 'configure' : null)
   return say('deployed', `Proven to be served at ${plural(e.installations.length, 'place', 'places')}.`)
 }
 
+/** What can only be done with a complete configuration begins with one. */
+const orConfigure = ({ configuration }: Evidence, action: NonNullable<NextAction>): NextAction => (configuration === 'complete' ? action : 'configure')
+const dayOf = (date: Date) => date.toISOString().slice(0, 10)
+
+/** In order of urgency; the first that applies gives the status. */
+const rules: readonly Rule[] = [takenOver, expired, openWork, revoked, failedWork, deployedNotServed, renewedNotDeployed, nothingYet, settledFound, settledIssued]
+
+/** Pure. */
+export function deriveStatus(e: Evidence, now: Date): DerivedStatus {
+  const problem = problemOf(e)
+  for (const rule of rules) {
+    const verdict = rule(e, now)
+    if (verdict) return { ...withSuccessor(verdict, e), problem }
+  }
+  return { status: 'configuration-pending', reason: 'Choose where it is deployed and who issues it.', nextAction: 'configure', problem }
+}
+
+/** Where this one is still installed, its successor is told of beside everything else. */
+const withSuccessor = (verdict: Omit<DerivedStatus, 'problem'>, { takenOverBy, installations }: Evidence): Omit<DerivedStatus, 'problem'> =>
+  takenOverBy !== null && installations.length > 0 ? { ...verdict, reason: `${verdict.reason} "${takenOverBy}" was enrolled again from it and took its targets over; deploy that one.`, nextAction: null } : verdict
+
 /** A failed order is a problem beside the status: what is served is still what it was. */
 function problemOf(e: Evidence): WireError | null {
-  const { failure, installations } = e
+  const { failure, failedRevocation, installations } = e
+  if (failedRevocation) return failedRevocation
   if (failure && failure.state !== 'cancelled' && !(failure.kind === 'deployment' && allInSync(e))) return failure.error
   if (e.unknownHostKey) return e.unknownHostKey
   if (e.misfit) return e.misfit

@@ -34,6 +34,16 @@ const toInstallation = (row: InstallationRow, names: Map<string, string>): Insta
   served: fromJson(row.served), fields: withoutSecrets(manifestOf(row.serverType), fromJson(row.fields)), firstSeenAt: row.firstSeenAt, lastSeenAt: row.lastSeenAt,
 })
 
+const mostChildren = 50
+/** What it was enrolled again from, and what was enrolled again from it, newest first. */
+async function relativesOf(db: Db, { id, parentId }: CertificateRow): Promise<Pick<CertificateDetail, 'parent' | 'children'>> {
+  const relatives = db.selectFrom('certificate').select(['id', 'name', 'status'])
+  return {
+    parent: parentId ? await relatives.where('id', '=', parentId).executeTakeFirst() ?? null : null,
+    children: await relatives.where('parentId', '=', id).orderBy('id', 'desc').limit(mostChildren).execute(),
+  }
+}
+
 /** @throws CertloopError NOT_FOUND */
 export async function readCertificateDetail(db: Db, secrets: Secrets, id: CertificateId, now: Date): Promise<CertificateDetail> {
   const row = await getCertificate(db, id)
@@ -54,7 +64,7 @@ export async function readCertificateDetail(db: Db, secrets: Secrets, id: Certif
   return {
     ...summary, currentVersionId: row.currentVersionId, versions: versions.map(toVersion), installations, configuration: configuration ? toConfiguration(configuration, targets) : null,
     suggestions: await suggestTargets(db, summary.names, here), actions: availability(await actionFacts(db, id, now)), lastAction: last ? await toAction(db, last) : null,
-    nextRuns: runs.slice(0, shownRuns), parent: null, children: [],
+    nextRuns: runs.slice(0, shownRuns), ...await relativesOf(db, row),
     nextRenewals: runs.filter(({ what }) => what === 'renew').map(({ at }) => at),
   }
 }

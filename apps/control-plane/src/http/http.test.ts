@@ -41,7 +41,7 @@ test('bad input is refused with the name of every field', async (t) => {
 
 test('queries: numbers are read, everything else is taken as it is', async (t) => {
   const seen: unknown[] = []
-  const { call, root } = await startHttp(t, await emptyDatabase(t), (app) => { implement(app, 'listOrders', async ({ query }) => { seen.push(query); return { items: [], nextCursor: null } }) })
+  const { call, root } = await startHttp(t, await emptyDatabase(t), (app) => { implement(app, 'listOrders', async ({ query }) => { seen.push(query); return { items: [], nextCursor: null, counts: { pending: 0, processing: 0, uncertain: 0, complete: 0, failed: 0, cancelled: 0 } } }) })
   assert.equal((await call('GET', '/api/v1/orders?limit=7&search=12', asPage(root.cookie))).statusCode, 200)
   assert.equal((await call('GET', '/api/v1/orders', asPage(root.cookie))).statusCode, 200)
   assert.deepEqual(seen.map((query) => ({ ...query as object })), [{ limit: 7, search: '12' }, { limit: 50 }])

@@ -1,4 +1,4 @@
-import { CertloopError, newId, type ActionId, type AuthorityId, type BotId, type CertificateId, type CsrRequest, type KeyAlgorithm, type KeyCustody, type KeyId, type Order, type OrderId, type OrderState, type VersionId, type WireError } from '@certloop/contract'
+import { CertloopError, newId, orderStates, type ActionId, type AuthorityId, type BotId, type CertificateId, type CsrRequest, type KeyAlgorithm, type KeyCustody, type KeyId, type Order, type OrderId, type OrderState, type VersionId, type WireError } from '@certloop/contract'
 import type { Selectable } from 'kysely'
 import { fromJson, fromJsonOrNull, iso, toJson } from '../database/columns.ts'
 import type { Db, Tx } from '../database/database.ts'
@@ -124,6 +124,14 @@ export async function listOrders(db: Db, q: OrderQuery): Promise<{ items: Order[
   const rows = await query.execute()
   const items = rows.slice(0, q.limit).map(({ certificateName, authorityName, ...row }) => toOrder(row, certificateName, authorityName))
   return { items, nextCursor: rows.length > q.limit ? items.at(-1)?.id ?? null : null }
+}
+/** How many orders there are in each state, under the same filter but that of the state. */
+export async function countOrders(db: Db, q: Pick<OrderQuery, 'search' | 'certificateId'>): Promise<Record<OrderState, number>> {
+  let query = db.selectFrom('certificateOrder as o').select((eb) => ['o.state', eb.fn.countAll<number>().as('count')]).groupBy('o.state')
+  if (q.certificateId) query = query.where('o.certificateId', '=', q.certificateId)
+  if (q.search) query = query.innerJoin('certificate as c', 'c.id', 'o.certificateId').where('c.searchText', 'like', `%${q.search.toLowerCase().replaceAll(/[%_\\]/g, '')}%`) as typeof query
+  const counts = new Map((await query.execute()).map((row) => [row.state, Number(row.count)]))
+  return Object.fromEntries(orderStates.map((state) => [state, counts.get(state) ?? 0])) as Record<OrderState, number>
 }
 export async function readOrder(db: Db | Tx, id: OrderId): Promise<Order> {
   const row = await getOrder(db, id)

@@ -1,11 +1,12 @@
 import { CertloopError, subjectPartsOf, type BotTaskPayload, type BotTaskResult, type ErrorCode, type OrderId } from '@certloop/contract'
 import { compareCsr, orderChain, readCertificate, readCsr, type CertificateFacts, type KeyUsage } from '@certloop/pki'
-import type { AuthorityOf } from '../authority/authority.ts'
+import type { AuthorityOf, IssuedBefore } from '../authority/authority.ts'
+import { issuedBefore } from '../authority/issued-before.ts'
 import { refreshCertificate } from '../certificate/certificate-refresh.ts'
-import { insertVersion } from '../certificate/certificate-store.ts'
+import { findVersion, insertVersion } from '../certificate/certificate-store.ts'
 import { fromJson } from '../database/columns.ts'
 import type { Database, Tx } from '../database/database.ts'
-import { addTask, type Task } from '../task/task-store.ts'
+import { addTask, cancelReadyTasks, type Task } from '../task/task-store.ts'
 import type { BotTaskHandler, PlaneTaskKind, Wakes } from '../task/task-kinds.ts'
 import { isOpenOrder } from './order-state.ts'
 import { changeOrder, csrRequestOf, findOrder, getOrder, insertOrder, requestOf, type NewOrder, type OrderRow } from './order-store.ts'
@@ -47,6 +48,7 @@ export async function failOrder(tx: Tx, wake: Wakes, order: OrderRow, error: Cer
 }
 
 export async function cancelOrder(tx: Tx, wake: Wakes, order: OrderRow, requester: string, now: Date): Promise<OrderRow> {
+  await cancelReadyTasks(tx, order.id)
   const ended = await changeOrder(tx, wake, order, { event: 'cancelled', message: 'Cancelled by hand.', requester }, now)
   await settle(tx, wake, ended, now)
   return ended
@@ -125,6 +127,12 @@ async function doubtOrder(tx: Tx, wake: Wakes, order: OrderRow, cause: CertloopE
   await refreshCertificate(tx, wake, order.certificateId, now)
 }
 
+/** What a renewal takes the place of, for authorities that count or price renewals otherwise (RFC 9773, 5). */
+async function replacedBy({ db }: Database, { replacesVersionId }: OrderRow): Promise<{ replaces?: IssuedBefore }> {
+  const version = replacesVersionId ? await findVersion(db, replacesVersionId) : undefined
+  return version ? { replaces: issuedBefore(version) } : {}
+}
+
 /** Submits an order to its authority. The order's id is the reference: a repeat finds what was issued before. */
 export function submitOrderKind({ database, authorityOf, now }: OrderDeps): PlaneTaskKind {
   return {
@@ -134,7 +142,7 @@ export function submitOrderKind({ database, authorityOf, now }: OrderDeps): Plan
       const authority = await authorityOf(database.db, order.authorityId)
       const { csrPem, commonName, keyAlgorithm, validityDays } = order
       const issued = (task.attempts > 1 ? await authority.find(order.id) : undefined)
-        ?? await authority.issue({ reference: order.id, csrPem, names: fromJson(order.names), commonName, keyAlgorithm, validityDays, request: csrRequestOf(order), profile: requestOf(order).profile })
+        ?? await authority.issue({ reference: order.id, csrPem, names: fromJson(order.names), commonName, keyAlgorithm, validityDays, request: csrRequestOf(order), profile: requestOf(order).profile, ...await replacedBy(database, order) })
       const chain = checkIssued(order, issued.chainPem)
       return (tx, wake) => completeOrder(tx, wake, order, chain, now())
     },

@@ -2,12 +2,12 @@ import { CertloopError, type ActionId, type CertificateId, type RevocationReason
 import { abilitiesOf } from '../authority/abilities.ts'
 import type { AuthorityOf, Authority, IssuedBefore } from '../authority/authority.ts'
 import { findAuthority } from '../authority/authority-store.ts'
+import { issuedBefore } from '../authority/issued-before.ts'
 import { refreshCertificate } from '../certificate/certificate-refresh.ts'
 import { findVersion, installationsOf, type VersionFacts, type VersionRow } from '../certificate/certificate-store.ts'
 import { noteRevocation, revocationsOf } from '../certificate/version-revocation.ts'
-import { fromJson } from '../database/columns.ts'
 import type { Database, Db, Tx } from '../database/database.ts'
-import { findOrder, type OrderRow } from '../order/order-store.ts'
+import { findOrder } from '../order/order-store.ts'
 import { addTask } from '../task/task-store.ts'
 import type { PlaneTaskKind, Wakes } from '../task/task-kinds.ts'
 import { changeAction, detailsOf, findAction, noteAction, type ActionRow } from './action-store.ts'
@@ -24,10 +24,6 @@ export async function revocableVersion(db: Db | Tx, version: Pick<VersionFacts, 
     revocation: (await revocationsOf(db, [version.fingerprint])).get(version.fingerprint) ?? null,
   }
 }
-
-/** How a connector is told of a certificate that it issued. */
-export const issuedBefore = (version: Pick<VersionRow, 'fingerprint' | 'serialNumber' | 'chainPem'>, order: Pick<OrderRow, 'id'> | null): IssuedBefore =>
-  ({ certificatePem: fromJson<string[]>(version.chainPem)[0] ?? '', fingerprint: version.fingerprint, serialNumber: version.serialNumber, reference: order?.id ?? null })
 
 /** Places where a version is, as far as is known. */
 async function placesOf(db: Db | Tx, certificateId: CertificateId, version: Pick<VersionRow, 'fingerprint'>): Promise<string[]> {
@@ -84,7 +80,7 @@ export function revokeVersionKind({ database, authorityOf, now }: { database: Da
       const order = version?.orderId ? await findOrder(db, version.orderId) : undefined
       if (!action || action.endedAt) return async () => {}
       if (!version || !order) throw new CertloopError('ACTION_NOT_POSSIBLE', 'The version or its order is gone.')
-      await ask(await authorityOf(db, order.authorityId), action.kind, issuedBefore(version, order), detailsOf(action).revocationReason ?? 'unspecified')
+      await ask(await authorityOf(db, order.authorityId), action.kind, issuedBefore(version), detailsOf(action).revocationReason ?? 'unspecified')
       return (tx, wake) => endRevocation(tx, wake, action.id, now())
     },
     async failed(tx, wake, task, error) {

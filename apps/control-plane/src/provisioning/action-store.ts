@@ -85,6 +85,8 @@ export async function changeAction(tx: Tx, wake: Wakes, action: ActionRow, chang
   if (numUpdatedRows === 0n) throw conflict()
   await addEvent(tx, { kind: `action.${state}`, message: reason, error, requester: action.requester, certificateId: action.certificateId }, now)
   if (ended) await wakeThoseWhoWait(tx, wake, action, now)
+  // It takes up no place in its batch any more.
+  else if (state === 'waiting' && action.batchId) await wakeBatch(tx, wake, action.batchId, now)
   announce(wake, 'action', action.id, action.certificateId)
   return { ...action, ...columns }
 }
@@ -112,10 +114,10 @@ export async function advanceSoon(tx: Tx, wake: Wakes, id: ActionId, now: Date):
 export async function advanceAt(tx: Tx, wake: Wakes, id: ActionId, at: Date, now: Date): Promise<void> {
   await addTask(tx, wake, { executor: 'control-plane', kind: 'advance-action', subject: id, notBefore: at, dedupe: `wait:${id}`, maxAttempts: 1_000_000 }, now)
 }
-/** What waits looks at once whether it still has to: windows, freeze periods or the configuration have changed. */
-export async function wakeWaiting(tx: Tx, wake: Wakes, now: Date, certificateId?: CertificateId): Promise<void> {
-  const waiting = tx.selectFrom('action').select('id').where('state', '=', 'waiting').where('endedAt', 'is', null)
-  for (const { id } of await (certificateId ? waiting.where('certificateId', '=', certificateId) : waiting).execute()) await advanceAt(tx, wake, id, now, now)
+/** What waits looks at once whether it still has to: the configuration has changed. */
+export async function wakeWaiting(tx: Tx, wake: Wakes, certificateId: CertificateId, now: Date): Promise<void> {
+  const open = await openAction(tx, certificateId)
+  if (open?.state === 'waiting') await advanceAt(tx, wake, open.id, now, now)
 }
 
 /** An action that could not be started, as evidence of the attempt. */

@@ -56,11 +56,11 @@ export interface NewTarget { /** The target that it is already. */ known: Target
 type Place = Pick<NewTarget, 'botId' | 'serverType' | 'placeKey'>
 export const samePlace = (a: Place, b: Place): boolean => a.botId === b.botId && a.serverType === b.serverType && a.placeKey === b.placeKey
 
-/** Name of another certificate whose configuration has this place as a target. */
-export async function otherOwnerOf(tx: Tx, certificateId: CertificateId, { botId, serverType, placeKey }: Place): Promise<string | undefined> {
-  const row = await tx.selectFrom('target as t').innerJoin('certificate as c', 'c.id', 't.certificateId').select('c.name')
+/** Another certificate whose configuration has this place as a target; whether the first was enrolled again from it. */
+export async function otherOwnerOf(tx: Tx, certificateId: CertificateId, { botId, serverType, placeKey }: Place): Promise<{ name: string; isParent: boolean } | undefined> {
+  const row = await tx.selectFrom('target as t').innerJoin('certificate as c', 'c.id', 't.certificateId').leftJoin('certificate as own', (j) => j.on('own.id', '=', certificateId)).select(['c.id', 'c.name', 'own.parentId'])
     .where('t.botId', '=', botId).where('t.serverType', '=', serverType).where('t.placeKey', '=', placeKey).where('t.removedAt', 'is', null).where('t.certificateId', '!=', certificateId).executeTakeFirst()
-  return row?.name
+  return row && { name: row.name, isParent: row.id === row.parentId }
 }
 
 export async function saveConfiguration(tx: Tx, secrets: Secrets, certificateId: CertificateId, c: Omit<Configuration, 'targets' | 'updatedAt'>, targets: readonly NewTarget[], now: Date): Promise<void> {

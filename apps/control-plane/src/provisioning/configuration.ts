@@ -4,9 +4,10 @@ import { getCertificate, lockCertificate, updateCertificate } from '../certifica
 import type { Tx } from '../database/database.ts'
 import { addEvent } from '../event/event-store.ts'
 import type { Wakes } from '../task/task-kinds.ts'
-import { openAction } from './action-store.ts'
+import { openAction, wakeWaiting } from './action-store.ts'
 import { asLine, checkConfiguration, type Checked, type ConfigurationDeps } from './configuration-check.ts'
 import { saveConfiguration } from './configuration-store.ts'
+import { takeOverPlaces } from './take-over.ts'
 
 export type { ConfigurationDeps }
 
@@ -20,15 +21,19 @@ export async function configure(tx: Tx, wake: Wakes, deps: ConfigurationDeps, id
   await lockCertificate(tx, id)
   const { configuration, targets } = await checkChange(tx, deps, id, input)
   await saveConfiguration(tx, deps.secrets, id, configuration, targets, now)
-  if (input.complete) await updateCertificate(tx, id, { management: 'managed' })
+  if (input.complete) {
+    await updateCertificate(tx, id, { management: 'managed' })
+    await takeOverPlaces(tx, wake, id, requester, now)
+  }
   await addEvent(tx, { kind: 'configuration.saved', message: input.complete ? 'The configuration was saved.' : 'A draft of the configuration was saved.', requester, certificateId: id }, now)
+  await wakeWaiting(tx, wake, id, now)
   await refreshCertificate(tx, wake, id, now)
 }
 
-/** @throws CertloopError ACTION_NOT_POSSIBLE while an action goes by the configuration */
+/** What waits for the time of its deployment goes by what is saved: it looks again. @throws CertloopError ACTION_NOT_POSSIBLE while an action goes by the configuration */
 export async function refuseWhileRunning(tx: Tx, id: CertificateId): Promise<void> {
   const running = await openAction(tx, id)
-  if (running) throw new CertloopError('ACTION_NOT_POSSIBLE', `"${running.kind}" is running on this certificate; wait for its end before changing the configuration.`)
+  if (running && running.state !== 'waiting') throw new CertloopError('ACTION_NOT_POSSIBLE', `"${running.kind}" is running on this certificate; wait for its end before changing the configuration.`)
 }
 
 /**

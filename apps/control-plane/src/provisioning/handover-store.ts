@@ -1,4 +1,4 @@
-import type { CertificateId, RenewalSettings } from '@certloop/contract'
+import type { CertificateId, RenewalSettings, TargetId } from '@certloop/contract'
 import { iso, toBit, toJson } from '../database/columns.ts'
 import type { Tx } from '../database/database.ts'
 import { findConfiguration } from './configuration-store.ts'
@@ -19,4 +19,9 @@ export async function moveTargets(tx: Tx, from: CertificateId, to: CertificateId
 
 export async function setRenewal(tx: Tx, certificateId: CertificateId, renewal: RenewalSettings, now: Date): Promise<void> {
   await tx.updateTable('configuration').set({ renewal: toJson(renewal), updatedAt: iso(now) }).where('certificateId', '=', certificateId).execute()
+}
+
+/** It is kept for its deployments; what was secret about it is not. */
+export async function removeTarget(tx: Tx, id: TargetId, now: Date): Promise<void> {
+  await tx.updateTable('target').set({ removedAt: iso(now), sealedSecrets: null, seenHostKey: null }).where('id', '=', id).execute()
 }

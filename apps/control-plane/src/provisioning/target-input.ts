@@ -18,11 +18,12 @@ async function checkBot(tx: Tx, botId: BotId, field: string, problems: string[])
 }
 
 /** Two identities on one place would replace each other for ever. */
-async function checkPlace(tx: Tx, id: CertificateId, target: NewTarget, others: readonly NewTarget[], field: string, problems: string[]): Promise<void> {
+async function checkPlace({ tx, id, complete, targets: others, problems }: Reading, target: NewTarget, field: string): Promise<void> {
   const where = target.reach === 'local' ? '' : ` on ${machineOf(target).replace(/^\w+ /, '')}`
   if (others.some((t) => samePlace(t, target))) problems.push(`${field}: the same place${where} is named twice`)
   const owner = await otherOwnerOf(tx, id, target)
-  if (owner !== undefined) problems.push(`${field}: this place${where} belongs to the configuration of "${owner}" already`)
+  // What was enrolled again takes the places of its parent over once its configuration is complete.
+  if (owner && !(owner.isParent && complete)) problems.push(`${field}: this place${where} belongs to the configuration of "${owner.name}" already${owner.isParent ? '; complete this configuration to take it over' : ''}`)
 }
 
 /** A secret may come among the fields: there it is one all the same. Given in both places, `secrets` counts. */
@@ -58,7 +59,8 @@ function valueProblems(manifest: ServerTypeManifest, plain: Record<string, unkno
 
 interface Reading { tx: Tx; secrets: Secrets; id: CertificateId; complete: boolean; present: readonly TargetRow[]; targets: NewTarget[]; problems: string[] }
 
-async function readTarget({ tx, secrets, id, complete, present, targets, problems }: Reading, input: TargetInput, field: string): Promise<void> {
+async function readTarget(reading: Reading, input: TargetInput, field: string): Promise<void> {
+  const { tx, secrets, complete, present, targets, problems } = reading
   const { botId, serverType, reach = 'local', overwrite, scripts } = input
   await checkBot(tx, botId, `${field}/botId`, problems)
   const manifest = serverTypes.find(serverType)?.manifest
@@ -79,7 +81,7 @@ async function readTarget({ tx, secrets, id, complete, present, targets, problem
   )
   const options = { ...(overwrite === undefined ? {} : { overwrite }), ...(scripts === undefined ? {} : { scripts }) }
   const target: NewTarget = { known: known?.id ?? null, ...place, reach, fields: plain, options, placement: input.placement ?? placementDefault, secrets: merged.secrets, title: placeTitle(manifest, plain, reach) }
-  await checkPlace(tx, id, target, targets, field, problems)
+  await checkPlace(reading, target, field)
   targets.push(target)
 }
 

@@ -39,7 +39,7 @@ export const operations = {
   getAction: op({ method: 'GET', path: '/actions/{id}', access: 'certificate:read', tag: 'certificates', summary: 'How an action is doing', params: byId({ id: idText('act') }), response: r.Action, status: 200 }),
 
   // Orders and deployments
-  listOrders: op({ method: 'GET', path: '/orders', access: 'order:read', tag: 'orders', summary: 'Orders, newest first', query: query({ search, state: Type.Optional(literals(orderStates)), certificateId: Type.Optional(idText('crt')) }), response: page(r.Order), status: 200 }),
+  listOrders: op({ method: 'GET', path: '/orders', access: 'order:read', tag: 'orders', summary: 'Orders, newest first', query: query({ search, state: Type.Optional(literals(orderStates)), certificateId: Type.Optional(idText('crt')) }), response: Type.Object({ ...page(r.Order).properties, counts: r.OrderCounts }, strict), status: 200 }),
   getOrder: op({ method: 'GET', path: '/orders/{id}', access: 'order:read', tag: 'orders', summary: 'One order with its timeline', params: byId({ id: idText('ord') }), response: Type.Object({ order: r.Order, timeline: Type.Array(r.TimelineEvent) }, strict), status: 200 }),
   cancelOrder: op({ method: 'POST', path: '/orders/{id}/actions/cancel', access: 'order:write', tag: 'orders', summary: 'Cancel an order that has not been submitted or is uncertain', params: byId({ id: idText('ord') }), response: r.Order, status: 200 }),
   listDeployments: op({ method: 'GET', path: '/deployments', access: 'deployment:read', tag: 'deployments', summary: 'Deployments, newest first', query: query({ search, state: Type.Optional(literals(deploymentStates)), certificateId: Type.Optional(idText('crt')) }), response: page(r.DeploymentSummary), status: 200 }),

@@ -109,6 +109,7 @@ export const Order = Type.Object({
   deadline: nullable(instant), versionId: nullable(idText('ver')), error: nullable(Wire), createdAt: instant, updatedAt: instant,
 }, { $id: 'Order', ...strict })
 export type Order = Static<typeof Order>
+export const OrderCounts = Type.Unsafe<Record<(typeof orderStates)[number], number>>(Type.Object(Object.fromEntries(orderStates.map((state) => [state, Type.Integer()])), { ...strict, description: 'How many there are in each state, whatever state was asked for' }))
 
 export const DeploymentSummary = Type.Object({
   id: idText('dep'), certificateId: idText('crt'), certificateName: Type.String(), versionId: idText('ver'), fingerprint: Fingerprint, targetId: idText('tgt'), targetTitle: Type.String(), serverType: Type.String(),

@@ -29,6 +29,7 @@ export async function up(db: Kysely<unknown>): Promise<void> {
   await db.schema.createIndex('action_waiting').on('action').column('waitsUntil').where('state' as never, '=', 'waiting').execute()
   await columns(db, 'certificateVersion', ['revocation'])
   await columns(db, 'certificateOrder', ['replacesVersionId'], ['request'])
+  await index(db, 'certificateOrder', ['state'])
   await columns(db, 'deployment', ['undoes', 'rolloutId', 'cancelRequestedAt', 'cancelledBy', 'begunAt', 'endedAt', 'slow'])
   await index(db, 'deployment', ['targetId', 'id'])
   await index(db, 'deployment', ['undoes'])

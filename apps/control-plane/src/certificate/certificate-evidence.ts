@@ -1,0 +1,63 @@
+import type { CertificateId, ServedCertificate, WireError } from '@certloop/contract'
+import { fromJson } from '../database/columns.ts'
+import type { Db, Tx } from '../database/database.ts'
+import type { ActionRow } from '../provisioning/action-store.ts'
+import type { Evidence } from './certificate-status.ts'
+import type { InstallationRow, VersionFacts, versionFacts } from './certificate-store.ts'
+import { revocationsOf } from './version-revocation.ts'
+
+type Installed = Awaited<ReturnType<typeof versionFacts>>
+
+/** The worst that is known of the newest version and of what is installed, and the places where that is. */
+export async function worstRevocation(tx: Tx, current: string | null, installations: readonly InstallationRow[]): Promise<Evidence['revocation']> {
+  const fingerprints = new Set([current, ...installations.map((i) => i.fingerprint)].filter((f) => f !== null))
+  const [worst] = [...await revocationsOf(tx, [...fingerprints])].toSorted(([, a], [, b]) => Number(b.status === 'revoked') - Number(a.status === 'revoked'))
+  if (!worst) return null
+  const [fingerprint, { status, at, reason }] = worst
+  return { status, at: new Date(at), reason, places: installations.filter((i) => i.fingerprint === fingerprint).map((i) => i.title) }
+}
+
+/** The newest question to the authority about a revocation, when it ended badly. */
+export function failedRevocation(actions: readonly ActionRow[]): WireError | null {
+  const newest = actions.find((a) => a.kind === 'revoke' || a.kind === 'suspend' || a.kind === 'resume')
+  return newest?.state === 'failed' && newest.error !== null ? fromJson<WireError>(newest.error) : null
+}
+
+export function waitingOf(actions: readonly ActionRow[]): Evidence['waiting'] {
+  const waiting = actions.find((a) => a.state === 'waiting' && a.endedAt === null)
+  return waiting ? { reason: waiting.reason ?? 'It waits for the time of its deployment.' } : null
+}
+
+/** The newest certificate that was enrolled again from this one and has targets: they were this one's. */
+export async function successorOf(tx: Db | Tx, id: CertificateId): Promise<string | null> {
+  const child = await tx.selectFrom('certificate as c').select('c.name').where('c.parentId', '=', id)
+    .where((eb) => eb.exists(eb.selectFrom('target as t').select('t.id').whereRef('t.certificateId', '=', 'c.id').where('t.removedAt', 'is', null)))
+    .orderBy('c.id', 'desc').limit(1).executeTakeFirst()
+  return child?.name ?? null
+}
+
+/** An earlier version that was ordered here is what the place holds and shows. */
+export function isOlder(i: InstallationRow, installed: Installed, current: VersionFacts | undefined): boolean {
+  const version = i.versionId ? installed.get(i.versionId) : undefined
+  return i.state === 'out-of-sync' && version?.source === 'order' && current !== undefined && version.ordinal < current.ordinal && !isTrouble(i, installed, current)
+}
+
+/** The file holds what is wanted, and an endpoint shows something else; null: it shows what it should. */
+export function unservedAt(i: InstallationRow, wanted: Pick<VersionFacts, 'fingerprint'> | undefined): 'other' | 'nothing' | null {
+  if (!wanted || i.fingerprint !== wanted.fingerprint) return null
+  const wrong = fromJson<ServedCertificate[]>(i.served).filter((s) => s.fingerprint !== wanted.fingerprint)
+  if (wrong.length === 0) return null
+  return wrong.some((s) => s.fingerprint !== null) ? 'other' : 'nothing'
+}
+
+export const endOfInstalled = ({ versionId }: InstallationRow, installed: Installed): Date | null => {
+  const version = versionId ? installed.get(versionId) : undefined
+  return version ? new Date(version.notAfter) : null
+}
+
+/** An older version of ours waits to be replaced. What somebody else put there since, or what is not served as installed, is trouble. */
+export function isTrouble(i: InstallationRow, installed: Installed, current: VersionFacts | undefined): boolean {
+  const version = i.versionId ? installed.get(i.versionId) : undefined
+  const isForeign = !version || (current?.source === 'order' && version.source === 'discovery' && version.ordinal > current.ordinal)
+  return i.state !== 'in-sync' && (isForeign || fromJson<ServedCertificate[]>(i.served).some((s) => s.fingerprint !== i.fingerprint))
+}
