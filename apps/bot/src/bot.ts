@@ -120,7 +120,7 @@ function run(identity: Identity & { encryptionKey: KeyObject }, configuration: B
 interface LocalParts { host: Host; engine: Engine; keys: KeyStore; scan: (way?: Way) => Promise<HostScan>; closeConnections: () => void }
 
 /** Everything that needs no network. */
-function localParts(dataFolder: string, { limits }: BotConfiguration, { now, crashPoint }: BotOptions): LocalParts {
+function localParts(dataFolder: string, { limits, undoDays }: BotConfiguration, { now, crashPoint }: BotOptions): LocalParts {
   const allowed = createLimits(limits)
   const host = createLocalHost({ limits: allowed })
   const pool = createSshPool()
@@ -128,7 +128,7 @@ function localParts(dataFolder: string, { limits }: BotConfiguration, { now, cra
   const wayTo = (way: Way): Host => hostFor(way, { local: host, pool, limits: allowed })
   const keys = createKeyStore({ folder: join(dataFolder, 'keys'), now })
   const engine = createEngine({
-    folder: join(dataFolder, 'engine'), now, keys, probeFor, scripts: limits.scripts, hostFor: wayTo, ...(crashPoint ? { crashPoint } : {}),
+    folder: join(dataFolder, 'engine'), now, keys, probeFor, scripts: limits.scripts, hostFor: wayTo, ...(undoDays === null ? {} : { limits: { undoDays } }), ...(crashPoint ? { crashPoint } : {}),
     driverFor(serverType) {
       const entry = serverTypes.find(serverType)
       if (entry) return entry.driver()

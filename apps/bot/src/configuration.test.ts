@@ -10,14 +10,15 @@ const defaults = { writePaths: null, commands: null, scripts: false, ssh: true, 
 
 test('without bot.toml paths and programs are free and scripts are off', async (t) => {
   const folder = await tempFolder(t)
-  assert.deepEqual(await loadConfiguration([join(folder, 'bot.toml')]), { file: null, proxy: undefined, limits: defaults })
+  assert.deepEqual(await loadConfiguration([join(folder, 'bot.toml')]), { file: null, proxy: undefined, limits: defaults, undoDays: null })
 })
 
 test('the example says what the defaults say, and its commented lines are usable', async () => {
   const example = await readFile(exampleFile, 'utf8')
   assert.deepEqual(readConfiguration(example, 'x').limits, defaults)
-  const { proxy, limits } = readConfiguration(example.replaceAll(/^# (?=\w+ = )/gm, ''), 'x')
+  const { proxy, limits, undoDays } = readConfiguration(example.replaceAll(/^# (?=\w+ = )/gm, ''), 'x')
   assert.equal(proxy, 'http://proxy.example:3128')
+  assert.equal(undoDays, 7)
   assert.deepEqual(limits, { writePaths: ['/etc/nginx/tls', '/etc/ssl/private'], commands: ['/usr/sbin/nginx', 'systemctl'], scripts: false, ssh: false, sshHosts: ['web-1.example', '192.0.2.7:2222'] })
 })
 
@@ -50,6 +51,7 @@ const bad: [title: string, text: string, key: string][] = [
   ['a relative program', '[limits]\ncommands = ["bin/nginx"]', 'limits.commands'],
   ['a text for a yes or no', '[limits]\nscripts = "no"', 'limits.scripts'],
   ['a machine with a user', '[limits]\nssh_hosts = ["root@web-1"]', 'limits.ssh_hosts'],
+  ['a number of days that is none', '[deployments]\nundo_days = 1.5', 'deployments.undo_days'],
   ['a proxy without scheme', '[control-plane]\nproxy = "proxy:3128"', 'control-plane.proxy'],
   ['a proxy of another kind', '[control-plane]\nproxy = "socks5://proxy:1080"', 'control-plane.proxy'],
   ['no TOML', '[limits\n', ''],

@@ -13,6 +13,8 @@ export interface BotConfiguration {
   /** Address of an HTTP proxy; null: never through a proxy; undefined: as HTTPS_PROXY and NO_PROXY say. */
   proxy: string | null | undefined
   limits: LimitSettings
+  /** So many days what a deployment replaced is kept, to be put back; null: as the engine has it. */
+  undoDays: number | null
 }
 
 /** Reads one value, or says what it should be. */
@@ -28,9 +30,11 @@ const listOf = (fits: (text: string) => boolean, what: string): Read<string[]> =
 const paths = listOf(isAbsolute, 'absolute paths')
 const programs = listOf((text) => /^[^/\\]+$/.test(text) || isAbsolute(text), 'programs: absolute paths, or names without a folder')
 const machines = listOf((text) => /^[^\s/@]+$/.test(text), 'machines such as "web-1.example" or "web-1.example:22"')
+const mostDays = 365
+const days: Read<{ days: number }> = (value) => typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= mostDays ? { days: value } : `must be a whole number of days, 0 to ${mostDays}`
 const yesOrNo: Read<{ yes: boolean }> = (value) => typeof value === 'boolean' ? { yes: value } : 'must be true or false'
 
-const knownKeys: Record<string, readonly string[]> = { 'control-plane': ['proxy'], limits: ['write_paths', 'commands', 'scripts', 'ssh', 'ssh_hosts'] }
+const knownKeys: Record<string, readonly string[]> = { 'control-plane': ['proxy'], limits: ['write_paths', 'commands', 'scripts', 'ssh', 'ssh_hosts'], deployments: ['undo_days'] }
 
 /**
  * Reads bot.toml. The whole table of keys is in bot.example.toml.
@@ -57,6 +61,7 @@ export function readConfiguration(text: string, file: string): BotConfiguration 
       ssh: valueOf('limits', 'ssh', yesOrNo)?.yes ?? true,
       sshHosts: valueOf('limits', 'ssh_hosts', machines) ?? null,
     },
+    undoDays: valueOf('deployments', 'undo_days', days)?.days ?? null,
   }
 }
 

@@ -172,7 +172,20 @@ export const ProveStep = Type.Object({
 }, { additionalProperties: false })
 export type ProveStep = Static<typeof ProveStep>
 
-export const Step = Type.Union([WriteFileStep, KeystoreEntryStep, MakeDirectoryStep, RunCommandStep, ReloadServiceStep, HttpRequestStep, SocketCommandStep, RunScriptStep, ProveStep], { $id: 'Step' })
+/** Only of the engine's own plans, when a deployment is taken back: puts a file back as its backup holds it; null: there was none. */
+export const RestoreFileStep = Type.Object({
+  kind: Type.Literal('restore-file'), path,
+  contentDigest: Type.Union([Type.String(), Type.Null()], { description: 'SHA-256 of the bytes that are put back' }),
+  ownership: Type.Union([Ownership, Type.Null()]),
+  replaces: Type.String({ description: 'SHA-256 of the bytes that the deployment left' }),
+}, { additionalProperties: false })
+export type RestoreFileStep = Static<typeof RestoreFileStep>
+
+/** Only of the engine's own plans: a folder that the deployment had made, when nothing else lies in it. */
+export const RemoveDirectoryStep = Type.Object({ kind: Type.Literal('remove-directory'), path }, { additionalProperties: false })
+export type RemoveDirectoryStep = Static<typeof RemoveDirectoryStep>
+
+export const Step = Type.Union([WriteFileStep, KeystoreEntryStep, MakeDirectoryStep, RunCommandStep, ReloadServiceStep, HttpRequestStep, SocketCommandStep, RunScriptStep, ProveStep, RestoreFileStep, RemoveDirectoryStep], { $id: 'Step' })
 export type Step = Static<typeof Step>
 export type StepKind = Step['kind']
 
@@ -236,6 +249,8 @@ export function describeStep(step: Step): string {
       return `Run ${step.when === 'before' ? 'before anything is changed' : 'after the proof'}: ${what}`
     }
     case 'make-directory': return `Make the folder ${step.path} (mode ${octal(step.ownership.mode)})`
+    case 'restore-file': return step.contentDigest === null ? `Take away ${step.path}, which was not there before` : `Put back ${step.path} as it was before`
+    case 'remove-directory': return `Take away the folder ${step.path}, which was not there before`
     case 'run-command': return `Test the configuration${asUser(step)}: ${withVariables(step)}${step.argv.join(' ')}`
     case 'reload-service': return `${step.frees === undefined ? 'Reload' : 'Stop'} ${step.service}${asUser(step)}: ${withVariables(step)}${step.argv.join(' ')}`
     case 'prove': return `Prove that ${step.expect.slice(0, 16)}… is served on ${step.endpoints.map((e) => describeEndpoint(e.endpoint)).join(', ')}`

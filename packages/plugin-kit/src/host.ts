@@ -13,6 +13,7 @@ export interface Host {
   /**
    * Runs a program: argv without shell, closed standard input, own process group, killed at the deadline.
    * An exit code other than 0 is a result, not an error.
+   * @throws the reason of options.signal, once its process group has ended
    * @throws CertloopError COMMAND_NOT_ALLOWED (limits of bot.toml), COMMAND_TIMEOUT, COMMAND_FAILED when it can't be started
    */
   run(argv: readonly string[], options?: RunOptions): Promise<RunResult>
@@ -74,6 +75,8 @@ export interface RunOptions {
   /** For each of the two streams; what comes after is dropped. Default 1 MiB. */
   outputLimitBytes?: number
   environment?: Record<string, string>
+  /** Ends it early, with its whole process group. */
+  signal?: AbortSignal | undefined
   /** A script that came with a plan: refused where limits.scripts of bot.toml is off. */
   script?: boolean
   /**

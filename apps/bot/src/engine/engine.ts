@@ -2,10 +2,11 @@ import { type DeployResult, machineOf, type Plan, type TargetInspection, toCertl
 import { createTurns } from '../work/turns.ts'
 import { deployNow, draftPlan } from './deploy.ts'
 import { isAcknowledged, isOpen } from './journal-store.ts'
-import { createParts, fieldsOf, notYetEnded, openMachines, prepareFolder, prune, type Recovery, type RecoverySink, storedOutcome, takeUpAll } from './parts.ts'
+import { type Asked, createParts, fieldsOf, notYetEnded, openMachines, prepareFolder, prune, type Recovery, type RecoverySink, storedOutcome, takeUpAll } from './parts.ts'
 import { createRedactor, secretsOf } from './secrets.ts'
 import { DeploymentUnfinished, saysNothing } from './unfinished.ts'
-import type { DeployRequest, Engine, EngineDeps, EngineTarget, LogSink, PlanRequest, Unrecovered } from './types.ts'
+import { takeBackNow } from './take-back.ts'
+import type { UndoRequest, DeployRequest, Engine, EngineDeps, EngineTarget, LogSink, PlanRequest, Unrecovered } from './types.ts'
 
 /** See Engine. `deps.folder` is used by one process at a time: the bot locks its data folder. */
 export function createEngine(deps: EngineDeps): Engine {
@@ -21,7 +22,7 @@ export function createEngine(deps: EngineDeps): Engine {
   }))
 
   /** The journals of a machine are ended before new work on it, and those that could not be are tried again. */
-  async function ready(machine: string, onLog?: RecoverySink, now?: EngineTarget): Promise<Recovery> {
+  async function ready(machine: string, onLog?: RecoverySink, now?: Asked): Promise<Recovery> {
     await prepared()
     const before = known.get(machine)
     if (before !== undefined && before.stuck.length === 0 && !parts.leftOpen.has(machine)) return before
@@ -33,10 +34,11 @@ export function createEngine(deps: EngineDeps): Engine {
 
   return {
     plan: (request) => turns.take(machineOf(request.target), async () => {
-      await ready(machineOf(request.target), undefined, request.target)
+      await ready(machineOf(request.target), undefined, { target: request.target })
       return makePlan(request)
     }),
-    deploy: (request, onLog) => turns.take(machineOf(request.target), () => deploy(request, onLog)),
+    deploy: (request, onLog, cancel) => turns.take(machineOf(request.target), () => onceReady(request, onLog, cancel, () => deployNow(parts, request, onLog, cancel))),
+    undo: (request, onLog, cancel) => turns.take(machineOf(request.target), () => onceReady(request, onLog, cancel, () => takeBackNow(parts, request, onLog, cancel))),
     inspect,
     recover,
     outcomeOf: (deploymentId) => storedOutcome(parts, deploymentId),
@@ -66,10 +68,10 @@ export function createEngine(deps: EngineDeps): Engine {
     return plan
   }
 
-  async function deploy(request: DeployRequest, onLog?: LogSink): Promise<DeployResult> {
-    const machine = machineOf(request.target)
-    const { stuck: [stuck] } = await ready(machine, (id, entry) => { if (id === request.deploymentId) onLog?.(entry) }, request.target)
-    if (stuck === undefined) return deployNow(parts, request, onLog)
+  async function onceReady(request: DeployRequest | UndoRequest, onLog: LogSink | undefined, cancel: AbortSignal | undefined, work: () => Promise<DeployResult>): Promise<DeployResult> {
+    const { deploymentId, target } = request
+    const { stuck: [stuck] } = await ready(machineOf(target), (id, entry) => { if (id === deploymentId) onLog?.(entry) }, { target, deploymentId, cancel })
+    if (stuck === undefined) return work()
     if (stuck.deploymentId === request.deploymentId && saysNothing(stuck.error)) throw new DeploymentUnfinished(stuck.error)
     return refusedBy(stuck, request)
   }
@@ -87,7 +89,7 @@ export function createEngine(deps: EngineDeps): Engine {
 }
 
 /** Work on a host that an earlier deployment left between old and new would build on sand. */
-function refusedBy(stuck: Unrecovered, { deploymentId }: DeployRequest): DeployResult {
+function refusedBy(stuck: Unrecovered, { deploymentId }: Pick<DeployRequest, 'deploymentId'>): DeployResult {
   const error = { ...stuck.error, message: `Deployment ${stuck.deploymentId} was cut off and can not be ended yet: ${stuck.error.message}` }
   return { outcome: 'failed', touched: stuck.deploymentId === deploymentId, error, differences: [], inspection: null, log: [] }
 }

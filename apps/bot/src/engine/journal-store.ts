@@ -1,5 +1,5 @@
 import { CertloopError, type DeployResult, machineOf, type DeploymentId, type Ownership, type Plan, toCertloopError } from '@certloop/contract'
-import { mkdir, open, readdir, rm, truncate } from 'node:fs/promises'
+import { mkdir, open, readdir, rm, stat, truncate } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { readIfThere } from '../durable-file.ts'
 import { type BeginRecord, type Journal, type JournalDeps, type JournalRecord, openJournal, readRecords, writeFirstRecord } from './journal.ts'
@@ -20,6 +20,8 @@ export interface NewJournal {
   secrets: Readonly<Record<string, string>>
   plan: Plan
   rollback: boolean
+  /** The deployment that this takes back. */
+  undoes?: DeploymentId
   files: readonly BackupFile[]
 }
 
@@ -49,6 +51,8 @@ export interface JournalStore {
 export const machineIn = ({ begin }: StoredJournal): string => begin.machine ?? 'local'
 export const outcomeIn = (records: readonly JournalRecord[]): DeployResult | undefined => records.findLast((r) => r.type === 'outcome')?.result
 export const isOpen = ({ records }: StoredJournal): boolean => !records.some((r) => r.type === 'closed')
+/** What it put there stayed, and was proven where it could be. */
+export const keepsNew = ({ records }: Pick<StoredJournal, 'records'>): boolean => records.some((r) => r.type === 'outcome' && r.keeps === 'new' && r.result.outcome === 'deployed')
 export const isAcknowledged = ({ records }: StoredJournal): boolean => records.some((r) => r.type === 'acknowledged')
 
 const journalName = 'journal.ndjson'
@@ -138,11 +142,11 @@ async function createJournal(shelf: Shelf, journal: NewJournal): Promise<Journal
   }
 }
 
-async function writeNew({ parent, sealer, deps }: Shelf, folder: string, attempt: number, { deploymentId, target, leaf, secrets, files, plan, rollback }: NewJournal): Promise<void> {
+async function writeNew({ parent, sealer, deps }: Shelf, folder: string, attempt: number, { deploymentId, target, leaf, secrets, files, plan, rollback, undoes }: NewJournal): Promise<void> {
   const sealedTarget = await sealer.seal(aboutTarget(deploymentId), JSON.stringify(target))
   const sealedFiles = await sealer.seal(aboutBackup(deploymentId), JSON.stringify(files.map(portable)))
   const sealedSecrets = Object.keys(secrets).length === 0 ? {} : { secrets: await sealer.seal(aboutSecrets(deploymentId), JSON.stringify(secrets)) }
-  const begin: BeginRecord = { type: 'begin', version: 1, at: deps.now().toISOString(), deploymentId, attempt, machine: machineOf(target), leaf, target: sealedTarget, ...sealedSecrets, plan, rollback }
+  const begin: BeginRecord = { type: 'begin', version: 1, at: deps.now().toISOString(), deploymentId, attempt, machine: machineOf(target), leaf, target: sealedTarget, ...sealedSecrets, plan, rollback, ...(undoes === undefined ? {} : { undoes }) }
   // The backup first: once there is a first record, there is something to go back to.
   await writeSynced(join(folder, backupName), sealedFiles)
   deps.point('backup:after')
@@ -178,6 +182,25 @@ async function prune(shelf: Shelf, limits: EngineLimits): Promise<void> {
     if (isOpen(stored)) continue
     const beyond = isAcknowledged(stored) && countPaths(stored, perPath, limits.backupsPerPath)
     if (stored.begin.at < oldest || beyond) await rm(stored.folder, { recursive: true, force: true })
+  }
+  await forgetBackups(shelf, limits)
+}
+
+/**
+ * What a committed deployment replaced is kept to be put back: until the next one to the same place is committed, or the
+ * time is over; and of all together no more than a size, the oldest going first.
+ */
+async function forgetBackups(shelf: Shelf, { undoDays, backupBytes }: EngineLimits): Promise<void> {
+  const oldest = new Date(shelf.deps.now().getTime() - undoDays * 86_400_000).toISOString()
+  const replaced = new Set<string>()
+  let bytes = 0
+  for (const stored of (await loadAll(shelf)).toReversed()) {
+    if (isOpen(stored) || !keepsNew(stored)) continue
+    const paths = stored.begin.plan.steps.flatMap((step) => ('path' in step ? [`${machineIn(stored)} ${step.path}`] : []))
+    const file = join(stored.folder, backupName)
+    bytes += (await stat(file).catch(() => undefined))?.size ?? 0
+    if (stored.begin.at < oldest || bytes > backupBytes || paths.every((path) => replaced.has(path))) await rm(file, { force: true })
+    for (const path of paths) replaced.add(path)
   }
 }
 

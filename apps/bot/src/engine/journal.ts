@@ -3,12 +3,14 @@ import { type FileHandle, open, readFile } from 'node:fs/promises'
 
 /** What is on disk about one deployment, in order. `at` is UTC. */
 export type JournalRecord = { at: string } & (
-  | { type: 'begin'; version: 1; deploymentId: DeploymentId; attempt: number; machine?: string; leaf?: string; target: string; secrets?: string; plan: Plan; rollback: boolean }
+  | { type: 'begin'; version: 1; deploymentId: DeploymentId; attempt: number; machine?: string; leaf?: string; target: string; secrets?: string; plan: Plan; rollback: boolean; undoes?: DeploymentId }
   /** `digests`: SHA-256 of what lies staged, by the places of the steps. */
   | { type: 'staged'; digests?: Record<string, string> }
   | { type: 'begun'; step: number }
   | { type: 'done'; step: number }
   | { type: 'forward' }
+  /** A person asked to stop: whatever lies ready, the way is back. */
+  | { type: 'cancel' }
   | { type: 'undo'; error: WireError }
   | { type: 'undone'; step: number }
   | { type: 'outcome'; keeps: 'new' | 'old'; unclean: number[]; result: DeployResult }
@@ -71,23 +73,34 @@ export async function openJournal(path: string, { now, point }: JournalDeps): Pr
   await wipeTornTail(handle, firstFree, size)
   let end = firstFree
   let noted: JournalRecord[] = []
+  let last: Promise<unknown> = Promise.resolve()
   const stamped = (record: NewRecord): JournalRecord => ({ ...record, at: now().toISOString() })
 
   return {
     records,
-    async append(...added) {
-      const batch = [...noted, ...added.map(stamped)]
-      const name = `journal:${batch.map((r) => ('step' in r ? `${r.type}-${r.step}` : r.type)).join('+')}`
-      point(`${name}:before`)
-      await writeAt(handle, Buffer.concat(batch.map(lineOf)), end, path)
-      end += batch.reduce((sum, record) => sum + lineOf(record).length, 0)
-      records.push(...batch)
-      noted = []
-      point(`${name}:after`)
+    append(...added) {
+      // A request to stop comes at any time, also within another append.
+      const done = last.then(() => write(added))
+      last = done.catch(() => undefined)
+      return done
     },
     note(record) { noted.push(stamped(record)) },
     fitting: (result) => fit(result, Math.max(size - end - tailBytes, tailBytes)),
-    close: () => handle.close(),
+    async close() {
+      await last
+      await handle.close()
+    },
+  }
+
+  async function write(added: readonly NewRecord[]): Promise<void> {
+    const batch = [...noted, ...added.map(stamped)]
+    const name = `journal:${batch.map((r) => ('step' in r ? `${r.type}-${r.step}` : r.type)).join('+')}`
+    point(`${name}:before`)
+    await writeAt(handle, Buffer.concat(batch.map(lineOf)), end, path)
+    end += batch.reduce((sum, record) => sum + lineOf(record).length, 0)
+    records.push(...batch)
+    noted = []
+    point(`${name}:after`)
   }
 }
 

@@ -58,10 +58,12 @@ function publicDigest(keyPem: string, keyId: string): string {
 export function checkSteps({ steps }: Pick<Plan, 'steps'>, material: PlanMaterial, secrets: Readonly<Record<string, string>> = {}): void {
   const paths = new Set<string>()
   for (const [index, step] of steps.entries()) {
-    const problem = problemOf(step, material, paths) ?? missingSecret(step, secrets) ?? badExpression(step)
+    const problem = ownProblem(step) ?? problemOf(step, material, paths) ?? missingSecret(step, secrets) ?? badExpression(step)
     if (problem !== undefined) throw new CertloopError('PLAN_FAILED', `Step ${index + 1} of the plan ${problem}.`, { step: index })
   }
 }
+
+const ownProblem = (step: Step) => (step.kind === 'restore-file' || step.kind === 'remove-directory' ? `would put ${step.path} back, which only the engine itself does` : undefined)
 
 function problemOf(step: Step, material: PlanMaterial, paths: Set<string>): string | undefined {
   if (step.kind === 'prove') return step.expect === material.fingerprint ? undefined : 'would prove another certificate than the one to install'

@@ -12,7 +12,7 @@ import { createRedactor, type Redactor, secretsOf } from './secrets.ts'
 import type { EngineDeps, EngineLimits, EngineTarget, Recovered, Unrecovered } from './types.ts'
 import { away } from './unfinished.ts'
 
-const defaultLimits: EngineLimits = { backupDays: 30, backupsPerPath: 5, planDays: 30, plansKept: 500, recoverySeconds: 60 }
+const defaultLimits: EngineLimits = { backupDays: 30, backupsPerPath: 5, undoDays: 7, backupBytes: 256 * 1024 * 1024, planDays: 30, plansKept: 500, recoverySeconds: 60 }
 
 /** What the calls of one engine share. */
 export interface EngineParts {
@@ -55,20 +55,24 @@ export async function storedOutcome({ store }: EngineParts, deploymentId: Deploy
   return stored && !isAcknowledged(stored) ? outcomeIn(stored.records) : undefined
 }
 
+/** What is asked for now: its target may have another login or host key than a journal knows, and it may be the very one of a journal. */
+export interface Asked { target: EngineTarget; deploymentId?: DeploymentId; cancel?: AbortSignal | undefined }
+
 /**
- * Ends one open journal. `now`: a target on the same machine as it is asked for today, with another login or host key perhaps.
+ * Ends one open journal. `now`: what is asked for on the same machine.
  * @throws CertloopError when its host can't be had, or what lies in the journal can't be read
  */
-export async function takeUp(parts: EngineParts, stored: StoredJournal, log: DeployLog, hide: Redactor, now?: EngineTarget): Promise<DeployResult> {
+export async function takeUp(parts: EngineParts, stored: StoredJournal, log: DeployLog, hide: Redactor, now?: Asked): Promise<DeployResult> {
   const { deps, store } = parts
-  const { deploymentId, plan, rollback, leaf = '' } = stored.begin
+  const { deploymentId, plan, rollback, undoes, leaf = '' } = stored.begin
   const [target, secrets] = [await store.target(stored), await store.secrets(stored)]
   hide.learn([...secretsOf(target.secrets ?? {}), ...Object.values(secrets)])
-  const host = await hostOf(parts, stored, target, now)
+  const host = await hostOf(parts, stored, target, now?.target)
   const journal = await store.reopen(stored)
   try {
     return await recoverRun({
-      deploymentId, plan, rollback, host, journal, log, hide, secrets, leaf,
+      deploymentId, plan, rollback, host, journal, log, hide, secrets, leaf, undoes,
+      cancel: now?.deploymentId === deploymentId ? now?.cancel : undefined,
       ...shared(parts, machineIn(stored)),
       probe: deps.probeFor(host),
       material: undefined,
@@ -107,7 +111,7 @@ export async function openMachines({ store }: EngineParts): Promise<string[]> {
 }
 
 /** Ends every open journal of a machine, oldest first; one that can't be ended does not keep the others. */
-export async function takeUpAll(parts: EngineParts, machine: string, onLog?: RecoverySink, now?: EngineTarget): Promise<Recovery> {
+export async function takeUpAll(parts: EngineParts, machine: string, onLog?: RecoverySink, now?: Asked): Promise<Recovery> {
   const recovery: Recovery = { recovered: [], stuck: [] }
   parts.leftOpen.delete(machine)
   for (const stored of (await parts.store.all()).filter((one) => isOpen(one) && machineIn(one) === machine)) {

@@ -1,5 +1,6 @@
 import { CertloopError, type DeploymentId, type DeployResult, type Plan, type ServedCertificate, sha256Hex, type Step, toCertloopError } from '@certloop/contract'
 import { certificateBlocks, type Host, probeAll, type Prober } from '@certloop/plugin-kit'
+import { cancellable } from './cancelling.ts'
 import type { BackupFile } from './journal-store.ts'
 import type { Journal } from './journal.ts'
 import type { Placed } from './ledger.ts'
@@ -29,6 +30,12 @@ export interface Run {
   /** SHA-256 of the DER of the certificate that is installed. */
   readonly leaf: string
   backup(path: string): Promise<BackupFile | undefined>
+  /** Where a deployment is taken back: a file as it had found it. Until everything is staged. */
+  restored?: ((path: string) => Promise<BackupFile | undefined>) | undefined
+  /** The deployment that is taken back. */
+  readonly undoes: DeploymentId | undefined
+  /** A person's request to stop; undefined once it is too late for that. */
+  cancel: AbortSignal | undefined
   /** What the driver finds installed, PEM. @throws CertloopError as ServerTypeDriver.inspect */
   installed(): Promise<string | null>
   /** Notes what is on the target now by this engine's doing. */
@@ -50,9 +57,9 @@ export const stepsOf = (run: Run, ...roles: Role[]): { index: number; step: Step
 export const shortName = (deploymentId: DeploymentId): string => sha256Hex(deploymentId).slice(0, 10)
 
 export function contextOf(run: Run, index: number, quick = false): StepContext {
-  const { host, probe, plan, troubled, deploymentId, now } = run
+  const { probe, plan, troubled, deploymentId, now, cancel } = run
   return {
-    host, probe, plan, index, troubled, quick, deploymentId, now,
+    host: cancellable(run.host, cancel), cancel, probe, plan, index, troubled, quick, deploymentId, now,
     short: shortName(deploymentId),
     material() {
       if (run.material === undefined) throw new Error('Nothing is staged after a crash: what lay ready is used, or the deployment is undone.')
@@ -66,6 +73,7 @@ export function contextOf(run: Run, index: number, quick = false): StepContext {
     get staged() { return run.staged.get(index) },
     noteStaged: (digest) => { run.staged.set(index, digest) },
     backup: (path) => run.backup(path),
+    restored: async (path) => run.restored?.(path),
     activateAgain: () => activateBefore(run, index),
   }
 }

@@ -1,4 +1,5 @@
 import { CertloopError, type DeployResult, type ServedCertificate, toCertloopError } from '@certloop/contract'
+import { cancelled, endCancelling, heedCancel } from './cancelling.ts'
 import type { Placed } from './ledger.ts'
 import { stepTitle } from './log.ts'
 import { contextOf, inspectionOf, type Run, stepsOf } from './run.ts'
@@ -8,12 +9,14 @@ import { stillThere } from './unfinished.ts'
 
 /** Stages everything, then carries out every step. The journal is open and the backups are made. */
 export async function execute(run: Run): Promise<DeployResult> {
+  heedCancel(run)
   try {
     await stageAll(run)
   } catch (thrown) {
-    return abandon(run, toCertloopError(thrown))
+    return abandon(run, whyStopped(run, 'before anything was touched', thrown))
   }
   run.material = undefined
+  run.restored = undefined
   run.journal.note({ type: 'staged', digests: Object.fromEntries(run.staged) })
   return proceed(run, 0)
 }
@@ -23,6 +26,7 @@ async function stageAll(run: Run): Promise<void> {
   for (const { index, step } of stepsOf(run)) {
     const executor = executorOf(step)
     if (executor.stage === undefined) continue
+    run.cancel?.throwIfAborted()
     run.point(`stage-${index}:before`)
     await run.log.timed('backup', index, `${stepTitle(run.plan, index)}: made ready`, async () => executor.stage?.(contextOf(run, index), step))
     run.point(`stage-${index}:after`)
@@ -38,17 +42,22 @@ export async function proceed(run: Run, from: number): Promise<DeployResult> {
   let current = from
   try {
     for (; current < run.plan.steps.length; current++) served.push(...await runStep(run, current))
+    endCancelling(run)
     // After a crash the proof may have been given before it.
     const inspection = await inspectionOf(run, served.length === 0 ? undefined : served)
     return await conclude(run, 'new', { outcome: 'deployed', touched: true, error: null, inspection })
   } catch (thrown) {
-    return settle(run, toCertloopError(thrown), current)
+    return settle(run, whyStopped(run, `in ${stepTitle(run.plan, current)}`, thrown), current)
   }
 }
+
+/** Whatever a step says when it is broken off: the reason is that somebody asked for it. */
+const whyStopped = (run: Run, where: string, thrown: unknown): CertloopError => (run.cancel?.aborted ? cancelled(where) : toCertloopError(thrown))
 
 async function runStep(run: Run, index: number): Promise<ServedCertificate[]> {
   const step = run.plan.steps[index]
   if (step === undefined) return []
+  run.cancel?.throwIfAborted()
   const executor = executorOf(step)
   await run.journal.append({ type: 'begun', step: index })
   run.begun.add(index)
@@ -76,6 +85,7 @@ async function settle(run: Run, error: CertloopError, index: number): Promise<De
 
 /** Goes back to what was there before and says whether that could be shown. @throws HostAway */
 export async function undo(run: Run, error: CertloopError): Promise<DeployResult> {
+  endCancelling(run)
   run.troubled = true
   if (!(run.recovering || await anythingTouched(run))) return abandon(run, error)
   await writeOrLog(run, () => run.journal.append({ type: 'undo', error: run.hide.error(error).toWire() }))
@@ -88,6 +98,7 @@ export async function undo(run: Run, error: CertloopError): Promise<DeployResult
 
 /** Ends a deployment that touched nothing. */
 export function abandon(run: Run, error: CertloopError): Promise<DeployResult> {
+  endCancelling(run)
   return conclude(run, 'old', { outcome: 'failed', touched: false, error: error.toWire(), inspection: null })
 }
 
@@ -105,13 +116,22 @@ type Ending = Omit<DeployResult, 'log' | 'differences'>
 
 /** Records the outcome, removes what is no longer needed and closes the journal. The record decides: what follows it may be repeated. */
 async function conclude(run: Run, keeps: 'new' | 'old', ending: Ending, unclean: ReadonlySet<number> = new Set()): Promise<DeployResult> {
-  run.log.say('commit', { 'deployed': stepsOf(run, 'prove').length > 0 ? 'Deployed and proven.' : 'Deployed. There is nothing that could be proven.', 'rolled-back': 'Rolled back: what was there before is in place again.', 'failed': ending.touched ? 'Failed.' : 'Failed; nothing was touched.' }[ending.outcome], { ok: ending.outcome === 'deployed' })
+  endCancelling(run)
+  run.log.say('commit', howItEnded(run, ending), { ok: ending.outcome === 'deployed' })
   const result = run.hide.result({ ...ending, differences: [], log: [...run.log.entries] })
   const record = () => run.journal.append({ type: 'outcome', keeps, unclean: [...unclean], result: run.journal.fitting(result) })
   if (ending.outcome === 'deployed') await record()
   else await writeOrLog(run, record)
   await cleanAndClose(run, keeps, unclean)
   return { ...result, log: [...run.log.entries] }
+}
+
+function howItEnded(run: Run, { outcome, touched }: Ending): string {
+  const proven = stepsOf(run, 'prove').length > 0
+  if (outcome === 'failed') return touched ? 'Failed.' : 'Failed; nothing was touched.'
+  if (outcome === 'rolled-back') return run.undoes === undefined ? 'Rolled back: what was there before is in place again.' : 'Not taken back: what the deployment installed is in place again.'
+  const done = run.undoes === undefined ? 'Deployed' : 'Taken back: what was there before is in place'
+  return proven ? `${done} and proven.` : `${done}. There is nothing that could be proven.`
 }
 
 /** The journal stays open when something can't be removed: the next start tries again. */
@@ -135,7 +155,8 @@ async function noteInLedger(run: Run, keeps: 'new' | 'old', unclean: ReadonlySet
   const stays = stepsOf(run, 'change').filter(({ index }) => keeps === 'new' || unclean.has(index))
   const placed = stays.flatMap(({ index, step }): Placed[] => {
     const digest = run.staged.get(index)
-    if (digest === undefined || !('path' in step)) return []
+    // What is put back may be anybody's: it is not taken for this engine's own.
+    if (digest === undefined || !('path' in step) || step.kind === 'restore-file') return []
     return [{ path: step.path, digest, ...(step.kind === 'keystore-entry' ? { entry: { alias: step.alias, leaf: run.leaf } } : {}) }]
   })
   if (placed.length === 0) return

@@ -7,6 +7,7 @@ export interface Way { reach: Reach; secrets?: TargetSecrets }
 /** A target with its opened secrets, for those who may hold them. They are on disk sealed only, and in no result. */
 export type EngineTarget = BotTarget & { secrets?: TargetSecrets }
 export type PlanRequest = BotTaskPayload<'plan-deployment'> & { target: EngineTarget }
+export type UndoRequest = BotTaskPayload<'undo-deployment'> & { target: EngineTarget }
 export type DeployRequest = BotTaskPayload<'deploy'> & { target: EngineTarget }
 
 /** Where the engine gets the private keys that the bot made or received. */
@@ -20,6 +21,10 @@ export interface EngineLimits {
   backupDays: number
   /** but of each path only for the last few deployments. */
   backupsPerPath: number
+  /** So long a deployment can be taken back; what it replaced is not kept any longer. */
+  undoDays: number
+  /** Nor more than this of all of them together. */
+  backupBytes: number
   /** Texts behind plans, for showing differences. */
   planDays: number
   plansKept: number
@@ -60,9 +65,16 @@ export interface Engine {
   /**
    * Carries out an approved plan. What went wrong is in the result, and so is whether anything was touched.
    * A deployment that was carried out before and not acknowledged gives its stored result and does nothing.
+   * `cancel`: what runs is ended and all is taken back, as after a failure; once it is committed, it stands.
    * @throws DeploymentUnfinished, nothing else: the host went away in the middle. The same call later ends it, and gives the result.
    */
-  deploy(request: DeployRequest, onLog?: LogSink): Promise<DeployResult>
+  deploy(request: DeployRequest, onLog?: LogSink, cancel?: AbortSignal): Promise<DeployResult>
+  /**
+   * Puts back what a committed deployment replaced, and proves it: `deployed` means that what was there before is in place
+   * again. Refused with UNDO_NOT_POSSIBLE and the differences where that deployment's work is not what is there now.
+   * Asked again it answers the same and does nothing. @throws DeploymentUnfinished, as deploy
+   */
+  undo(request: UndoRequest, onLog?: LogSink, cancel?: AbortSignal): Promise<DeployResult>
   /** @throws CertloopError as ServerTypeDriver.inspect */
   inspect(target: EngineTarget): Promise<TargetInspection>
   /**

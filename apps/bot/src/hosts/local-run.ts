@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { type Account, CertloopError } from '@certloop/contract'
+import { type Account, CertloopError, toCertloopError } from '@certloop/contract'
 import type { RunOptions, RunResult } from '@certloop/plugin-kit'
 import { programFolders } from './limits.ts'
 
@@ -16,6 +16,7 @@ const pipeGraceMs = 500
  * @throws CertloopError COMMAND_TIMEOUT, COMMAND_FAILED when it can't be started
  */
 export async function runProgram(program: string, argv: readonly string[], options: RunOptions = {}): Promise<RunResult> {
+  options.signal?.throwIfAborted()
   const started = performance.now()
   const timeoutSeconds = options.timeoutSeconds ?? defaultTimeoutSeconds
   const account = accountFor(program, options.runAs)
@@ -30,7 +31,7 @@ export async function runProgram(program: string, argv: readonly string[], optio
   const limit = options.outputLimitBytes ?? defaultOutputLimit
   const stdout = capture(child.stdout, limit)
   const stderr = capture(child.stderr, limit)
-  const deadline = killAtDeadline(child, timeoutSeconds)
+  const deadline = killAtDeadline(child, timeoutSeconds, options.signal)
   return new Promise((resolve, reject) => {
     child.once('error', (error) => {
       deadline.cancel()
@@ -39,6 +40,7 @@ export async function runProgram(program: string, argv: readonly string[], optio
     afterEnd(child, (code, signal) => {
       deadline.cancel()
       const output = { stdout: stdout.text(), stderr: stderr.text() }
+      if (deadline.passed() && options.signal?.aborted) return reject(toCertloopError(options.signal.reason))
       if (deadline.passed()) return reject(timeoutError(program, timeoutSeconds, output))
       resolve({ exitCode: code ?? 128 + (signal === null ? 0 : signalNumber(signal)), ...output, truncated: stdout.truncated() || stderr.truncated(), durationMs: performance.now() - started })
     })
@@ -75,17 +77,21 @@ function afterEnd(child: ChildProcess, done: (code: number | null, signal: NodeJ
   })
 }
 
-/** SIGTERM for the whole group at the deadline, SIGKILL shortly after. */
-function killAtDeadline(child: ChildProcess, seconds: number): { cancel(): void; passed(): boolean } {
+/** SIGTERM for the whole group at the deadline or when it is cancelled, SIGKILL shortly after. */
+function killAtDeadline(child: ChildProcess, seconds: number, signal?: AbortSignal): { cancel(): void; passed(): boolean } {
   let passed = false
   let second: NodeJS.Timeout | undefined
-  const first = setTimeout(() => {
+  const end = () => {
+    if (passed) return
     passed = true
     killGroup(child, 'SIGTERM')
     second = setTimeout(() => killGroup(child, 'SIGKILL'), graceMs)
-  }, seconds * 1000)
+  }
+  const first = setTimeout(end, seconds * 1000)
+  signal?.addEventListener('abort', end, { once: true })
   return {
     cancel() {
+      signal?.removeEventListener('abort', end)
       clearTimeout(first)
       clearTimeout(second)
       // The program itself may have gone at SIGTERM while something it started did not.

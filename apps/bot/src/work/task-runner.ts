@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import { CertloopError, toCertloopError, type BotTask, type BotTaskKind, type DeployLogEntry, type ResultRequest, type TaskId } from '@certloop/contract'
 import type { ControlPlane } from '../connection/client.ts'
 import { mayPass, retrying, type Backoff } from '../connection/retry.ts'
@@ -5,7 +6,7 @@ import { DeploymentUnfinished } from '../engine/index.ts'
 import { errorFacts, type Logger } from '../log.ts'
 import { createBell, type Bell } from './bell.ts'
 import type { Job } from './handlers.ts'
-import { keepLease } from './lease.ts'
+import { keepLease, type Lease } from './lease.ts'
 import { createPlaces } from './places.ts'
 import { untilOver } from './until-over.ts'
 
@@ -16,6 +17,10 @@ export interface RunningTask {
   leaseUntil: Date
   /** The control plane gave it to another, or ended it; a newer lease can still come. */
   lost: boolean
+  /** Aborts when a person asked to stop. */
+  readonly cancelling: AbortController
+  /** Whoever wants to stop it is heard within this time. */
+  beatMs: number
   /** Lines not sent yet. */
   readonly log: DeployLogEntry[]
   /** Rings when any of this changed. */
@@ -55,6 +60,20 @@ type Outcome = ResultRequest['result']
 
 /** A key or a scan must not wait behind deployments that are stuck. */
 const quickKinds: readonly BotTaskKind[] = ['make-csr', 'scan-host']
+/** Those that somebody may want to stop while they run. */
+const stoppableKinds: readonly BotTaskKind[] = ['deploy', 'undo-deployment']
+/** A person who waits for a stop is told of it within seconds. */
+const stoppableBeatMs = 4_000
+/** A control plane that does not answer holds up nothing for longer than this. */
+const beginMs = 2_000
+
+/** The control plane hears that it begins, and says whether that is still wanted. */
+async function beginHeard(state: RunningTask, lease: Lease): Promise<void> {
+  state.beatMs = stoppableBeatMs
+  await Promise.race([lease.beat(), pause(beginMs, undefined, { ref: false })])
+  state.bell.ring()
+}
+
 /**
  * Tasks that are leased and wait for a place. Leasing asks for no kinds, so slow ones have to be taken on to get at the
  * quick ones behind them; each costs a renewal now and then.
@@ -69,7 +88,7 @@ export function createTaskRunner(deps: RunnerDeps): TaskRunner {
   const ended = createBell()
 
   function track(id: TaskId, fence: number, leaseUntil: Date, act: (state: RunningTask) => Promise<void>): void {
-    const state: RunningTask = { id, fence, leaseUntil, lost: false, log: [], bell: createBell() }
+    const state: RunningTask = { id, fence, leaseUntil, lost: false, cancelling: new AbortController(), beatMs: Number.POSITIVE_INFINITY, log: [], bell: createBell() }
     running.set(id, state)
     act(state)
       .catch((error: unknown) => logger.error('A task ended without its result being told or noted as told.', { task: id, ...errorFacts(toCertloopError(error)) }))
@@ -81,7 +100,7 @@ export function createTaskRunner(deps: RunnerDeps): TaskRunner {
     let job: Job | undefined
     let outcome: Outcome | undefined
     try {
-      outcome = await untilOver(() => inPlace(task, state, () => (job ??= jobFor(task))), deps, (error, attempt, waitMs) => {
+      outcome = await untilOver(() => inPlace(task, state, lease, () => (job ??= jobFor(task))), deps, (error, attempt, waitMs) => {
         logger.warn('A deployment is not finished, since its host can not be reached; it is taken up again.', { task: task.id, attempt, waitMs: Math.round(waitMs), ...errorFacts(error) })
       })
     } catch (thrown) {
@@ -95,11 +114,13 @@ export function createTaskRunner(deps: RunnerDeps): TaskRunner {
   }
 
   /** Nothing comes of it when it is not this bot's to end, or not now. */
-  async function inPlace(task: BotTask, state: RunningTask, job: () => Job): Promise<Outcome | DeploymentUnfinished | undefined> {
+  async function inPlace(task: BotTask, state: RunningTask, lease: Lease, job: () => Job): Promise<Outcome | DeploymentUnfinished | undefined> {
     const leave = await places.take(quickKinds.includes(task.kind))
     try {
       if (leave === undefined || state.lost) return notBegun(task, leave)
-      return { ok: true, data: await job().run((entry) => { state.log.push(entry); state.bell.ring() }) }
+      if (stoppableKinds.includes(task.kind)) await beginHeard(state, lease)
+      if (state.lost) return notBegun(task, leave)
+      return { ok: true, data: await job().run((entry) => { state.log.push(entry); state.bell.ring() }, state.cancelling.signal) }
     } catch (thrown) {
       if (thrown instanceof DeploymentUnfinished) return thrown
       throw thrown

@@ -49,7 +49,7 @@ export function stepContext(more: Partial<StepContext> = {}): StepContext {
   const missing = () => { throw new Error('not in this test') }
   return {
     host: localHost, probe: missing, plan: sealPlan({ serverType: 'tiny', observed: [], steps: [] }), index: 0, short: 'x', deploymentId: newDeploymentId(),
-    now: () => new Date(), material: missing, secret: missing, staged: undefined, noteStaged: () => {}, backup: async () => undefined, activateAgain: async () => undefined,
+    now: () => new Date(), material: missing, secret: missing, staged: undefined, noteStaged: () => {}, backup: async () => undefined, activateAgain: async () => undefined, restored: async () => undefined, cancel: undefined,
     troubled: false, quick: false, ...more,
   }
 }

@@ -71,14 +71,15 @@ export interface DeploymentChange {
   served?: readonly ServedCertificate[]
 }
 
+const timesOf = (event: DeploymentEvent, state: DeploymentState, now: Date): Partial<DeploymentRow> => (event === 'begun' ? { begunAt: iso(now) } : isOpenDeployment(state) ? {} : { endedAt: iso(now) })
+
 /** One transition with its timeline event. @throws CertloopError CONFLICT when the state no longer allows it. */
 export async function changeDeployment(tx: Tx, wake: Wakes, d: DeploymentRow, change: DeploymentChange, now: Date): Promise<DeploymentRow> {
   const state = nextDeploymentState(d.state, change.event)
   const conflict = () => new CertloopError('CONFLICT', `Deployment ${d.id} is ${d.state}; "${change.event}" does not apply.`, { deploymentId: d.id })
   if (!state) throw conflict()
   const columns: Partial<DeploymentRow> = {
-    ...(change.event === 'begun' ? { begunAt: iso(now) } : {}), ...(isOpenDeployment(state) ? {} : { endedAt: iso(now) }),
-    state, reason: change.message, nextAction: change.nextAction ?? null, deadline: change.deadline ? iso(change.deadline) : null, error: change.error ? toJson(change.error) : null, updatedAt: iso(now),
+    ...timesOf(change.event, state, now), state, reason: change.message, nextAction: change.nextAction ?? null, deadline: change.deadline ? iso(change.deadline) : null, error: change.error ? toJson(change.error) : null, updatedAt: iso(now),
     ...(change.plan ? { plan: toJson(change.plan) } : {}),
     ...(change.differences ? { differences: toJson(change.differences) } : {}),
     ...(change.log ? { log: toJson(change.log) } : {}),

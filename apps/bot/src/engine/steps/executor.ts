@@ -23,6 +23,10 @@ export interface StepContext {
   noteStaged(digest: string): void
   /** The sealed copy of a file, for when nothing nearer is left. */
   backup(path: string): Promise<BackupFile | undefined>
+  /** While an undo is staged: a file as the deployment to be taken back had found it. */
+  restored(path: string): Promise<BackupFile | undefined>
+  /** When it aborts, waiting is of no use any more. */
+  cancel: AbortSignal | undefined
   /** Runs the activation steps before this one again. */
   activateAgain(): Promise<void>
   /** After a crash or a failure: the service may be down by our own doing. */

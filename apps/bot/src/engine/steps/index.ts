@@ -5,6 +5,8 @@ import { keystoreEntry } from './keystore-entry.ts'
 import { makeDirectory } from './make-directory.ts'
 import { prove } from './prove.ts'
 import { reloadService } from './reload-service.ts'
+import { removeDirectory } from './remove-directory.ts'
+import { restoreFile } from './restore-file.ts'
 import { runCommand } from './run-command.ts'
 import { runScript } from './run-script.ts'
 import { socketCommand } from './socket-command.ts'
@@ -21,6 +23,8 @@ const executors: { [K in StepKind]: StepExecutor<Extract<Step, { kind: K }>> } =
   'socket-command': socketCommand,
   'run-script': runScript,
   'prove': prove,
+  'restore-file': restoreFile,
+  'remove-directory': removeDirectory,
 }
 
 /** The executor of a step. */

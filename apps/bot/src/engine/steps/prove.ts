@@ -48,7 +48,7 @@ async function watch(context: StepContext, expected: readonly Expected[], patien
       continue
     }
     if (rightSince !== undefined && performance.now() - rightSince >= (patience.steadyMilliseconds ?? 0)) return all.map(({ served }) => served)
-    await pause(firstPauseMs)
+    await pause(firstPauseMs, undefined, { signal: context.cancel })
   }
 }
 
@@ -69,7 +69,7 @@ function waiting(context: StepContext, { timeoutSeconds }: Patience): (wrong: re
       toldAgain = true
       await context.activateAgain()
     }
-    await pause(Math.min(pauseMs, limitMs - spentMs))
+    await pause(Math.min(pauseMs, limitMs - spentMs), undefined, { signal: context.cancel })
     pauseMs = Math.min(pauseMs * 1.6, longestPauseMs)
   }
 }

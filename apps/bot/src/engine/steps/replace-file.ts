@@ -15,8 +15,8 @@ export interface Replacing<S> {
   accept?(context: StepContext, step: S, staged: Uint8Array): Promise<void>
   /** Names a content; `replaces` is such a name. Hex. */
   digest(step: S, content: Uint8Array): string
-  /** Of the new content, also after a crash. undefined: nothing was staged yet. */
-  newDigest(context: StepContext, step: S): string | undefined
+  /** Of the new content, also after a crash. undefined: nothing was staged yet; null: there is to be no file. */
+  newDigest(context: StepContext, step: S): string | null | undefined
 }
 
 /** The path rules of the target's host, which need not be those of the bot's. */
@@ -45,6 +45,10 @@ export const replaceFile = <S extends FileStep>(how: Replacing<S>): StepExecutor
   stage: (context, step) => stage(how, context, step),
   async do(context, step) {
     const { staged } = namesOf(step, context)
+    if (how.newDigest(context, step) === null) {
+      await context.host.removeFile(step.path)
+      return { message: `${step.path} is gone.` }
+    }
     if (await context.host.stat(staged) !== undefined) await context.host.renameFile(staged, step.path)
     else if (!(await check(how, context, step)).new) throw new CertloopError('FILE_UNWRITABLE', `The new content of ${step.path} that lay ready in ${staged} is gone.`, { path: step.path })
     return { message: `${step.path} holds the new content.` }
@@ -52,6 +56,7 @@ export const replaceFile = <S extends FileStep>(how: Replacing<S>): StepExecutor
   check: (context, step) => check(how, context, step),
   async canResume(context, step) {
     const sides = await check(how, context, step)
+    if (how.newDigest(context, step) === null) return sides.new || sides.old
     const { staged } = namesOf(step, context)
     return sides.new || (sides.old && await digestAt(how, context.host, step, staged) === how.newDigest(context, step))
   },
@@ -66,7 +71,8 @@ async function digestAt<S extends FileStep>(how: Replacing<S>, host: Host, step:
 
 async function check<S extends FileStep>(how: Replacing<S>, context: StepContext, step: S): Promise<Sides> {
   const digest = await digestAt(how, context.host, step, step.path)
-  return { old: digest === step.replaces, new: digest !== null && digest === how.newDigest(context, step) }
+  const wanted = how.newDigest(context, step)
+  return { old: digest === step.replaces, new: wanted !== undefined && digest === wanted }
 }
 
 async function backup<S extends FileStep>(how: Replacing<S>, host: Host, step: S): Promise<BackupFile[]> {
@@ -81,9 +87,11 @@ async function backup<S extends FileStep>(how: Replacing<S>, host: Host, step: S
 async function stage<S extends FileStep>(how: Replacing<S>, context: StepContext, step: S): Promise<void> {
   const { host } = context
   const { staged, old } = namesOf(step, context)
-  const content = await how.content(context, step)
-  await host.stageFile(step.path, staged, content, step.ownership)
-  context.noteStaged(sha256Hex(content))
+  if (how.newDigest(context, step) !== null) {
+    const content = await how.content(context, step)
+    await host.stageFile(step.path, staged, content, step.ownership)
+    context.noteStaged(sha256Hex(content))
+  }
   if (how.accept !== undefined) await how.accept(context, step, await host.readFile(staged) ?? new Uint8Array())
   if (step.replaces === null) return
   await host.linkFile(step.path, old)

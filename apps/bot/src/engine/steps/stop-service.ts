@@ -23,7 +23,7 @@ export async function stopService(context: StepContext, step: ReloadServiceStep,
     const left = await taken(context, ports)
     if (left.length === 0) return report
     if (performance.now() >= end) throw new CertloopError('RELOAD_FAILED', `${step.service} was told to stop and still listens on port ${left.join(', ')} after ${step.timeoutSeconds} s.`, { ports: left.map(String) })
-    await pause(pauseMs)
+    await pause(pauseMs, undefined, { signal: context.cancel })
   }
 }
 

@@ -11,6 +11,8 @@ export interface Question {
   input?: Uint8Array
   /** Default 60,000. */
   timeoutMs?: number
+  /** When it aborts, this line goes to the standard input of the script, which then has to end by itself. */
+  stop?: { signal: AbortSignal; line: string }
   /** Of standard output and of standard error; what comes after is dropped. Default 32 MiB. */
   limitBytes?: number
 }
@@ -74,13 +76,26 @@ export function farSide(reach: SshReach, secrets: TargetSecrets, pool: SshPool, 
       const mark = newMark()
       return withConnection(async (connection) => {
         const channel = await open(connection, question, mark)
-        channel.end()
-        const heard = await listen(channel, mark, question)
+        const stopped = stopBy(channel, question)
+        const heard = await listen(channel, mark, question).finally(stopped)
         if (heard.late) connection.retire()
         return answerOf(heard, mark, reach, question)
       })
     },
   }
+}
+
+/** Standard input stays open as long as there may be something to say. @returns what forgets about it */
+function stopBy(channel: ClientChannel, { stop }: Question): () => void {
+  if (stop === undefined) {
+    channel.end()
+    return () => undefined
+  }
+  const { signal, line } = stop
+  const tell = () => { channel.end(`${line}\n`) }
+  if (signal.aborted) tell()
+  else signal.addEventListener('abort', tell, { once: true })
+  return () => { signal.removeEventListener('abort', tell) }
 }
 
 export const newMark = (): string => `certloop-${randomBytes(12).toString('hex')}`

@@ -13,27 +13,45 @@ const graceMs = 6000
  * far side itself ends the whole process group at the deadline, so that nothing stays behind when the bot goes away.
  */
 export async function runFar(far: FarSide, argv: readonly string[], options: RunOptions = {}): Promise<RunResult> {
+  const program = programOf(argv, options)
+  const { signal } = options
+  signal?.throwIfAborted()
+  const timeoutSeconds = options.timeoutSeconds ?? defaultTimeoutSeconds
+  const started = performance.now()
+  const answer = await far.ask({ script: runScript(argv, options, far.userland.path), timeoutMs: timeoutSeconds * 1000 + graceMs, limitBytes: options.outputLimitBytes ?? defaultOutputLimit, ...(signal === undefined ? {} : { stop: { signal, line: stopWord } }) })
+  const durationMs = performance.now() - started
+  const [stdout, stderr] = [answer.stdout.toString('utf8'), answer.stderr.toString('utf8')]
+  if (wasEnded(answer)) signal?.throwIfAborted()
+  if (answer.late || durationMs >= timeoutSeconds * 1000) throw timeoutError(program, timeoutSeconds, { stdout, stderr })
+  refuseUnrun(answer.mark, stderr, program, far.reach.user, options)
+  return { exitCode: answer.exitCode, stdout, stderr, truncated: answer.truncated, durationMs }
+}
+
+/** @throws CertloopError COMMAND_FAILED, COMMAND_NOT_ALLOWED for what can not be run anywhere */
+function programOf(argv: readonly string[], options: RunOptions): string {
   const [program] = argv
   if (program === undefined) throw new CertloopError('COMMAND_FAILED', 'A command without a program was asked for.')
   if (program.includes('/') && !program.startsWith('/')) throw notFound(program)
   if (holdsZero(argv, options)) throw new CertloopError('COMMAND_FAILED', `${program}: its words or variables hold a zero byte.`, { program })
-  const timeoutSeconds = options.timeoutSeconds ?? defaultTimeoutSeconds
-  const started = performance.now()
-  const answer = await far.ask({ script: runScript(argv, options, far.userland.path), timeoutMs: timeoutSeconds * 1000 + graceMs, limitBytes: options.outputLimitBytes ?? defaultOutputLimit })
-  const durationMs = performance.now() - started
-  const [stdout, stderr] = [answer.stdout.toString('utf8'), answer.stderr.toString('utf8')]
-  if (answer.late || durationMs >= timeoutSeconds * 1000) throw timeoutError(program, timeoutSeconds, { stdout, stderr })
-  if (stderr.endsWith(`${answer.mark} no program\n`)) throw notFound(program)
-  if (stderr.endsWith(`${answer.mark} other account\n`)) throw otherAccount(program, far.reach.user, options.runAs)
-  return { exitCode: answer.exitCode, stdout, stderr, truncated: answer.truncated, durationMs }
+  return program
 }
+
+/** What the script of the far side says when it ran nothing. */
+function refuseUnrun(mark: string, stderr: string, program: string, user: string, { runAs }: RunOptions): void {
+  if (stderr.endsWith(`${mark} no program\n`)) throw notFound(program)
+  if (stderr.endsWith(`${mark} other account\n`)) throw otherAccount(program, user, runAs)
+}
+
+const stopWord = 'stop'
+/** A command that had ended by itself before it heard of it counts. */
+const wasEnded = ({ late, exitCode }: { late: boolean; exitCode: number }) => late || exitCode > 128
 
 const holdsZero = (argv: readonly string[], { environment = {} }: RunOptions) => [...argv, ...Object.entries(environment).flat()].some((text) => text.includes('\0'))
 
 const otherAccount = (program: string, user: string, runAs: Account | undefined) => new CertloopError('COMMAND_NOT_ALLOWED',
   `The bot may not run ${program}: it belongs to a service of user ${runAs?.uid ?? '?'}, and the account ${user} can not change to that one.`, { program })
 
-function runScript(argv: readonly string[], { timeoutSeconds = defaultTimeoutSeconds, environment = {}, runAs }: RunOptions, path: string): string {
+function runScript(argv: readonly string[], { timeoutSeconds = defaultTimeoutSeconds, environment = {}, runAs, signal }: RunOptions, path: string): string {
   const [program = ''] = argv
   const variables = Object.entries({ PATH: path, LC_ALL: 'C', LANG: 'C', ...environment }).map(([name, value]) => `${name}=${value}`)
   // What env would take for a variable or an option is started by a shell.
@@ -44,15 +62,22 @@ set -- ${words}
 ${runAs === undefined || runAs.uid === 0 ? '' : accountScript(runAs)}
 late=
 trap 'late=1' TERM
-( trap 'kill -9 $k 2>/dev/null;exit' USR1; trap '' TERM; sleep ${Math.ceil(timeoutSeconds)} & k=$!; wait $k; kill -TERM 0; sleep 2; kill -KILL 0 ) </dev/null >/dev/null 2>&1 &
+( trap 'kill -9 $k 2>/dev/null;exit' USR1; trap 'kill -9 $k 2>/dev/null' USR2; trap '' TERM; sleep ${Math.ceil(timeoutSeconds)} & k=$!; wait $k; kill -TERM 0; sleep 2; kill -KILL 0 ) </dev/null >/dev/null 2>&1 &
 w=$!
-exec 5>&2 2>/dev/null
+${signal === undefined ? '' : stopScript}exec 5>&2 2>/dev/null
 ( exec "$@" </dev/null 2>&5 5>&- )
 c=$?
 [ "$late" ] && kill -KILL 0
 kill -USR1 $w 2>/dev/null
-exit $c`
+${signal === undefined ? '' : 'kill -9 $r 2>/dev/null\n'}exit $c`
 }
+
+/** A line on standard input ends the command as its deadline would; the end of standard input says nothing. */
+const stopScript = `exec 6<&0
+( IFS= read -r a <&6 && [ "$a" = ${stopWord} ] && kill -USR2 $w ) >/dev/null 2>&1 &
+r=$!
+exec 6<&-
+`
 
 /** Names are looked up in the standard folders, as on the bot's own machine. */
 const findScript = (program: string) => `p=${quoted(program)}
