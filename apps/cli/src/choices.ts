@@ -1,4 +1,4 @@
-import type { CertificateStatus, DeploymentState, IssuedCertificate, KeyAlgorithm, Management, OrderState, Permission, RevocationReasonToGive } from '@certloop/api-client'
+import type { ActionKind, BatchItemState, BatchState, BulkItemState, CertificateStatus, CsrSettings, DeploymentState, IssuedCertificate, KeyAlgorithm, Management, OrderState, Permission, RenewalMethod, RenewalTrigger, RevocationReasonToGive, RolloutSettings, RolloutState, ValidationMethod } from '@certloop/api-client'
 
 /** The words of the contract, without loading it; the compiler proves that none is missing. */
 const wordsOf = <W extends string>(words: Record<W, true>) => Object.keys(words) as [W, ...W[]]
@@ -19,3 +19,19 @@ export const issuedStatuses = wordsOf<IssuedCertificate['status'] | 'expired'>({
 export const revocationReasons = wordsOf<RevocationReasonToGive>({
   unspecified: true, keyCompromise: true, cACompromise: true, affiliationChanged: true, superseded: true, cessationOfOperation: true, privilegeWithdrawn: true, aACompromise: true,
 })
+
+export const csrModes = wordsOf<CsrSettings['mode']>({ existing: true, partial: true, full: true })
+export const certificateTypes = wordsOf<CsrSettings['certificateType']>({ existing: true, dv: true, ov: true, ev: true, other: true })
+export const signatureDigests = wordsOf<NonNullable<CsrSettings['signatureAlgorithm']>>({ sha256: true, sha384: true, sha512: true })
+export const validationMethods = wordsOf<ValidationMethod>({ none: true, file: true, manual: true })
+export const renewalMethods = wordsOf<RenewalMethod>({ 'renew': true, 'regenerate': true, 're-enrol': true })
+export const renewalTriggers = wordsOf<RenewalTrigger>({ 'days-before': true, 'date': true, 'authority': true })
+export const rolloutModes = wordsOf<RolloutSettings['mode']>({ 'together': true, 'in-order': true, 'waves': true })
+export const rolloutStates = wordsOf<RolloutState>({ 'running': true, 'watching': true, 'approval': true, 'paused': true, 'undoing': true, 'done': true, 'stopped': true, 'undone': true, 'undo-failed': true })
+/** What a batch can do: the actions of one certificate, and "delete". */
+export const batchActions = wordsOf<ActionKind | 'delete'>({
+  'initiate': true, 'order': true, 'deploy': true, 'rotate': true, 'rekey': true, 'renew': true, 'regenerate': true, 're-enrol': true, 'revoke': true, 'suspend': true, 'resume': true, 'recheck-pinning': true, 'delete': true,
+})
+export const batchStates = wordsOf<BatchState>({ running: true, paused: true, cancelling: true, done: true, cancelled: true })
+export const batchItemStates = wordsOf<BatchItemState>({ waiting: true, running: true, done: true, failed: true, refused: true, cancelled: true })
+export const bulkItemStates = wordsOf<BulkItemState>({ 'waiting': true, 'ready': true, 'unchanged': true, 'conflict': true, 'applied': true, 'changed-since': true, 'failed': true, 'undone': true })

@@ -11,8 +11,8 @@ export interface OptionSpec {
   multiple?: true
 }
 export type OptionSpecs = Record<string, OptionSpec>
-/** Words after noun and verb, in this order. Only the last may be `many`. */
-export type ArgumentSpecs = Record<string, { help: string; many?: true }>
+/** Words after noun and verb, in this order. Only the last may be `many`; `none` says that there may be none of them. */
+export type ArgumentSpecs = Record<string, { help: string; many?: true; none?: true }>
 
 type OptionValue<S extends OptionSpec> =
   S extends { multiple: true } ? (S extends { choices: readonly (infer Choice)[] } ? Choice : string)[] | undefined

@@ -1,4 +1,4 @@
-import type { Bot, CertificateSummary, DeploymentState, DeploymentSummary, Order, OrderState, ResponseOf } from '@certloop/api-client'
+import type { Bot, CertificateSummary, DeploymentSummary, Order, OrderState, ResponseOf, Rollout } from '@certloop/api-client'
 import type { Context } from './context.ts'
 import { exitCodes, Failure, usage } from './failure.ts'
 import { nearest } from './nearest.ts'
@@ -72,28 +72,46 @@ export async function findToken(context: Context, text: string): Promise<`tok_${
   return findNamed('tok', 'API token', 'certloop token list', text, () => client.call('listApiTokens'), ({ name }) => name)
 }
 
+/** Which of several is meant when only a certificate is named. */
+interface Fitting<T> { what: string; fits: (one: T) => boolean }
+const inStates = (states: readonly string[] | undefined): Fitting<{ state: string }> | undefined => states && { what: `that is ${states.join(' or ')}`, fits: ({ state }) => states.includes(state) }
+const able = <W extends string>(what: string, word: W | undefined): Fitting<{ can: readonly W[] }> | undefined => word && { what: `that can be ${what}`, fits: ({ can }) => can.includes(word) }
+
 /** An order by its id, or by its certificate: the newest one, or the only one in one of these states. */
 export async function findOrder(context: Context, text: string, states?: readonly OrderState[]): Promise<Order['id']> {
   if (isIdOf('ord', text)) return text as Order['id']
   const certificateId = await findCertificate(context, text)
   const client = await context.client()
   const { items } = await client.call('listOrders', { query: { certificateId, limit: 200 } })
-  return pick(context, 'order', text, items, states)
+  return pick<Order>(context, 'order', text, items, inStates(states), () => '')
 }
-export async function findDeployment(context: Context, text: string, states?: readonly DeploymentState[]): Promise<DeploymentSummary['id']> {
+
+const deploymentDone = { approve: 'approved', cancel: 'cancelled', undo: 'undone', retry: 'tried again' } as const
+/** A deployment by its id, or by its certificate: the newest one, or the only one with which this can be done. */
+export async function findDeployment(context: Context, text: string, can?: DeploymentSummary['can'][number]): Promise<DeploymentSummary['id']> {
   if (isIdOf('dep', text)) return text as DeploymentSummary['id']
   const certificateId = await findCertificate(context, text)
   const client = await context.client()
   const { items } = await client.call('listDeployments', { query: { certificateId, limit: 200 } })
-  return pick(context, 'deployment', text, items, states)
+  return pick<DeploymentSummary>(context, 'deployment', text, items, can && able(deploymentDone[can], can), ({ targetTitle, botName }) => `${targetTitle} on ${botName}`)
+}
+
+const rolloutDone = { pause: 'paused', resume: 'resumed', stop: 'stopped', undo: 'undone' } as const
+/** A rollout by its id, or by its certificate: the newest one, or the only one with which this can be done. */
+export async function findRollout(context: Context, text: string, can?: Rollout['can'][number]): Promise<Rollout['id']> {
+  if (isIdOf('rol', text)) return text as Rollout['id']
+  const certificateId = await findCertificate(context, text)
+  const client = await context.client()
+  const { items } = await client.call('listRollouts', { query: { certificateId, limit: 200 } })
+  return pick<Rollout>(context, 'rollout', text, items, can && able(rolloutDone[can], can), ({ targets }) => `${targets.length} targets`)
 }
 
 /** `items` come newest first. */
-function pick<T extends { id: string; state: string; createdAt: string }>(context: Context, what: string, text: string, items: readonly T[], states: readonly string[] | undefined): T['id'] {
-  const fitting = items.filter(({ state }) => states?.includes(state) ?? true)
+function pick<T extends { id: string; state: string; createdAt: string }>(context: Context, what: string, text: string, items: readonly T[], wanted: Fitting<T> | undefined, describe: (one: T) => string): T['id'] {
+  const fitting = items.filter((one) => wanted?.fits(one) ?? true)
   const [newest] = fitting
-  if (!newest) throw new Failure({ exit: exitCodes.failed, what: `"${text}" has no ${what}${states ? ` that is ${states.join(' or ')}` : ''}.`, remedy: `See what there is: certloop ${what} list --certificate ${text}`, code: 'NOT_FOUND' })
-  if (states && fitting.length > 1) throw usage(`"${text}" has ${fitting.length} ${what}s that fit; use the id of one:\n${fitting.map(({ id, state, createdAt }) => `  ${id}  ${state}  ${createdAt}`).join('\n')}`)
-  context.note(`The ${states ? '' : 'newest '}${what} of ${text}: ${newest.id}`)
+  if (!newest) throw new Failure({ exit: exitCodes.failed, what: `"${text}" has no ${what}${wanted ? ` ${wanted.what}` : ''}.`, remedy: `See what there is: certloop ${what} list --certificate ${text}`, code: 'NOT_FOUND' })
+  if (wanted && fitting.length > 1) throw usage(`"${text}" has ${fitting.length} ${what}s that fit; use the id of one:\n${fitting.map((one) => `  ${one.id}  ${one.state}  ${one.createdAt}  ${describe(one)}`.trimEnd()).join('\n')}`)
+  context.note(`The ${wanted ? '' : 'newest '}${what} of ${text}: ${newest.id}`)
   return newest.id
 }

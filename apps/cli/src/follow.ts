@@ -2,11 +2,16 @@ import type { ChangeNotice } from '@certloop/api-client'
 import type { OptionSpecs } from './command.ts'
 import type { Context } from './context.ts'
 import { exitCodes, Failure, isApiProblem } from './failure.ts'
+import { cleanText } from './format/clean.ts'
 import { wholeNumber } from './parse.ts'
 
 export const waitOptions = {
   wait: { type: 'boolean', help: 'follow it to its end, showing each step' },
   timeout: { type: 'string', value: 'SECONDS', help: 'with --wait: give up following after this long (the work goes on)' },
+} as const satisfies OptionSpecs
+export const followOptions = {
+  follow: { type: 'boolean', help: 'follow it to its end, showing how it stands' },
+  timeout: { type: 'string', value: 'SECONDS', help: 'with --follow: give up following after this long (the work goes on)' },
 } as const satisfies OptionSpecs
 export const readTimeout = (text: string | undefined): number | undefined => wholeNumber('timeout', text, 1, 86_400)
 
@@ -14,6 +19,8 @@ export interface Look<T> {
   value: T
   /** All that is known to have happened, in order. Each key is shown once. */
   lines: readonly { key: string; text: string }[]
+  /** How it stands: on a terminal one line that is written over, elsewhere a line now and then. */
+  standing?: string
   ended: boolean
 }
 export interface Following<T> {
@@ -26,6 +33,8 @@ export interface Following<T> {
 
 /** Events make it quick; looking now and then makes it certain, should an event be lost. */
 const lookEveryMs = 2_000
+/** Much that happens at once is looked at once. */
+const restMs = 200
 
 /**
  * Follows something to its end through live updates, printing each new line as it happens.
@@ -40,25 +49,27 @@ export async function follow<T>(context: Context, { look, concerns, timeoutSecon
   let interrupted = false
   const stopListening = world.onInterrupt(() => { interrupted = true; bell.ring() })
   const end = timeoutSeconds === undefined ? Infinity : world.now().getTime() + timeoutSeconds * 1000
-  const show = printer(context)
+  const printed = printer(context)
   let lost = false
   try {
     for (;;) {
       const seen = await lookOnce(look)
       if (seen) {
         lost = false
-        show(seen)
+        printed.show(seen)
         if (seen.ended) return seen.value
       } else if (!lost) {
         lost = true
+        printed.breakLine()
         context.note('The control plane does not answer; still waiting for it.')
       }
       if (interrupted) throw new Failure({ exit: exitCodes.interrupted, what: 'No longer following; the work goes on.', remedy: `See how it is doing: ${later}` })
       const left = end - world.now().getTime()
       if (left <= 0) throw new Failure({ exit: exitCodes.failed, what: `It has not ended within ${timeoutSeconds} seconds; the work goes on.`, remedy: `See how it is doing: ${later}` })
-      await bell.heard(Math.min(lookEveryMs, left))
+      await bell.heard(Math.min(lookEveryMs, left), seen?.standing === undefined ? 0 : restMs)
     }
   } finally {
+    printed.breakLine()
     stopListening()
     watch.close()
   }
@@ -74,14 +85,52 @@ async function lookOnce<T>(look: () => Promise<Look<T>>): Promise<Look<T> | unde
   }
 }
 
-function printer(context: Context): (look: Look<unknown>) => void {
+function printer(context: Context) {
   const shown = new Set<string>()
-  return ({ lines }) => {
-    for (const { key, text } of lines) {
-      if (shown.has(key)) continue
-      shown.add(key)
-      context.note(text)
-    }
+  const stand = standingPrinter(context)
+  return {
+    show({ lines, standing, ended }: Look<unknown>): void {
+      for (const { key, text } of lines) {
+        if (shown.has(key)) continue
+        shown.add(key)
+        stand.clear()
+        context.note(text)
+      }
+      if (standing !== undefined) stand.show(standing, ended)
+    },
+    breakLine: stand.breakLine,
+  }
+}
+
+/** Without a terminal a line every so often is enough for a log. */
+const standingEveryMs = 5_000
+
+/** A terminal shows one line that is written over; other places get whole lines. */
+function standingPrinter({ world, json, note }: Context) {
+  const isLive = world.errIsTerminal && !json
+  let last = ''
+  let lastAt = -Infinity
+  let isOpen = false
+  const leave = (text: string) => { if (isOpen) world.err(text); isOpen = false }
+  const clear = () => { leave('\r\u001b[2K') }
+  const showLive = (text: string) => {
+    if (isOpen && text === last) return
+    clear()
+    world.err(cleanText(text))
+    isOpen = true
+  }
+  return {
+    clear,
+    breakLine: () => { leave('\n') },
+    show(text: string, ended: boolean): void {
+      const now = world.now().getTime()
+      if (isLive) showLive(text)
+      else if (text === last || (!ended && now - lastAt < standingEveryMs)) return
+      else note(text)
+      if (ended) leave('\n')
+      last = text
+      lastAt = now
+    },
   }
 }
 
@@ -91,7 +140,9 @@ function createBell() {
   let wake: (() => void) | undefined
   return {
     ring: () => { rung = true; wake?.() },
-    async heard(ms: number): Promise<void> {
+    /** @param rest at least this long, also when it rings at once */
+    async heard(ms: number, rest = 0): Promise<void> {
+      if (rest > 0) await new Promise((resolve) => { setTimeout(resolve, Math.min(rest, ms)) })
       if (!rung) {
         await new Promise<void>((resolve) => {
           const timer = setTimeout(resolve, ms)

@@ -5,7 +5,10 @@ const columns = (rows: readonly (readonly [string, string])[]) => {
   const width = Math.max(0, ...rows.map(([left]) => left.length)) + 2
   return rows.map(([left, right]) => `  ${left.padEnd(width)}${right}`)
 }
-const argumentWord = ([name, { many }]: [string, { many?: true }]) => (many ? `${name.toUpperCase()}...` : name.toUpperCase())
+const argumentWord = ([name, { many, none }]: [string, { many?: true; none?: true }]) => {
+  const word = many ? `${name.toUpperCase()}...` : name.toUpperCase()
+  return none ? `[${word}]` : word
+}
 const usageOf = (command: Command) => ['certloop', nameOf(command), ...Object.entries(command.args).map(argumentWord)].join(' ')
 
 const outro = [

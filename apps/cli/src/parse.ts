@@ -82,6 +82,9 @@ function parseOptions(command: Command, words: readonly string[]): Parsed {
   return { kind: 'run', command, json: json === true, given: { args: argumentsOf(command, parsed.positionals, see), options: values as Given['options'] } }
 }
 
+/** Work on one thing is waited for, work on many is followed. */
+const alike = (name: string, names: readonly string[]) => [['wait', 'follow'], ['follow', 'wait']].find(([given, meant = '']) => given === name && names.includes(meant))?.[1]
+
 /** Looks before parseArgs does, which can't say what was meant. */
 function refuseUnknown(specs: OptionSpecs, words: readonly string[], options: ParseArgsOptionsConfig, see: string): void {
   const { tokens } = parseArgs({ args: [...words], options, allowPositionals: true, strict: false, tokens: true })
@@ -89,7 +92,7 @@ function refuseUnknown(specs: OptionSpecs, words: readonly string[], options: Pa
   const negatives = names.filter((name) => specs[name]?.type === 'boolean' && name !== 'help').map((name) => `no-${name}`)
   for (const token of tokens) {
     if (token.kind !== 'option' || names.includes(token.name) || negatives.includes(token.name)) continue
-    const near = nearest(token.name, [...names, ...negatives])
+    const near = alike(token.name, names) ?? nearest(token.name, [...names, ...negatives])
     throw usage(`There is no option ${token.rawName}.${near === undefined ? '' : ` Did you mean --${near}?`}`, see)
   }
 }
@@ -104,10 +107,10 @@ function checkChoice(name: string, { choices }: OptionSpec, values: Record<strin
 function argumentsOf(command: Command, positionals: readonly string[], see: string): Given['args'] {
   const values: Record<string, string | string[]> = {}
   let left = [...positionals]
-  for (const [name, { many }] of Object.entries(command.args)) {
+  for (const [name, { many, none }] of Object.entries(command.args)) {
     const [next, ...after] = left
-    if (next === undefined || next === '') throw usage(`"certloop ${nameOf(command)}" needs ${name.toUpperCase()}.`, see)
-    values[name] = many ? left : next
+    if (next === '' || (next === undefined && !none)) throw usage(`"certloop ${nameOf(command)}" needs ${name.toUpperCase()}.`, see)
+    values[name] = many ? left : next ?? ''
     left = many ? [] : after
   }
   if (left[0] !== undefined) throw usage(`"${left[0]}" is one word too many for "certloop ${nameOf(command)}".`, see)

@@ -3,14 +3,14 @@ import type { Context } from '../context.ts'
 import { exitCodes, failureLines, type FailureText } from '../failure.ts'
 import { follow, type Look } from '../follow.ts'
 import { cleanText } from '../format/clean.ts'
-import { timeOfDay } from '../format/time.ts'
+import { momentInZone, timeOfDay } from '../format/time.ts'
 
 interface Line { key: string; at: string; text: string }
 
 const eventLine = (context: Context, event: TimelineEvent): Line => ({ key: event.id, at: event.at, text: `${timeOfDay(event.at, context.world)}  ${event.message.replaceAll('\n', '\n          ')}` })
 
 /** The end of the action is told once, by what follows. */
-const isEnd = ({ kind }: TimelineEvent) => kind === 'action.done' || kind === 'action.failed'
+const isEnd = ({ kind }: TimelineEvent) => ['action.done', 'action.failed', 'action.cancelled'].includes(kind)
 
 /** What the bot wrote down while it deployed, below the events: what a step that failed or a script put out belongs to it. */
 export function logLines(context: Pick<Context, 'world'>, { id, log, plan }: Pick<DeploymentDetail, 'id' | 'log' | 'plan'>): Line[] {
@@ -27,6 +27,13 @@ function waitingLine(context: Context, { id, state, planSteps }: DeploymentDetai
   return [{ key: `${id} waits`, at: context.world.now().toISOString(), text: [`          Waits for somebody to approve its plan of ${planSteps.length} steps:`, ...planSteps.map((step, i) => `            ${i + 1}. ${step}`), `          certloop deployment approve ${id}`].join('\n') }]
 }
 
+/** Issued, and its time to be deployed has not come: nothing happens until then. */
+function restLine(context: Context, { id, state, waitsUntil, nextAction }: Action): Line[] {
+  if (state !== 'waiting' || waitsUntil === null) return []
+  const text = `          Waits until ${momentInZone(waitsUntil, context.world)}.${nextAction === null ? '' : ` ${nextAction}`} Ctrl-C ends the following, not the work.`
+  return [{ key: `${id} until ${waitsUntil}`, at: context.world.now().toISOString(), text }]
+}
+
 async function lookAt(context: Context, started: Action): Promise<Look<Action>> {
   const client = await context.client()
   const action = await client.call('getAction', { params: { id: started.id } })
@@ -35,6 +42,7 @@ async function lookAt(context: Context, started: Action): Promise<Look<Action>> 
   const lines = [
     ...items.toReversed().filter((event) => event.at >= started.createdAt && !isEnd(event)).map((event) => eventLine(context, event)),
     ...deployments.flatMap((deployment) => [...logLines(context, deployment), ...waitingLine(context, deployment)]),
+    ...restLine(context, action),
   ]
   return { value: action, ended: action.endedAt !== null, lines: lines.toSorted((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0)) }
 }

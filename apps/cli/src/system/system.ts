@@ -14,15 +14,6 @@ export const authorityList = defineCommand({
   },
 })
 
-export const serverTypeList = defineCommand({
-  noun: 'server-type', verb: 'list', summary: 'Kinds of servers that certificates can be deployed to',
-  args: {}, options: {}, examples: ['server-type list', 'server-type list --json'],
-  async run(context) {
-    const answer = await (await context.client()).call('listServerTypes')
-    context.show(answer, ({ items }) => table(['ID', 'TITLE', 'CATEGORY', 'CAN', 'SUMMARY'], items.map((s) => [s.id, s.title, s.category, s.capabilities.join(' '), s.summary])))
-  },
-})
-
 export const systemShow = defineCommand({
   noun: 'system', verb: 'show', summary: 'Version, database and address of the control plane',
   args: {}, options: {}, examples: ['system show'],

@@ -21,6 +21,8 @@ const setOptions = {
   'secret': { type: 'string', value: 'NAME=FILE', multiple: true, help: 'a secret field, read from a file, or "-" for standard input; NAME= deletes it' },
   'reach': { type: 'string', value: 'ADDRESS', help: 'local, ssh://user@host:port, sftp://…, ftp://… (TLS after AUTH) or ftps://… (TLS at once)' },
   ...wayOptions,
+  'label': { type: 'string', value: 'WORD', multiple: true, help: 'a label, for the waves of a rollout; repeat for more; these take the place of the earlier ones, "" takes them out' },
+  'pair': { type: 'string', value: 'WORD', help: 'of the targets with the same word here only one is worked on at a time; "" for none' },
   'overwrite': { type: 'boolean', help: 'replace also what somebody else put there (--no-overwrite: stop before anything is touched)' },
   ...scriptOptions,
 } as const satisfies OptionSpecs
@@ -93,6 +95,10 @@ async function beginning(context: Context, certificate: CertificateDetail, given
 
 const hasWay = (given: Options) => given.reach !== undefined || Object.keys(wayOptions).some((name) => given[name as keyof typeof wayOptions] !== undefined)
 
+function placementAfter({ label, pair: word }: Options, { labels = [], pair: before = null }: Partial<NonNullable<TargetInput['placement']>> = {}): Pick<TargetInput, 'placement'> {
+  return { placement: { labels: label?.filter((text) => text !== '') ?? labels, pair: word === undefined ? before : word || null } }
+}
+
 async function readTarget(context: Context, certificate: CertificateDetail, given: Options): Promise<TargetInput> {
   const base = await beginning(context, certificate, given)
   const present = given.target === undefined ? 'local' : pickTarget(certificate, given.target).reach
@@ -100,19 +106,20 @@ async function readTarget(context: Context, certificate: CertificateDetail, give
   const { scripts, ...rest } = base
   const secrets = { ...way?.secrets, ...await readSecretFields(context, given.secret) }
   return {
-    ...rest, ...(way ? { reach: way.reach } : {}), fields: await readFields(context, base.serverType, base.fields, given.field),
+    ...rest, ...placementAfter(given, base.placement), ...(way ? { reach: way.reach } : {}), fields: await readFields(context, base.serverType, base.fields, given.field),
     ...(given.overwrite === undefined ? {} : { overwrite: given.overwrite }), ...await readScripts(given, scripts), ...(Object.keys(secrets).length > 0 ? { secrets } : {}),
   }
 }
 
 export const targetSet = defineCommand({
-  noun: 'target', verb: 'set', summary: 'Add a target to a saved configuration, or change one: way in, fields, secrets, scripts',
+  noun: 'target', verb: 'set', summary: 'Add a target to a saved configuration, or change one: way in, fields, secrets, scripts, labels',
   args: { certificate: { help: 'id or name' } }, options: setOptions,
   examples: [
     'target set db.example --bot web1 --server-type postgresql --reach ssh://deploy@db1.example --key-file id_deploy --sudo --field certificatePath=/etc/ssl/db.crt --field keyPath=/etc/ssl/db.key',
     'target set shop.example --scan scn_01jxyzxyzxyzxyzxyzxyzxyzxy --place shop.crt --reach ssh://deploy@db1.example --password-stdin < password.txt',
     'target set shop.example --target 1 --secret keystorePassword=- < password.txt',
     'target set shop.example --target 1 --host-key SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU',
+    'target set shop.example --target 2 --label berlin --label canary --pair shop-front',
     'target set shop.example --target 1 --no-overwrite --before drain.sh --after-device /usr/local/bin/tell --after-device done',
   ],
   notes: [

@@ -5,12 +5,12 @@ import { wholeNumber } from '../parse.ts'
 type TargetInput = ConfigurationInput['targets'][number]
 
 /** A saved target as it goes in again: its secrets are left out, so they stay as they are. */
-export function targetInputOf({ id, botId, serverType, reach, fields, overwrite, scripts }: Target): TargetInput {
-  return { id, botId, serverType, reach, fields, ...(overwrite === undefined ? {} : { overwrite }), ...(scripts === undefined ? {} : { scripts }) }
+export function targetInputOf({ id, botId, serverType, reach, fields, placement, overwrite, scripts }: Target): TargetInput {
+  return { id, botId, serverType, reach, fields, placement, ...(overwrite === undefined ? {} : { overwrite }), ...(scripts === undefined ? {} : { scripts }) }
 }
 
-export function configurationInputOf({ complete, targets, authorityId, csr, renewal, deployAfterRenewal, rollback, approval }: Configuration): ConfigurationInput {
-  return { complete, targets: targets.map(targetInputOf), authorityId, csr, renewal, deployAfterRenewal, rollback, approval }
+export function configurationInputOf({ complete, targets, authorityId, csr, validation, renewal, deployAfterRenewal, deployment, rollout, rollback, approval }: Configuration): ConfigurationInput {
+  return { complete, targets: targets.map(targetInputOf), authorityId, csr, validation, renewal, deployAfterRenewal, deployment, rollout, rollback, approval }
 }
 
 export const savedConfiguration = ({ name, configuration }: CertificateDetail): Configuration => {

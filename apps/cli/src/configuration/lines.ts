@@ -1,0 +1,65 @@
+import type { Configuration, CsrSettings, DeploymentTiming, RenewalSettings, RolloutSettings, ScheduledRun } from '@certloop/api-client'
+import type { Context } from '../context.ts'
+import { plural, type Cell } from '../format/table.ts'
+import { momentInZone } from '../format/time.ts'
+import { dayAndTimeText, durationText, recurrenceText } from './words.ts'
+
+type Fact = readonly [name: string, value: Cell]
+
+const triggerText = ({ trigger, daysBefore, date }: RenewalSettings) => ({
+  'days-before': `${plural(daysBefore, 'day')} before the end`, 'date': `on ${date ?? 'a day that is not set'}`, 'authority': `when the authority says, or ${plural(daysBefore, 'day')} before the end`,
+})[trigger]
+
+export function renewalText(renewal: RenewalSettings): string {
+  return renewal.enabled ? `${renewal.method}, ${triggerText(renewal)}; checked ${recurrenceText(renewal, renewal.zone)}` : 'off'
+}
+
+function whenText({ when, at, window, zone }: DeploymentTiming): string {
+  if (when === 'at' && at) return `not before ${dayAndTimeText(at)} ${zone}`
+  if (when === 'window' && window) return `${recurrenceText(window, zone)}, for ${durationText(window.lengthMinutes * 60)}`
+  return 'immediately'
+}
+
+const timingFacts = (timing: DeploymentTiming, deployAfterRenewal: boolean): Fact[] => [
+  ['Deployed', deployAfterRenewal ? whenText(timing) : 'not by itself: what is renewed is only ordered'],
+  ...timing.freezes.map(({ from, to, reason }): Fact => ['Freeze', `${dayAndTimeText(from)} to ${dayAndTimeText(to)} ${timing.zone}${reason ? `: ${reason}` : ''}`]),
+  ['Before expiry', timing.beforeExpiryDays === null ? null : `at once ${plural(timing.beforeExpiryDays, 'day')} before the end, whatever window or freeze period says`],
+]
+
+const waveText = ({ share, label }: RolloutSettings['waves'][number]) => [share === null ? '' : `${share}%`, label === null ? '' : `all with label ${label}`].filter(Boolean).join(' of ')
+
+export function rolloutText({ mode, canary, waves, gate, stopAfterFailures, onStop }: RolloutSettings): string {
+  if (mode === 'together') return 'all targets together'
+  const order = mode === 'in-order' ? ['one after the other'] : [...(canary > 0 ? [`${plural(canary, 'target')} first`] : []), ...waves.map(waveText), 'then the rest']
+  const gates = [
+    ...(gate.soakSeconds > 0 ? [`each wave watched for ${durationText(gate.soakSeconds)}`] : []), ...(gate.httpCheck ? [`${gate.httpCheck.url} has to answer ${gate.httpCheck.status}`] : []),
+    ...(gate.approval ? ['a person lets it go on after the first wave'] : []), `stops after ${plural(stopAfterFailures, 'failure')}${onStop === 'undo' ? ' and undoes all' : ''}`,
+  ]
+  return `${order.join(', ')}; ${gates.join('; ')}`
+}
+
+function csrFacts({ mode, names, commonName, keyAlgorithm, keyReuse, validityDays, certificateType, signatureAlgorithm, subject, templateId, templateVersion, profile }: CsrSettings, template: string | undefined): Fact[] {
+  const like = { existing: 'as the present certificate', partial: 'as the present certificate, except for what is said here', full: 'from a template' }[mode]
+  return [
+    ['Request', like], ['Template', templateId && `${template ?? templateId}${templateVersion === null ? ', newest version' : `, version ${templateVersion}`}`],
+    ['Names', names.join(', ') || 'those of the present version'], ['Common name', commonName], ['Subject', Object.entries(subject).map(([part, value]) => `${part}=${value}`).join(', ')],
+    ['Key', `${keyAlgorithm}${keyReuse ? ', kept at renewal' : ', new at each renewal'}`], ['Signed with', signatureAlgorithm], ['Type', certificateType === 'existing' ? null : certificateType],
+    ['Profile', profile], ['Lifetime', validityDays && plural(validityDays, 'day')],
+  ]
+}
+
+export interface NamesOf { authority?: string | undefined; template?: string | undefined }
+
+/** The five steps, without the targets. */
+export function configurationFacts(c: Configuration, { authority, template }: NamesOf): Fact[] {
+  const { method, path } = c.validation
+  return [
+    ['State', c.complete ? 'complete' : 'draft'], ['Authority', authority ?? c.authorityId ?? 'none'], ...csrFacts(c.csr, template),
+    ['Validation', method === 'none' ? null : `${method}${path === null ? '' : ` in ${path}`}`],
+    ['Renewal', renewalText(c.renewal)], ...timingFacts(c.deployment, c.deployAfterRenewal),
+    ['Rollout', c.targets.length > 1 || c.rollout.mode !== 'together' ? rolloutText(c.rollout) : null], ['Rollback', c.rollback ? 'on' : 'off'], ['Approval', c.approval],
+  ]
+}
+
+/** When the scheduler will do what, a line each. */
+export const runLines = ({ world }: Pick<Context, 'world'>, runs: readonly ScheduledRun[]): string[] => runs.map(({ at, what, why }) => `${momentInZone(at, world)}  ${what.padEnd(6)}  ${why}`)
