@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { CertloopError, type DeploymentId } from '@certloop/contract'
+import { updateBot } from '../bot/bot-store.ts'
 import { emptyDatabase, testOnDatabases } from '../database/database-testing.ts'
 import { undoDeployment } from '../deployment/undo.ts'
 import { startHttp } from '../http/http-testing.ts'
@@ -53,17 +54,17 @@ testOnDatabases('stopped in the middle: a plan is cancelled, what a bot has begu
 })
 
 testOnDatabases('taken back in the middle: what runs ends, then all goes back; nothing further is possible meanwhile', async (t, database) => {
-  const w = await makeFleet(t, database, inOrder)
+  const w = await makeFleet(t, database, { ...inOrder, rollout: { canary: 1 } })
   await w.roll()
   const before = w.installed()
   w.botOf(1).silent.add('deploy')
   const { rollout } = await w.roll()
   const undoing = await w.control('undo', rollout.id)
-  assert.deepEqual([undoing.state, states(undoing), undoing.can], ['undoing', ['deployed', 'deploying', 'left-out'], []])
+  assert.deepEqual([undoing.state, states(undoing), undoing.can], ['undoing', ['deployed', 'deploying', 'deployed'], []])
   for (const command of ['pause', 'resume', 'stop', 'undo'] as const) await assert.rejects(w.control(command, rollout.id), notPossible(/being taken back/))
   w.botOf(1).silent.clear()
   const ended = await w.pass(120)
-  assert.deepEqual([ended.state, states(ended)], ['undone', ['undone', 'undone', 'left-out']])
+  assert.deepEqual([ended.state, states(ended)], ['undone', ['undone', 'undone', 'undone']])
   assert.deepEqual(w.installed(), before)
 })
 
@@ -97,6 +98,15 @@ testOnDatabases('a target that somebody else works on gets its turn afterwards; 
   const undone = await w.control('undo', rollout.id)
   assert.deepEqual([undone.state, states(undone)], ['undone', ['undone', 'undone', 'undone']])
   assert.match(undone.targets[1]?.reason ?? '', /already/)
+})
+
+testOnDatabases('what the bot that did it can not take back any more is named, and the others are taken back', async (t, database) => {
+  const w = await makeFleet(t, database, inOrder)
+  const { rollout } = await w.roll()
+  await updateBot(database.db, w.botOf(1).id, { revokedAt: w.now().toISOString() })
+  const ended = await w.control('undo', rollout.id)
+  assert.deepEqual([ended.state, states(ended)], ['undo-failed', ['undone', 'undo-failed', 'undone']])
+  assert.match(ended.reason, /^Taken back at 2 of 3 targets\. .*\/1\.crt was not: The bot that did it was revoked/)
 })
 
 testOnDatabases('one that can not be moved on ends with its reason, once what is under way has ended', async (t, database) => {

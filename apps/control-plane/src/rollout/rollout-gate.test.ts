@@ -14,7 +14,7 @@ const watched = (soakSeconds: number, more: Changes = {}): Changes => ({ canary:
 
 testOnDatabases('a wave is watched for the time set and looked at again before the next begins', async (t, database) => {
   const w = await makeFleet(t, database, { bots: 2, targets: 3, rollout: watched(300) })
-  const { rollout } = await w.roll()
+  const { rollout, action } = await w.roll()
   assert.deepEqual([rollout.state, states(rollout)], ['watching', ['deployed', 'waiting', 'waiting']])
   assert.match(rollout.reason, /^The canary is deployed and proven; it is watched until 2026-03-01T00:05:00/)
   assert.deepEqual([rollout.deadline, rollout.can], ['2026-03-01T00:25:00.000Z', ['pause', 'stop', 'undo']])
@@ -24,7 +24,7 @@ testOnDatabases('a wave is watched for the time set and looked at again before t
   const next = await w.pass(1)
   assert.deepEqual([next.state, next.wave, inspections()], ['watching', 1, [1, 0]])
   const last = await w.pass(300)
-  assert.deepEqual([last.state, inspections()], ['done', [2, 1]])
+  assert.deepEqual([last.state, inspections(), (await action()).state], ['done', [2, 1], 'done'])
   assert.equal(await story(database, w.id), 'started, created, proven, watch, nextWave, created 2, proven 2, watch, finish')
 })
 
@@ -79,9 +79,10 @@ testOnDatabases('the HTTP check goes to the address of each target: 200 lets it 
   await w.configure({ canary: 1, gate: { httpCheck, soakSeconds: 60 } })
   await w.roll()
   assert.equal(asked.length, 4, 'asked after the watching, not before')
-  await w.pass(60)
+  assert.deepEqual([(await w.pass(60)).wave, asked.length], [1, 5])
+  answers.status = 500
   const both = await w.pass(60)
-  assert.deepEqual([both.state, asked.length], ['done', 7])
+  assert.deepEqual([both.state, states(both), asked.length], ['stopped', ['deployed', 'failed', 'failed'], 7])
 })
 
 test('the HTTP check: redirects are not followed, a silent server is given up, any TLS certificate will do, endless bodies are not read', async (t) => {
