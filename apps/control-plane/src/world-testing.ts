@@ -33,6 +33,7 @@ const fingerprintOf = (pem: string) => readInstalled(pem).first?.fingerprint ?? 
 export interface TestBot {
   readonly id: BotId
   readonly installed: Map<string, string>
+  readonly keys: Map<KeyId, string>
   /** What each deployment found in its place; undefined: nothing. */
   readonly replaced: Map<string, string | undefined>
   /** Answers tasks of this kind with this failure, or result. */
@@ -105,7 +106,7 @@ export async function makeWorld(t: TestContext, database: Database) {
       await updateBot(tx, made, { encryptionKeyPem, joinedAt: now().toISOString(), lastContactAt: now().toISOString() })
       return made
     })
-    const bot: TestBot = { id, installed: new Map(), replaced: new Map(), fails: new Map(), answers: new Map(), silent: new Set(), done: [], encryptionKey }
+    const bot: TestBot = { id, installed: new Map(), keys: new Map(), replaced: new Map(), fails: new Map(), answers: new Map(), silent: new Set(), done: [], encryptionKey }
     bots.push(bot)
     return bot
   }
@@ -164,13 +165,15 @@ export function scanOf(slots: DetectedSlot[], now: Date, problem: WireError | nu
 
 /** What a bot does with a task. */
 async function answer(bot: TestBot, { kind, payload }: BotTask, now: Date): Promise<unknown> {
-  const p = payload as { names: string[]; commonName: string | null; keyAlgorithm: KeyAlgorithm; request?: CsrRequest; deploymentId: string; undoes: string; target: { fields: Record<string, string> }; material: { chainPem: string[] } }
+  const p = payload as { names: string[]; commonName: string | null; keyAlgorithm: KeyAlgorithm; reuseKeyId?: KeyId | null; request?: CsrRequest; deploymentId: string; undoes: string; target: { fields: Record<string, string> }; material: { chainPem: string[] } }
   if (kind === 'scan-host') return scanOf([], now)
   if (kind === 'make-csr') {
-    const keyId: KeyId = newId('key', now)
+    const keyId: KeyId = p.reuseKeyId ?? newId('key', now)
+    const privateKeyPem = bot.keys.get(keyId) ?? await generateKey(p.keyAlgorithm)
+    bot.keys.set(keyId, privateKeyPem)
     const { subject, signatureAlgorithm, keyUsages = [], extendedKeyUsages = [], mustStaple = false } = p.request ?? {}
     return { keyId, csrPem: await createCsr({
-      privateKeyPem: await generateKey(p.keyAlgorithm), commonName: p.commonName, names: p.names, mustStaple, keyUsage: keyUsages as KeyUsage[], extendedKeyUsage: extendedKeyUsages,
+      privateKeyPem, commonName: p.commonName, names: p.names, mustStaple, keyUsage: keyUsages as KeyUsage[], extendedKeyUsage: extendedKeyUsages,
       ...(subject ? { subject: subjectPartsOf(subject) } : {}), ...(signatureAlgorithm ? { hash: signatureAlgorithm } : {}),
     }) }
   }

@@ -22,7 +22,8 @@ const giveUpSeconds = 15 * 60
 export async function cancelDeployment(tx: Tx, wake: Wakes, id: DeploymentId, requester: string, now: Date): Promise<void> {
   const d = await getDeployment(tx, id)
   if (!isOpenDeployment(d.state)) throw new CertloopError('ACTION_NOT_POSSIBLE', `The deployment is ${d.state}; there is nothing to be cancelled.`, { deploymentId: id })
-  const takenBack = await cancelReadyTasks(tx, d.id)
+  // What only watches it is no work that the bot could have begun.
+  const takenBack = await cancelReadyTasks(tx, d.id, ['plan-deployment', 'deploy', 'undo-deployment'])
   // A plan changes nothing: whether the bot is at it or not, nothing comes of it.
   if (d.state === 'planning' || d.state === 'planned' || (d.state === 'pending' && takenBack > 0)) {
     await settle(tx, wake, await changeDeployment(tx, wake, d, { event: 'cancelled', message: 'Cancelled by hand. Nothing was touched.', requester }, now), now)

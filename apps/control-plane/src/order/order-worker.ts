@@ -48,7 +48,7 @@ export async function failOrder(tx: Tx, wake: Wakes, order: OrderRow, error: Cer
 }
 
 export async function cancelOrder(tx: Tx, wake: Wakes, order: OrderRow, requester: string, now: Date): Promise<OrderRow> {
-  await cancelReadyTasks(tx, order.id)
+  await cancelReadyTasks(tx, order.id, ['make-csr'])
   const ended = await changeOrder(tx, wake, order, { event: 'cancelled', message: 'Cancelled by hand.', requester }, now)
   await settle(tx, wake, ended, now)
   return ended

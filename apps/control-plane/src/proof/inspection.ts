@@ -4,6 +4,7 @@ import { installationsOf, newestVersions, recordSighting, updateInstallation, ve
 import { fromJson, toJson } from '../database/columns.ts'
 import type { Tx } from '../database/database.ts'
 import { findTarget, reachOf, type TargetRow } from '../provisioning/configuration-store.ts'
+import { addTask } from '../task/task-store.ts'
 import { insertProofs } from './proof-store.ts'
 
 /** The version that belongs onto a target: the newest one whose key that host has; otherwise the newest of all. */
@@ -44,9 +45,18 @@ export async function recordInspection(tx: Tx, { certificateId, targetId, deploy
   const installed = leaf ? await versionByFingerprint(tx, leaf.fingerprint) : undefined
   const [expected, fingerprint] = [wanted?.fingerprint ?? null, leaf?.fingerprint ?? null]
   const state = syncState(expected, fingerprint, inspection.served)
+  await leaveFormerOwner(tx, certificateId, { botId, serverType, placeKey }, now)
   await recordSighting(tx, { certificateId, botId, serverType, placeKey, machine: machineOf({ reach: reachOf(target) }), title, fields: fromJson(target.fields), names: null, versionId: installed?.id ?? null, fingerprint, state, served: inspection.served }, now)
   await insertProofs(tx, { certificateId, deploymentId, botId, expected }, inspection.served, now)
   return state
+}
+
+/** A place that held another certificate until now: what is said of that one changes too. */
+async function leaveFormerOwner(tx: Tx, certificateId: CertificateId, { botId, serverType, placeKey }: Pick<TargetRow, 'botId' | 'serverType' | 'placeKey'>, now: Date): Promise<void> {
+  const before = await tx.selectFrom('installation').select('certificateId').where('botId', '=', botId).where('serverType', '=', serverType).where('placeKey', '=', placeKey).executeTakeFirst()
+  if (!before || before.certificateId === certificateId) return
+  // By a task of its own: two certificates held in one transaction could wait for each other for ever. It is in no hurry.
+  await addTask(tx, () => {}, { executor: 'control-plane', kind: 'refresh-certificate', subject: before.certificateId, dedupe: `refresh:${before.certificateId}` }, now)
 }
 
 /** The server of a target does not run, or no longer names the place: nothing is served there. */

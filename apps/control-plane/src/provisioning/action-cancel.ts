@@ -38,8 +38,8 @@ export async function cancelAction(tx: Tx, wake: Wakes, id: ActionId, requester:
 async function endParts(tx: Tx, wake: Wakes, action: ActionRow, requester: string, now: Date): Promise<void> {
   if (action.state === 'ordering') await cancelOrders(tx, wake, action, requester, now)
   if (action.state === 'deploying') await endDeployments(tx, wake, action, requester, now)
-  if (action.state === 'checking') await cancelReadyTasks(tx, action.id)
-  if (action.state === 'revoking' && await cancelReadyTasks(tx, action.id) === 0) throw new CertloopError('ACTION_NOT_POSSIBLE', 'The authority is being asked; it ends by itself.', { actionId: action.id })
+  if (action.state === 'checking') await cancelReadyTasks(tx, action.id, ['inspect-target'])
+  if (action.state === 'revoking' && await cancelReadyTasks(tx, action.id, ['revoke-version']) === 0) throw new CertloopError('ACTION_NOT_POSSIBLE', 'The authority is being asked; it ends by itself.', { actionId: action.id })
 }
 
 async function cancelOrders(tx: Tx, wake: Wakes, action: ActionRow, requester: string, now: Date): Promise<void> {

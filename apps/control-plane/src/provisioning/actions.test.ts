@@ -5,7 +5,6 @@ import { test } from 'node:test'
 import { updateBot } from '../bot/bot-store.ts'
 import { testOnDatabases } from '../database/database-testing.ts'
 import { listDeployments } from '../deployment/deployment-store.ts'
-import { cancelDeployment } from '../deployment/cancel.ts'
 import { listEvents } from '../event/event-store.ts'
 import { listOrders } from '../order/order-store.ts'
 import { leaseTasks } from '../task/task-store.ts'
@@ -109,30 +108,6 @@ testOnDatabases('one action at a time; deploy says what it lacks', async (t, dat
   await w.act(other, 'rotate')
   const theirs = (await w.detail(other)).versions[0]
   await assert.rejects(w.start(id, 'deploy', { versionId: theirs?.id ?? 'ver_' }), refused('ACTION_NOT_POSSIBLE'), 'a version of another certificate')
-})
-
-testOnDatabases('only what was never begun can be cancelled', async (t, database) => {
-  const w = await makeWorld(t, database)
-  const bot = await w.addBot('a')
-  const id = await w.configured('cancel.example', [bot], { approval: 'manual' })
-  await w.act(id, 'rotate')
-  const [planned] = (await listDeployments(database.db, { certificateId: id, limit: 1 })).items
-  assert.equal(planned?.state, 'planned')
-  assert.equal((await w.detail(id)).status, 'deployment-pending')
-  await database.transaction((tx, wake) => cancelDeployment(tx, wake, planned.id, 'user:test', w.now()))
-  await w.settle()
-  assert.deepEqual([(await w.detail(id)).lastAction?.state, (await w.detail(id)).lastAction?.error], ['cancelled', null])
-
-  await w.save(id, await w.configurationWith([w.target(bot, 'cancel.example')]))
-  bot.silent.add('deploy')
-  await w.act(id, 'deploy')
-  const [pending] = (await listDeployments(database.db, { certificateId: id, limit: 1 })).items
-  assert.equal(pending?.state, 'pending')
-  await assert.rejects(database.transaction((tx, wake) => cancelDeployment(tx, wake, pending.id, 'user:test', w.now())), refused('ACTION_NOT_POSSIBLE', /begun/))
-  // The bot dies, its lease runs out, the task waits again: it may have touched the host all the same.
-  w.clock.pass(3600)
-  await database.db.updateTable('task').set({ state: 'ready', leaseOwner: null, leaseUntil: null }).where('kind', '=', 'deploy').where('state', '=', 'leased').execute()
-  await assert.rejects(database.transaction((tx, wake) => cancelDeployment(tx, wake, pending.id, 'user:test', w.now())), refused('ACTION_NOT_POSSIBLE', /begun/))
 })
 
 testOnDatabases('recheck-pinning tells which place serves another certificate; initiate replaces nothing', async (t, database) => {

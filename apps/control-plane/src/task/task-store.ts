@@ -147,8 +147,8 @@ export async function extendDeadline(tx: Tx, taskId: TaskId, deadline: Date): Pr
 }
 
 /** Takes back work that nobody has ever begun: what was leased once may have left something behind. @returns how many */
-export async function cancelReadyTasks(tx: Tx, subject: string): Promise<number> {
-  const { numDeletedRows } = await tx.deleteFrom('task').where('subject', '=', subject).where('state', '=', 'ready').where('attempts', '=', 0).executeTakeFirst()
+export async function cancelReadyTasks(tx: Tx, subject: string, kinds: readonly string[]): Promise<number> {
+  const { numDeletedRows } = await tx.deleteFrom('task').where('subject', '=', subject).where('kind', 'in', kinds).where('state', '=', 'ready').where('attempts', '=', 0).executeTakeFirst()
   return Number(numDeletedRows)
 }
 
