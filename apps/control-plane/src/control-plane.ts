@@ -23,6 +23,7 @@ import { openDatabase, type CrashPoint, type Database } from './database/databas
 import { registerCsrTemplateRoutes } from './csr-template/csr-template-routes.ts'
 import { followTemplateKind } from './csr-template/follow-template.ts'
 import { deployHandler, planHandler } from './deployment/deployment-worker.ts'
+import type { SlowLimits } from './deployment/usual-time.ts'
 import { watchDeploymentKind } from './deployment/watch-deployment.ts'
 import { registerDeploymentRoutes } from './deployment/deployment-routes.ts'
 import { registerRemoteScanRoutes } from './discovery/remote-scan-routes.ts'
@@ -75,6 +76,8 @@ export interface ControlPlaneOptions {
   now: () => Date
   random: () => number
   crashPoint?: CrashPoint
+  /** When a deployment counts as slow; a test has no time to wait for it. */
+  slowLimits?: SlowLimits
 }
 export interface ControlPlane {
   /** For people on this machine. */
@@ -93,7 +96,7 @@ const tlsCheckMs = 3_600_000
 const isEverywhere = (host: string) => host === '0.0.0.0' || host === '::'
 
 /** Everything that works on the database, put together. */
-export function makeParts(now: () => Date, { database, localCa, secrets }: Pick<Opened, 'database' | 'localCa' | 'secrets'>) {
+export function makeParts(now: () => Date, { database, localCa, secrets }: Pick<Opened, 'database' | 'localCa' | 'secrets'>, slow?: SlowLimits) {
   const authorityOf: AuthorityOf = async (db, id) => {
     const row = await getAuthority(db, id)
     if (row.kind !== 'local-ca') throw new CertloopError('CONFIGURATION_INCOMPLETE', `There is no connector of kind "${row.kind}".`)
@@ -103,7 +106,7 @@ export function makeParts(now: () => Date, { database, localCa, secrets }: Pick<
     const issuers = await localCa.issuers()
     return chainAbove(issuerInSlot(issuers, 'intermediate'), issuers)
   }
-  const deps = { database, secrets, now, authorityOf }
+  const deps = { database, secrets, now, authorityOf, ...(slow ? { slow } : {}) }
   const planeKinds: Record<string, PlaneTaskKind> = {
     'follow-template': followTemplateKind(deps),
     'submit-order': submitOrderKind(deps), 'advance-action': advanceActionKind(deps), 'revoke-version': revokeVersionKind(deps), 'advance-rollout': advanceRolloutKind(deps), 'advance-batch': advanceBatchKind(deps), 'advance-bulk-change': advanceBulkKind(deps), 'renew': renewKind(deps), 'ask-renewal-window': askRenewalWindowKind(deps), 'freeze-changed': freezeChangedKind(deps), 'refresh-certificate': refreshKind(deps), 'watch-deployment': watchDeploymentKind(deps), [publishCrlKind]: localCa.crls.taskKind, [maintenanceKind]: localCa.maintenanceTask,
@@ -162,7 +165,7 @@ const hostOfUrl = (host: string) => {
 /** The whole HTTP side with every domain's routes, not yet ready. */
 export async function composeApp(options: Omit<ControlPlaneOptions, 'settings' | 'dataFolder'> & { settings?: Pick<Settings, 'trustedProxy'> }, { database, localCa, secrets }: Opened, publicUrl: () => string, closing: AbortSignal) {
   const { now, logger, version, webFolder } = options
-  const parts = makeParts(now, { database, localCa, secrets })
+  const parts = makeParts(now, { database, localCa, secrets }, options.slowLimits)
   const joinDeps: JoinDeps = { database, now, publicUrl, trustPin: () => localCa.trustAnchorPin(), issueIdentity: identityIssuer(localCa) }
   const users = createUsers({ database, now })
   const app = await buildHttp({ database, users, audit: createAudit({ database, now }), botAuth: createBotAuth({ database, now }), publicUrl, version, webFolder, now, logger, trustedProxies: options.settings?.trustedProxy ?? [] })

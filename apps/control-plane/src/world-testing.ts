@@ -166,7 +166,7 @@ export function scanOf(slots: DetectedSlot[], now: Date, problem: WireError | nu
 /** What a bot does with a task. */
 async function answer(bot: TestBot, { kind, payload }: BotTask, now: Date): Promise<unknown> {
   const p = payload as { names: string[]; commonName: string | null; keyAlgorithm: KeyAlgorithm; reuseKeyId?: KeyId | null; request?: CsrRequest; deploymentId: string; undoes: string; target: { fields: Record<string, string> }; material: { chainPem: string[] } }
-  if (kind === 'scan-host') return scanOf([], now)
+  if (kind === 'scan-host') return scanOf([...bot.installed].map(([path, pem]) => slotOf(path.replace(/^\/etc\/ssl\/|\.crt$/g, ''), pem, now)), now)
   if (kind === 'make-csr') {
     const keyId: KeyId = p.reuseKeyId ?? newId('key', now)
     const privateKeyPem = bot.keys.get(keyId) ?? await generateKey(p.keyAlgorithm)

@@ -2,6 +2,7 @@ import { deploymentTimingDefault, type CertificateId, type RenewalSettings, type
 import { fromBit, fromJson, fromJsonOrNull, iso, toJson } from '../database/columns.ts'
 import type { Tx } from '../database/database.ts'
 import { deploymentsOfAction, openDeploymentsOf } from '../deployment/deployment-store.ts'
+import { takenBackFrom, withoutTakenBack } from '../deployment/taken-back.ts'
 import { announce } from '../event/event-store.ts'
 import { freezesFor } from '../freeze/freeze-store.ts'
 import { openOrderOf, ordersOfAction } from '../order/order-store.ts'
@@ -48,6 +49,8 @@ async function read(tx: Tx, certificate: CertificateRow, now: Date): Promise<Kno
   const installed = await versionFacts(tx, installations.map((i) => i.versionId).filter((v) => v !== null))
   const current = versions.find((v) => v.source === 'order') ?? versions[0]
   const renewal = automaticRenewal(certificate, configuration, targets)
+  const taken = await takenBackFrom(tx, id, versions, targets)
+  const needs = needsDeployment({ current: current ?? null, ...withoutTakenBack(targets, installations.filter((i) => i.state !== 'unexpected'), taken) })
   const evidence: Evidence = {
     management,
     configuration: configurationState(configuration),
@@ -57,6 +60,7 @@ async function read(tx: Tx, certificate: CertificateRow, now: Date): Promise<Kno
     revocation: await worstRevocation(tx, current?.fingerprint ?? null, installations),
     failedRevocation: failedRevocation(actions),
     waiting: waitingOf(actions),
+    takenBack: taken.map(({ target, by }) => ({ title: target.title, by })),
     takenOverBy: targets.length === 0 ? await successorOf(tx, id) : null,
     openOrder: await openOrderOf(tx, id) ?? null,
     openDeployments: await openDeploymentsOf(tx, id),
@@ -68,13 +72,13 @@ async function read(tx: Tx, certificate: CertificateRow, now: Date): Promise<Kno
   const facts: RenewalFacts = {
     certificateId: id, renewal, versions: versionsToRenew(versions, targets), windows: renewal?.trigger === 'authority' ? await renewalWindowsOf(tx, id) : new Map(), actions,
     timing: configuration ? deploymentTimingOf(configuration) : deploymentTimingDefault, deploysItself: configuration !== undefined && fromBit(configuration.deployAfterRenewal),
-    needsDeployment: needsDeployment(evidence), servedUntil: servedUntil(evidence), freezes: needsDeployment(evidence) ? await freezesFor(tx, now) : [],
+    needsDeployment: needs, servedUntil: servedUntil(evidence), freezes: needs ? await freezesFor(tx, now) : [],
   }
   return { renewal: facts, evidence, currentVersionId: current?.id ?? null }
 }
 
 /** Something was issued that is not served everywhere. */
-export const needsDeployment = (evidence: Pick<Evidence, 'current' | 'targetCount'> & { installations: readonly Pick<Evidence['installations'][0], 'state'>[] }): boolean =>
+export const needsDeployment = (evidence: Pick<Evidence, 'targetCount'> & { current: Pick<NonNullable<Evidence['current']>, 'source'> | null } & { installations: readonly Pick<Evidence['installations'][0], 'state'>[] }): boolean =>
   evidence.current?.source === 'order' && evidence.targetCount > 0 && !allInSync(evidence)
 /** When the first thing that is served ends; null: nothing is. */
 export const servedUntil = ({ installations }: { installations: readonly Pick<Evidence['installations'][0], 'notAfter'>[] }): Date | null =>

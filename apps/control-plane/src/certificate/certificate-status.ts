@@ -17,6 +17,8 @@ export interface Evidence {
   openDeployments: readonly { state: DeploymentState; reason: string; nextAction: string | null }[]
   /** What an action says that has issued and waits for the time of its deployment. */
   waiting: { reason: string } | null
+  /** Places from which somebody took back what belongs there: it comes there again only by hand. */
+  takenBack: readonly { title: string; by: string }[]
   /** Name of the certificate that was enrolled again from this one and has its targets now. */
   takenOverBy: string | null
   /** The newest ended order or deployment of the newest action, when it did not succeed. */
@@ -108,11 +110,12 @@ const deployedNotServed: Rule = ({ installations }) => {
 
 /** A newer version is there; an older one of ours is what is served. */
 const renewedNotDeployed: Rule = (e, now) => {
-  const { current, installations, targetCount, waiting } = e
+  const { current, installations, targetCount, waiting, takenBack } = e
   if (current?.source !== 'order' || targetCount === 0) return undefined
   const older = installations.filter((i) => i.older)
   const left = `What is served ends in ${plural(days(now, endOf(e) ?? current.notAfter), 'day', 'days')}.`
   if (waiting) return say('renewed-not-deployed', `Issued and not deployed. ${asSentence(waiting.reason)} ${installations.length > 0 ? left : ''}`.trim(), 'deploy')
+  if (takenBack.length > 0) return say('renewed-not-deployed', `The newest version was taken back: ${takenBack.map(({ title, by }) => `${title} by ${by}`).join(', ')}. It is not deployed there again by itself. ${left} Deploy it by hand once the reason is gone, or rotate.`, 'deploy')
   return older.length > 0 ? say('renewed-not-deployed', `Renewed and not deployed: ${older.map((i) => i.title).join(', ')} ${older.length === 1 ? 'has' : 'have'} an earlier version. ${left} Deploy the new one.`, 'deploy') : undefined
 }
 

@@ -150,7 +150,13 @@ export async function openDeploymentsOf(db: Db | Tx, certificateId: CertificateI
 
 const joined = (db: Db | Tx) => db.selectFrom('deployment as d')
   .leftJoin('certificate as c', 'c.id', 'd.certificateId').leftJoin('certificateVersion as v', 'v.id', 'd.versionId').leftJoin('target as t', 't.id', 'd.targetId').leftJoin('bot as b', 'b.id', 'd.botId')
-  .selectAll('d').select(['c.name as certificateName', 'v.fingerprint as fingerprint', 't.title as targetTitle', 't.serverType as serverType', 'b.name as botName'])
+  .selectAll('d').select((eb) => [
+    // What says what can be done, by an index each.
+    eb.selectFrom('deployment as l').select('l.id').whereRef('l.targetId', '=', 'd.targetId').where('l.state', 'in', tellingStates).orderBy('l.id', 'desc').limit(1).as('lastId'),
+    eb.selectFrom('deployment as o').select('o.id').whereRef('o.certificateId', '=', 'd.certificateId').where('o.state', 'in', openDeploymentStates).limit(1).as('openId'),
+    eb.selectFrom('action as a').select('a.id').whereRef('a.certificateId', '=', 'd.certificateId').where('a.endedAt', 'is', null).limit(1).as('openActionId'),
+    'b.revokedAt as botRevokedAt',
+  ]).select(['c.name as certificateName', 'v.fingerprint as fingerprint', 't.title as targetTitle', 't.serverType as serverType', 'b.name as botName'])
 type Joined = Awaited<ReturnType<ReturnType<typeof joined>['executeTakeFirstOrThrow']>>
 
 export interface DeploymentQuery { search?: string | undefined; state?: DeploymentState | undefined; certificateId?: CertificateId | undefined; botId?: BotId | undefined; limit: number; cursor?: string | undefined }
@@ -176,9 +182,13 @@ export async function readDeployment(db: Db | Tx, id: DeploymentId): Promise<Dep
 }
 
 /** What a person can do with a deployment now. */
-function whatCanBeDone({ state }: Pick<DeploymentRow, 'state'>): DeploymentSummary['can'] {
-  if (state === 'planned') return ['approve', 'cancel']
-  return state === 'planning' || state === 'pending' ? ['cancel'] : []
+function whatCanBeDone(d: Joined): DeploymentSummary['can'] {
+  if (d.state === 'planned') return ['approve', 'cancel']
+  if (isOpenDeployment(d.state)) return ['cancel']
+  if (d.undoes || d.targetTitle === null || d.botName === null || d.botRevokedAt !== null) return []
+  if (d.state === 'deployed') return d.lastId === d.id ? ['undo'] : []
+  const isFree = d.openId === null && d.openActionId === null && (d.lastId === null || d.lastId < d.id)
+  return isFree ? ['retry'] : []
 }
 
 function toSummary(row: Joined): DeploymentSummary {

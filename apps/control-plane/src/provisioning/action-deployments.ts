@@ -4,6 +4,7 @@ import { findCertificate, findVersion, newestVersions, type VersionFacts } from 
 import { revocationsOf } from '../certificate/version-revocation.ts'
 import { fromBit } from '../database/columns.ts'
 import type { Tx } from '../database/database.ts'
+import { takenBackFrom } from '../deployment/taken-back.ts'
 import { startDeployment } from '../deployment/deployment-worker.ts'
 import { addEvent } from '../event/event-store.ts'
 import { ordersOfAction } from '../order/order-store.ts'
@@ -56,9 +57,14 @@ async function versionsToDeploy(tx: Tx, { certificateId, id, kind, versionId }: 
 async function entriesOf(tx: Tx, action: ActionRow, now: Date): Promise<RolloutEntry[]> {
   const versions = await versionsToDeploy(tx, action)
   const revoked = await revocationsOf(tx, versions.map((v) => v.fingerprint))
-  return (await usableTargets(tx, action, now)).map((target) => {
+  const targets = await usableTargets(tx, action, now)
+  // The schedule does not know why somebody took something back; a person who asks does.
+  const taken = action.requester === 'schedule' ? await takenBackFrom(tx, action.certificateId, versions, targets) : []
+  return targets.map((target) => {
     const version = deployableVersion(versions, target)
     if (!version) return { target, versionId: null, reason: 'There is no version with its key on the host of this target.' }
+    const back = taken.find((one) => one.target.id === target.id)
+    if (back) return { target, versionId: null, reason: `It was taken back here by ${back.by}: only a person deploys it here again.` }
     const revocation = revoked.get(version.fingerprint)
     return revocation ? { target, versionId: null, reason: `The version for this target was ${revocation.status === 'held' ? 'suspended' : 'revoked'}.` } : { target, versionId: version.id }
   })
