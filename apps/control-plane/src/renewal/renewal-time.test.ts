@@ -102,6 +102,7 @@ test('what lives for hours is renewed after two thirds of them, and tried again 
   assert.equal(retryTime(sixHours, daily, key, at('2026-01-01T16:00:00Z')).at.toISOString(), '2026-01-01T16:40:00.000Z')
   assert.equal(retryTime(sixHours, daily, key, at('2026-01-01T17:50:00Z')).at.toISOString(), '2026-01-01T18:05:00.000Z', 'a quarter of an hour at least')
   assert.equal(retryTime(sixHours, daily, key, at('2026-01-01T19:00:00Z')).at.toISOString(), '2026-01-01T21:00:00.000Z', 'it has ended: a third of its life')
+  assert.equal(retryTime(lives('2026-03-01T00:00:00Z', '2026-02-01T00:00:00Z'), daily, key, at('2026-03-05T19:00:00Z')).at.toISOString(), '2026-03-06T03:00:00.000Z', 'what is served ended before the version came that can not be deployed: once a day')
 })
 
 const anySettings = fc.tuple(anyZone, anyTime, anyFrequency, fc.integer({ min: 1, max: 120 }), fc.constantFrom('days-before' as const, 'date' as const, 'authority' as const), fc.integer({ min: -100, max: 600 }))

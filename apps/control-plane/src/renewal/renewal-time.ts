@@ -114,11 +114,11 @@ function byAuthority(checks: Checks, { spreadKey, window }: RenewalOf): RenewalT
 
 /**
  * After an attempt that failed: the next time of day of the checks, so that a broken authority is asked once a day. When less
- * than three days are left, after a third of them.
+ * than three days are left, after a third of them; once it has ended, after a third of what it lived, if that is less than a day.
  */
 export function retryTime(lifetime: Lifetime, settings: RenewalSettings, spreadKey: string, failedAt: Date): RenewalTime {
   const left = lifetime.notAfter.getTime() - failedAt.getTime()
-  const pause = Math.max(shortestPauseMs, (left > 0 ? left : leftOf(lifetime)) / 3)
+  const pause = Math.max(shortestPauseMs, (left > 0 ? left : leftOf(lifetime) || Infinity) / 3)
   const next = nextCheck(new Date(failedAt.getTime() + 1), daily(settings), turnIn(lifetime, spreadKey)).getTime()
   return { at: new Date(Math.round(Math.min(next, failedAt.getTime() + pause))), why: `Tried again, because the attempt that ended at ${failedAt.toISOString().slice(0, 16).replace('T', ' ')} UTC failed.` }
 }
