@@ -27,6 +27,16 @@ test('the key stays in a file for its owner alone; the CSR is its own', async (t
   assert.doesNotMatch(csrPem, /PRIVATE/)
 })
 
+test('what the request asks for besides names and key is in the CSR, and words that there are not are refused', async (t) => {
+  const { keys } = await store(t)
+  const request = { subject: { country: 'DE', organization: 'Ex' }, signatureAlgorithm: 'sha384' as const, keyUsages: ['digitalSignature'], extendedKeyUsages: ['serverAuth', '1.3.6.1.4.1.311.20.2.2'], mustStaple: true }
+  const csr = readCsr((await keys.csrFor({ ...order(newId('ord', new Date())), commonName: 'shop.example', request })).csrPem)
+  assert.deepEqual([csr.subject, csr.signatureAlgorithm, csr.keyUsage?.usages, csr.extendedKeyUsage?.usages, csr.mustStaple], ['CN=shop.example,O=Ex,C=DE', 'ecdsa-with-SHA384', ['digitalSignature'], ['serverAuth', '1.3.6.1.4.1.311.20.2.2'], true])
+  const plain = readCsr((await keys.csrFor({ ...order(newId('ord', new Date())), request: { signatureAlgorithm: null } })).csrPem)
+  assert.deepEqual([plain.subject, plain.keyUsage, plain.extendedKeyUsage, plain.mustStaple], ['', null, null, false])
+  for (const wrong of [{ keyUsages: ['everything'] }, { extendedKeyUsages: ['webAuth'] }]) await assert.rejects(keys.csrFor({ ...order(newId('ord', new Date())), request: wrong }), { code: 'INPUT_INVALID' })
+})
+
 test('the same order gets the same key: again, at once, and from another process', async (t) => {
   const { folder, keys } = await store(t)
   const orderId = newId('ord', new Date())
