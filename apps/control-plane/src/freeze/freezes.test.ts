@@ -63,7 +63,7 @@ testOnDatabases('freeze periods that count: present and coming ones, and those t
   await add('less than a day ago in the west', '2027-01-01T00:00', '2027-01-09T01:01', 'Pacific/Pago_Pago')
   await add('now', '2027-01-09T00:00', '2027-02-01T00:00')
   await add('to come', '2028-01-09T00:00', '2028-02-01T00:00')
-  assert.deepEqual((await freezesFor(database.db, now)).map((f) => f.name).toSorted(), ['just over', 'less than a day ago in the east', 'less than a day ago in the west', 'now', 'to come'])
+  assert.deepEqual(new Set((await freezesFor(database.db, now)).map((f) => f.name)), new Set(['just over', 'less than a day ago in the east', 'less than a day ago in the west', 'now', 'to come']))
 })
 
 testOnDatabases('what waits is woken page by page, all of it once, however much it is', async (_t, database) => {
