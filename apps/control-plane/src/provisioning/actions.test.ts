@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { actionKinds, CertloopError } from '@certloop/contract'
+import { actionKinds, CertloopError, rolloutDefault } from '@certloop/contract'
 import { createCsr, generateKey } from '@certloop/pki'
 import { test } from 'node:test'
 import { updateBot } from '../bot/bot-store.ts'
@@ -8,7 +8,7 @@ import { listDeployments } from '../deployment/deployment-store.ts'
 import { listEvents } from '../event/event-store.ts'
 import { listOrders } from '../order/order-store.ts'
 import { leaseTasks } from '../task/task-store.ts'
-import { makeWorld, place } from '../world-testing.ts'
+import { inspectionOf, makeWorld, place } from '../world-testing.ts'
 import { availability, whyNot, type ActionFacts, type RevocableVersion } from './action-rules.ts'
 
 const refused = (code: string, message = /./) => (error: unknown) => error instanceof CertloopError && error.code === code && message.test(error.message)
@@ -136,4 +136,57 @@ testOnDatabases('leases are only for one bot: another sees no task of it', async
   await w.start(await w.configured('mine.example', [a]), 'rotate')
   assert.equal((await leaseTasks(database, b.id, { owner: 'x', max: 9, seconds: 9 }, w.now())).length, 0)
   assert.equal((await leaseTasks(database, a.id, { owner: 'x', max: 9, seconds: 9 }, w.now())).length, 1)
+})
+
+testOnDatabases('deploy and recheck-pinning for some targets leave the others alone', async (t, database) => {
+  const w = await makeWorld(t, database)
+  const [a, b] = [await w.addBot('a'), await w.addBot('b')]
+  const id = await w.configured('some.example', [a, b])
+  await w.act(id, 'rotate')
+  const targets = (await w.detail(id)).configuration?.targets ?? []
+  const ofA = targets.find((target) => target.botId === a.id)?.id ?? 'tgt_'
+  const count = (bot: typeof a, kind: string) => bot.done.filter((task) => task.kind === kind).length
+  assert.equal((await w.act(id, 'deploy', { targetIds: [ofA] })).state, 'done')
+  assert.deepEqual([count(a, 'deploy'), count(b, 'deploy')], [2, 1])
+  b.installed.clear()
+  assert.equal((await w.act(id, 'recheck-pinning', { targetIds: [ofA] })).reason, 'The one place serves the expected certificate.')
+  assert.deepEqual([count(a, 'inspect-target'), count(b, 'inspect-target')], [1, 0])
+  assert.equal((await w.act(id, 'recheck-pinning')).state, 'failed')
+})
+
+testOnDatabases('installed and not served is a state of its own, with what to do', async (t, database) => {
+  const w = await makeWorld(t, database)
+  const bot = await w.addBot('a')
+  const id = await w.configured('unserved.example', [bot])
+  await w.act(id, 'rotate')
+  const pem = bot.installed.get(place('unserved.example').certificatePath)
+  const seen = inspectionOf(pem, w.now())
+  const other = { ...seen, served: seen.served.map((s) => ({ ...s, fingerprint: 'f'.repeat(64) })) }
+  bot.answers.set('inspect-target', other)
+  await w.act(id, 'recheck-pinning')
+  let detail = await w.detail(id)
+  assert.deepEqual([detail.status, detail.nextAction, detail.problem?.code], ['deployed-not-served', 'deploy', 'PROOF_MISMATCH'])
+  assert.match(detail.statusReason, /another certificate is served/)
+  bot.answers.set('inspect-target', { ...seen, served: inspectionOf(undefined, w.now()).served })
+  await w.act(id, 'recheck-pinning')
+  detail = await w.detail(id)
+  assert.deepEqual([detail.status, detail.nextAction], ['deployed-not-served', 'recheck-pinning'])
+  bot.answers.clear()
+  assert.deepEqual([(await w.act(id, 'deploy')).state, (await w.detail(id)).status], ['done', 'deployed'])
+})
+
+testOnDatabases('the action ends as its rollout does', async (t, database) => {
+  const w = await makeWorld(t, database)
+  const [a, b] = [await w.addBot('a'), await w.addBot('b')]
+  const id = await w.configured('wave.example', [a, b], { rollout: { ...rolloutDefault, mode: 'in-order' } })
+  const first = await w.act(id, 'rotate')
+  assert.deepEqual([first.state, first.reason, (await w.detail(id)).lastAction?.rolloutId?.slice(0, 4)], ['done', 'Deployed and proven at 2 places.', 'rol_'])
+  a.fails.set('deploy', down)
+  const second = await w.act(id, 'rotate')
+  assert.equal(second.state, 'failed')
+  assert.match(second.reason ?? '', /[Ss]topped/)
+  assert.equal(b.done.filter(({ kind }) => kind === 'deploy').length, 1, 'the second host was left alone')
+  assert.match(second.error ?? '', /FILE_UNWRITABLE/)
+  const { status, nextAction } = await w.detail(id)
+  assert.deepEqual([status, nextAction], ['deployment-failed', 'deploy'])
 })
