@@ -12,6 +12,7 @@ import { deploymentTimingOf, findConfiguration, renewalOf, targetsOf, type Confi
 import { hostKeyProblem } from '../provisioning/seen-host-key.ts'
 import { isOutlived, renewalDue, windowDue, type RenewalDue, type RenewalFacts } from '../renewal/renewal-due.ts'
 import { renewalWindowsOf } from '../renewal/renewal-window-store.ts'
+import { rolloutWorkOn } from '../rollout/rollout-store.ts'
 import { addTask, removeTask } from '../task/task-store.ts'
 import type { Wakes } from '../task/task-kinds.ts'
 import { allInSync, deriveStatus, endOf, nextStatusChange, type Evidence } from './certificate-status.ts'
@@ -63,7 +64,7 @@ async function read(tx: Tx, certificate: CertificateRow, now: Date): Promise<Kno
     takenBack: taken.map(({ target, by }) => ({ title: target.title, by })),
     takenOverBy: targets.length === 0 ? await successorOf(tx, id) : null,
     openOrder: await openOrderOf(tx, id) ?? null,
-    openDeployments: await openDeploymentsOf(tx, id),
+    openDeployments: [...await openDeploymentsOf(tx, id), ...await rolloutWorkOn(tx, id)],
     failure: await latestFailure(tx, actions),
     misfit: fromJsonOrNull<WireError>(configuration?.problem ?? null),
     unknownHostKey: targets.map(hostKeyProblem).find((problem) => problem !== undefined) ?? null,

@@ -3,10 +3,12 @@ import { test } from 'node:test'
 import { CertloopError, type DeploymentId } from '@certloop/contract'
 import { updateBot } from '../bot/bot-store.ts'
 import { emptyDatabase, testOnDatabases } from '../database/database-testing.ts'
+import { wideReads } from '../database/plan-testing.ts'
 import { undoDeployment } from '../deployment/undo.ts'
 import { startHttp } from '../http/http-testing.ts'
 import { registerRolloutRoutes } from './rollout-routes.ts'
 import { makeFleet, states } from './rollout-testing.ts'
+import { openRolloutOf, openRolloutOn } from './rollout.ts'
 import { listRollouts, type RolloutQuery } from './rollout-view.ts'
 
 const notPossible = (why: RegExp) => (error: unknown) => error instanceof CertloopError && error.code === 'ACTION_NOT_POSSIBLE' && why.test(error.message)
@@ -141,6 +143,13 @@ testOnDatabases('listed by page, state and certificate, newest first, with the n
   assert.deepEqual([second.rollout.certificateName, second.rollout.targets.map(({ botName, labels }) => `${botName} ${labels.join()}`)], ['fleet.example', ['web-0 zone-0', 'web-1 zone-1']])
   const [one] = (await listRollouts(database.db, { limit: 1 })).items
   assert.deepEqual(one, second.rollout)
+  const wide = await wideReads(database, async ({ db }) => {
+    await listRollouts(db, { limit: 1, state: 'done' })
+    await listRollouts(db, { limit: 1, certificateId: w.id, cursor: second.rollout.id })
+    await openRolloutOn(db, w.id)
+    await openRolloutOf(db, second.rollout.actionId)
+  })
+  assert.deepEqual(wide, [])
 })
 
 test('over the API: who may, does; a command that is not possible says why', async (t) => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { createServer, type RequestListener } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import { test, type TestContext } from 'node:test'
-import { rolloutDefault } from '@certloop/contract'
+import { rolloutDefault, type Reach } from '@certloop/contract'
 import { selfSignedPair } from '@certloop/test-kit'
 import { updateBot } from '../bot/bot-store.ts'
 import { testOnDatabases } from '../database/database-testing.ts'
@@ -16,6 +16,8 @@ testOnDatabases('a wave is watched for the time set and looked at again before t
   const w = await makeFleet(t, database, { bots: 2, targets: 3, rollout: watched(300) })
   const { rollout, action } = await w.roll()
   assert.deepEqual([rollout.state, states(rollout)], ['watching', ['deployed', 'waiting', 'waiting']])
+  const { status, statusReason } = await w.detail(w.id)
+  assert.deepEqual([status, statusReason], ['deploying', `${rollout.reason} ${rollout.nextAction}`])
   assert.match(rollout.reason, /^The canary is deployed and proven; it is watched until 2026-03-01T00:05:00/)
   assert.deepEqual([rollout.deadline, rollout.can], ['2026-03-01T00:25:00.000Z', ['pause', 'stop', 'undo']])
   assert.equal((await w.pass(299)).state, 'watching')
@@ -67,7 +69,10 @@ testOnDatabases('the HTTP check goes to the address of each target: 200 lets it 
   const port = await serve(t, (request, response) => { asked.push(`${request.headers.host} ${request.url}`); response.writeHead(answers.status).end('x') })
   const httpCheck = { url: `http://{host}:${port}/health?key=s3cret`, status: 200, timeoutSeconds: 5 }
   const w = await makeFleet(t, database, { bots: 3, targets: 3, rollout: { canary: 1, gate: { httpCheck } } })
-  for (const [i, bot] of w.bots.entries()) await updateBot(database.db, bot.id, { host: JSON.stringify({ ...host, hostName: i === 0 ? 'localhost' : '127.0.0.1' }) })
+  for (const bot of w.bots) await updateBot(database.db, bot.id, { host: JSON.stringify({ ...host, hostName: '127.0.0.1' }) })
+  const [first] = (await w.detail(w.id)).configuration?.targets ?? []
+  const reach = { kind: 'ssh', host: 'localhost', port: 22, user: 'u', authentication: 'bot-key', keyPath: '/k', hostKey: null, privilege: 'none', jumps: [] } satisfies Reach
+  await database.db.updateTable('target').set({ reach: JSON.stringify(reach) }).where('id', '=', first?.id ?? assert.fail('no target')).execute()
   const good = await w.roll()
   assert.deepEqual([good.rollout.state, asked.toSorted()], ['done', [`127.0.0.1:${port} /health?key=s3cret`, `127.0.0.1:${port} /health?key=s3cret`, `localhost:${port} /health?key=s3cret`]])
   answers.status = 500
@@ -109,6 +114,7 @@ testOnDatabases('after the first wave a person lets it go on, or does not', asyn
   const { rollout } = await w.roll()
   assert.deepEqual([rollout.state, states(rollout), rollout.can], ['approval', ['deployed', 'waiting', 'waiting'], ['resume', 'stop', 'undo']])
   assert.equal((await w.pass(86_400)).state, 'approval')
+  assert.match(JSON.stringify(await w.detail(w.id)), /"status":"deployment-pending","statusReason":"Wave 1 of 3 is through: .* waits for approval/)
   const overdue = await w.pass(6 * 86_400)
   assert.match(overdue.reason, /^Overdue since 2026-03-08T00:00:00.000Z\. It waits for a person/)
   const approved = await w.control('resume', rollout.id)

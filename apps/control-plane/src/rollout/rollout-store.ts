@@ -33,6 +33,8 @@ export interface RolloutTable {
   createdAt: string
   updatedAt: string
   endedAt: string | null
+  /** Who asked to take it back; null: nobody, or its settings. */
+  undoneBy: string | null
 }
 /** How far a deployed target is through the gate of its wave. asked: it is being looked at again. seen: it is still served as wanted. passed, failed: the HTTP check as well. */
 export type GateState = 'asked' | 'seen' | 'passed' | 'failed'
@@ -65,7 +67,7 @@ export type NewRollout = Pick<RolloutTable, 'certificateId' | 'actionId' | 'appr
 export type NewRolloutTarget = Pick<RolloutTargetTable, 'targetId' | 'wave' | 'state' | 'versionId' | 'reason'>
 
 export async function insertRollout(tx: Tx, wake: Wakes, r: NewRollout, targets: readonly NewRolloutTarget[], now: Date): Promise<RolloutRow> {
-  const row: RolloutRow = { ...r, id: newId('rol', now), state: 'running', settings: toJson(r.settings), rollback: toBit(r.rollback), deadline: iso(r.deadline), wave: 0, failures: 0, watchUntil: null, pausedFrom: null, createdAt: iso(now), updatedAt: iso(now), endedAt: null }
+  const row: RolloutRow = { ...r, id: newId('rol', now), state: 'running', settings: toJson(r.settings), rollback: toBit(r.rollback), deadline: iso(r.deadline), wave: 0, failures: 0, watchUntil: null, pausedFrom: null, createdAt: iso(now), updatedAt: iso(now), endedAt: null, undoneBy: null }
   await tx.insertInto('rollout').values(row).execute()
   await tx.insertInto('rolloutTarget').values(targets.map((target, position) => ({ ...target, rolloutId: row.id, position, deploymentId: null, undoId: null, gate: null, error: null }))).execute()
   await addEvent(tx, { kind: 'rollout.started', message: r.reason, requester: r.requester, certificateId: r.certificateId }, now)
@@ -92,6 +94,7 @@ export async function changeRollout(tx: Tx, wake: Wakes, r: RolloutRow, change: 
   const columns: Partial<RolloutRow> = {
     ...next, reason: change.reason, nextAction: change.nextAction, deadline: change.deadline && iso(change.deadline), updatedAt: iso(now), endedAt: isOpenRollout(next.state) ? null : iso(now),
     ...(change.watchUntil === undefined ? {} : { watchUntil: change.watchUntil && iso(change.watchUntil) }),
+    ...(change.event === 'undo' && change.requester ? { undoneBy: change.requester } : {}),
     ...(change.wave === undefined ? {} : { wave: change.wave }),
   }
   const { numUpdatedRows } = await tx.updateTable('rollout').set(columns).where('id', '=', r.id).where('state', '=', r.state).where('wave', '=', r.wave).executeTakeFirst()
@@ -122,6 +125,11 @@ export async function getRollout(db: Db | Tx, id: RolloutId): Promise<RolloutRow
   const row = await findRollout(db, id)
   if (!row) throw new CertloopError('NOT_FOUND', `There is no rollout ${id}.`, { rolloutId: id })
   return row
+}
+/** What a rollout under way says of its certificate, besides its deployments: between them, nothing else would tell that they go on. */
+export async function rolloutWorkOn(db: Db | Tx, certificateId: CertificateId): Promise<{ state: 'planned' | 'deploying'; reason: string; nextAction: string | null }[]> {
+  const rows = await db.selectFrom('rollout').select(['state', 'reason', 'nextAction']).where('certificateId', '=', certificateId).where('endedAt', 'is', null).execute()
+  return rows.map(({ state, reason, nextAction }) => ({ state: state === 'watching' || state === 'undoing' ? 'deploying' : 'planned', reason, nextAction }))
 }
 /** In their order. */
 export async function rolloutTargetsOf(db: Db | Tx, id: RolloutId): Promise<RolloutTargetRow[]> {

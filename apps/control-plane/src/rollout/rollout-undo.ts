@@ -37,7 +37,7 @@ async function undoOne(work: Moving, target: WorkTarget): Promise<void> {
     return
   }
   try {
-    const { id } = await undoDeployment(tx, wake, target.deploymentId, { requester: rollout.requester, rolloutId: rollout.id }, secrets, now)
+    const { id } = await undoDeployment(tx, wake, target.deploymentId, { requester: rollout.undoneBy ?? rollout.requester, rolloutId: rollout.id }, secrets, now)
     await setTarget(work, target, { state: 'undoing', undoId: id })
   } catch (error) {
     // One that can't be taken back does not keep the others from it.

@@ -57,8 +57,9 @@ testOnDatabases('a failing second wave stops the third; what was deployed stays 
   assert.deepEqual([undone.state, undone.can], ['undone', []])
   assert.deepEqual(states(undone), ['undone', 'undone', 'failed', 'undone', ...many('left-out', 6)])
   assert.deepEqual(w.installed(), before, 'everything is as it was')
-  const order = await database.db.selectFrom('deployment').select('targetId').where('rolloutId', '=', rollout.id).where('undoes', 'is not', null).orderBy('id').execute()
+  const order = await database.db.selectFrom('deployment').select(['targetId', 'requester']).where('rolloutId', '=', rollout.id).where('undoes', 'is not', null).orderBy('id').execute()
   assert.deepEqual(order.map(({ targetId }) => targetId), [3, 1, 0].map((i) => rollout.targets[i]?.targetId))
+  assert.ok(order.every(({ requester }) => requester === 'user:anna'), 'by who asked for it')
   assert.match(await story(database, w.id), /stop, undo, created 2, proven 2, created, proven, takenBack$/)
 })
 

@@ -19,7 +19,7 @@ export interface Work {
   readonly settings: RolloutSettings
   readonly targets: readonly WorkTarget[]
   rollout: RolloutRow
-  /** Its state has changed. */
+  /** What it says of its certificate has changed. */
   moved: boolean
 }
 /** The same, with what it takes to move it on. */
@@ -63,7 +63,9 @@ export async function move(work: Work, change: RolloutChange): Promise<void> {
   if (!isOpenRollout(work.rollout.state)) await addTask(tx, wake, { executor: 'control-plane', kind: 'advance-action', subject: work.rollout.actionId }, now)
 }
 export async function tell(work: Work, note: Parameters<typeof noteRollout>[3]): Promise<void> {
-  work.rollout = await noteRollout(work.tx, work.wake, work.rollout, note, work.now)
+  const before = work.rollout
+  work.rollout = await noteRollout(work.tx, work.wake, before, note, work.now)
+  work.moved ||= work.rollout !== before
 }
 
 export const inState = (targets: readonly WorkTarget[], ...states: RolloutTargetRow['state'][]): WorkTarget[] => targets.filter(({ state }) => states.includes(state))
