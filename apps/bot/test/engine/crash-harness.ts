@@ -9,17 +9,18 @@ import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { type DeployRequest } from '../../src/engine/index.ts'
-import { testEngine } from './engine-kit.ts'
+import type { UndoRequest } from '../../src/engine/types.ts'
+import { newDeploymentId, testEngine } from './engine-kit.ts'
 import type { Job } from './engine-process.ts'
 import { assertTruth, assertWhole, outcomeAfterRestart, planned, request, reset, type Scene, type Side } from './scene.ts'
 
 export interface Ended { killed: boolean; points: string[]; output: string }
 
 /** One run of the engine in a process of its own, killed with SIGKILL at a point (from 0) or not at all. */
-export async function runEngine(scene: Scene, deploy: DeployRequest | null, killAt: number | string | null): Promise<Ended> {
+export async function runEngine(scene: Scene, deploy: DeployRequest | null, killAt: number | string | null, undo?: UndoRequest): Promise<Ended> {
   const points = join(scene.folder, 'points')
   await rm(points, { force: true })
-  const child = startEngine({ folder: scene.folder, request: deploy, killAt, points })
+  const child = startEngine({ folder: scene.folder, request: deploy, killAt, points, ...(undo ? { undo } : {}) })
   let output = ''
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text: string) => { output += text })
   const [code, signal] = await once(child, 'close') as [number | null, NodeJS.Signals | null]
@@ -33,14 +34,14 @@ async function recoverHere(scene: Scene): Promise<void> {
 }
 
 /** Checks everything that must hold once recovery is over. */
-export async function assertRecovered(scene: Scene, deploy: DeployRequest, what: string): Promise<Side> {
+export async function assertRecovered(scene: Scene, deploy: Pick<DeployRequest, 'deploymentId'>, what: string, wanted: Side = 'new'): Promise<Side> {
   try {
     // The server may need a moment for the reload it was told; which side is right, the files say.
     const isOld = scene.sideNow === undefined ? (await readFile(scene.certPath, 'utf8')).trim() === scene.old.certPem.trim() : await scene.sideNow() === 'old'
     const files = isOld ? scene.old : scene.next
     await eventually(async () => await scene.served() === files.fingerprint, { what: 'the installed certificate being served', timeoutMs: 10_000 })
     const side = await assertWhole(scene)
-    assertTruth(await outcomeAfterRestart(scene, deploy.deploymentId), side)
+    assertTruth(await outcomeAfterRestart(scene, deploy.deploymentId), side === wanted ? 'new' : 'old')
     return side
   } catch (error) {
     throw new Error(`${what}: ${(error as Error).message}`, { cause: error })
@@ -72,6 +73,34 @@ export async function killAtEveryPoint(scene: Scene, good: Side, say: (line: str
     say(`${String(k).padStart(3)} ${name} → ${side}`)
   }
   return { points: whole.points, sides }
+}
+
+/** The same for taking back a deployment that was committed: what it did is there whole, or what was there before. */
+export async function killUndoAtEveryPoint(scene: Scene, say: (line: string) => void, chosen: (k: number, name: string) => boolean): Promise<Enumeration> {
+  const whole = await runEngine(scene, null, null, await committed(scene))
+  assert.equal(await assertWhole(scene), 'old', whole.output)
+  const sides: Record<Side, number> = { old: 0, new: 0 }
+  for (const [k, name] of whole.points.entries()) {
+    if (!chosen(k, name)) continue
+    const undo = await committed(scene)
+    const cut = await runEngine(scene, null, k, undo)
+    assert.ok(cut.killed, `the undo was to die at point ${k} (${name}) and did not:\n${cut.output}`)
+    await recoverHere(scene)
+    const side = await assertRecovered(scene, undo, `killed at point ${k} (${name}) of the undo`, 'old')
+    sides[side]++
+    say(`${String(k).padStart(3)} ${name} → ${side}`)
+  }
+  return { points: whole.points, sides }
+}
+
+/** Deployed, told and acknowledged. @returns what takes it back */
+async function committed(scene: Scene): Promise<UndoRequest> {
+  await reset(scene)
+  const engine = testEngine(scene.folder)
+  const deploy = await request(scene)
+  assert.equal((await engine.deploy(deploy)).outcome, 'deployed')
+  await engine.acknowledge(deploy.deploymentId)
+  return { deploymentId: newDeploymentId(), undoes: deploy.deploymentId, target: deploy.target }
 }
 
 /** Kills a deployment at one point, then the recovery at each of its points in turn, then recovers for good. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
-import { killAtEveryPoint, killAtRandomInstants, killRecoveryAtEveryPoint, seeded, seedOfRun } from './crash-harness.ts'
+import { killAtEveryPoint, killAtRandomInstants, killRecoveryAtEveryPoint, killUndoAtEveryPoint, seeded, seedOfRun } from './crash-harness.ts'
 import { keystoreScene } from './keystore-scene.ts'
 import { tinyScene, toolCommand } from './scene.ts'
 
@@ -43,6 +43,12 @@ test('killed at any point of an undo of a keystore, it ends wholly old', { timeo
   const { sides } = await killAtEveryPoint(scene, 'old', (line) => { t.diagnostic(line) }, (k, name) => isUndo(name) && inSample(k))
   assert.ok(sides.old > 0)
   assert.equal(sides.new, 0)
+})
+
+test('killed at any point of the undo of a committed deployment, it ends wholly old or wholly new', { timeout }, async (t) => {
+  const { points, sides } = await killUndoAtEveryPoint(await tinyScene(t), (line) => { t.diagnostic(line) }, sampled(t))
+  t.diagnostic(`${points.length} points: ${sides.old} ended old, ${sides.new} ended new`)
+  assert.ok(sides.old > 0 && sides.new > 0, 'some go forward and some back')
 })
 
 test('killed again at any point of the recovery, the target ends wholly old or wholly new', { timeout }, async (t) => {

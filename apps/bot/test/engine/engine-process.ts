@@ -2,12 +2,15 @@
 // Says the outcome as the last line of standard output; the points passed go to the file `points`.
 import { appendFileSync } from 'node:fs'
 import type { DeployRequest } from '../../src/engine/index.ts'
+import type { UndoRequest } from '../../src/engine/types.ts'
 import { testEngine } from './engine-kit.ts'
 
 export interface Job {
   folder: string
   /** null: only recover. */
   request: DeployRequest | null
+  /** Taken back, in place of a deployment. */
+  undo?: UndoRequest
   /** Which point to die at, from 0, or its name; null: none. */
   killAt: number | string | null
   points: string
@@ -22,5 +25,5 @@ const engine = testEngine(job.folder, {
   },
 })
 const recovery = await engine.recover()
-const result = job.request === null ? null : await engine.deploy(job.request)
+const result = job.undo ? await engine.undo(job.undo) : job.request === null ? null : await engine.deploy(job.request)
 console.log(JSON.stringify({ recovery, result }))
