@@ -5,6 +5,8 @@ import { testOnDatabases } from '../database/database-testing.ts'
 import { listEvents } from '../event/event-store.ts'
 import { freezeChanged } from '../freeze/freeze-changes.ts'
 import { deleteFreeze, insertFreeze } from '../freeze/freeze-store.ts'
+import { cancelAction } from '../provisioning/action-cancel.ts'
+import { openAction } from '../provisioning/action-store.ts'
 import { askRenewalWindowKind } from '../renewal/renewal-window-worker.ts'
 import { makeWorld, type World } from '../world-testing.ts'
 import { at } from './schedule-testing.ts'
@@ -73,18 +75,18 @@ testOnDatabases('a renewal waits for its window, and is deployed at the time tha
   const w = await makeWorld(t, database)
   const id = await running(w, 'win.example', { renewal, deployment: weekWindow })
   const [renew, deploy] = (await w.detail(id)).nextRuns
-  assert.deepEqual([renew?.what, deploy?.what], ['renew', 'deploy'])
-  assert.match(deploy?.why ?? '', /next deployment window: weekly on Sunday at 22:00 \(UTC\), for 4 h/)
-  await passTo(w, renew?.at)
-  const [waiting] = await scheduled(w, id)
-  assert.deepEqual([waiting?.state, waiting?.waitsUntil], ['waiting', deploy?.at])
-  const { nextRuns } = await w.detail(id)
-  assert.deepEqual([nextRuns[0]?.at, nextRuns[0]?.what, nextRuns[1]?.what], [deploy?.at, 'deploy', 'renew'])
-  const before = (await w.detail(id)).installations[0]?.fingerprint
-  await passTo(w, deploy?.at)
-  const [done] = await scheduled(w, id)
-  assert.deepEqual([done?.state, done?.endedAt], ['done', deploy?.at])
-  assert.notEqual((await w.detail(id)).installations[0]?.fingerprint, before)
+  assert.ok(renew?.what === 'renew' && deploy?.what === 'deploy')
+  assert.match(deploy.why, /next deployment window: weekly on Sunday at 22:00 \(UTC\), for 4 h/)
+  await passTo(w, renew.at)
+  assert.deepEqual((await scheduled(w, id)).map((a) => [a.state, a.waitsUntil]), [['waiting', deploy.at]])
+  const { nextRuns, installations: before } = await w.detail(id)
+  assert.deepEqual(nextRuns.slice(0, 2).map((run) => run.what), ['deploy', 'renew'])
+  assert.equal(nextRuns.at(0)?.at, deploy.at)
+  await passTo(w, deploy.at)
+  assert.deepEqual((await scheduled(w, id)).map((a) => [a.state, a.endedAt]), [['done', deploy.at]])
+  const { installations: after } = await w.detail(id)
+  assert.equal(after.length, 1)
+  assert.notEqual(after[0]?.fingerprint, before[0]?.fingerprint)
 })
 
 testOnDatabases('a freeze period holds the deployment back, not the issuing; when it is deleted, what waited goes on at once', async (t, database) => {
@@ -152,6 +154,49 @@ testOnDatabases('frozen beyond the next renewal: it is issued again, and the new
   const { versions, installations } = await w.detail(id)
   assert.equal(versions.length, 3)
   assert.equal(installations[0]?.fingerprint, versions[0]?.fingerprint)
+})
+
+testOnDatabases('a host that could not be renewed is tried again while the other waits for its deployment, once a day', async (t, database) => {
+  const w = await makeWorld(t, database)
+  const [good, bad] = [await w.addBot('good'), await w.addBot('bad')]
+  const id = await w.configured('p.example', [good, bad], { renewal })
+  await w.act(id, 'rotate')
+  const [first] = (await w.detail(id)).nextRuns
+  const end = new Date(Date.parse(first?.at ?? '') + 5 * day * 1000).toISOString().slice(0, 16)
+  await addFreeze(w, { name: 'Week', from: w.now().toISOString().slice(0, 16), to: end, zone: 'UTC', reason: '' })
+  bad.fails.set('make-csr', { code: 'FILE_UNWRITABLE', message: 'The disk is read-only.', facts: {} })
+  await passTo(w, first?.at)
+  assert.deepEqual((await scheduled(w, id)).map((a) => a.state), ['waiting'])
+  bad.fails.clear()
+  const keys = () => [good, bad].map(({ done }) => done.filter(({ kind }) => kind === 'make-csr').length)
+  const before = keys()
+  w.clock.pass(day)
+  await w.settle()
+  assert.deepEqual((await scheduled(w, id)).map((a) => [a.kind, a.state]), [['renew', 'cancelled'], ['renew', 'waiting']])
+  assert.deepEqual(keys(), [before[0], (before[1] ?? 0) + 1], 'the host that was renewed is left alone')
+  for (let i = 0; i < 6; i++) {
+    w.clock.pass(day)
+    await w.settle()
+  }
+  const { installations, status } = await w.detail(id)
+  assert.deepEqual([status, ...installations.map((i) => i.state)], ['deployed', 'in-sync', 'in-sync'])
+  assert.ok((await scheduled(w, id)).length <= 4)
+})
+
+testOnDatabases('a scheduled renewal that a person cancels comes again the next day, not at once', async (t, database) => {
+  const w = await makeWorld(t, database)
+  const id = await running(w, 'k.example', { renewal, deployment: weekWindow })
+  const [first] = (await w.detail(id)).nextRuns
+  const [bot] = w.bots
+  bot?.silent.add('make-csr')
+  await passTo(w, first?.at)
+  const open = await openAction(database.db, id)
+  assert.ok(open)
+  await database.transaction((tx, wake) => cancelAction(tx, wake, open.id, 'user:test', w.now()))
+  await w.settle()
+  assert.deepEqual((await scheduled(w, id)).map((a) => a.state), ['cancelled'])
+  const { nextRuns: [again] } = await w.detail(id)
+  assert.equal(Date.parse(again?.at ?? '') - Date.parse(first?.at ?? ''), day * 1000)
 })
 
 testOnDatabases('missed for ten days it is caught up once, also when the clock is set back an hour', async (t, database) => {
