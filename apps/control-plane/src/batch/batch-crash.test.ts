@@ -92,6 +92,15 @@ testOnDatabases('a thousand certificates: many ends are one look, and no look re
   assert.deepEqual([state, counts.waiting + counts.running, counts.cancelled + counts.done + counts.failed], ['cancelled', 0, 1000])
 })
 
+testOnDatabases('more than one look begins is begun by the next, without anybody waking it', async (t, database) => {
+  const w = await makeWorld(t, database)
+  const ids = await copies(w, await w.configured('model.example', [await w.addBot('a')]), 150)
+  const id = await database.transaction((tx, wake) => createBatch(tx, wake, { action: 'delete', selection: { certificateIds: ids } }, 'user:test', w.now()))
+  await w.runPlane()
+  const { state, counts } = await readBatch(database.db, id)
+  assert.deepEqual([state, counts.done], ['done', 150])
+})
+
 /** Certificates just like this one, each at its own place; made by hand, or it would take a minute. */
 async function copies(w: World, model: CertificateId, count: number): Promise<CertificateId[]> {
   const { db } = w.database

@@ -183,6 +183,22 @@ testOnDatabases('follows the configuration as it is when its turn comes', async 
   assert.deepEqual((await itemsOf(w, id)).map((item) => item.state), ['running', 'running'])
 })
 
+testOnDatabases('what was issued and waits for the time of its deployment gives its place to the next', async (t, database) => {
+  const w = await makeWorld(t, database)
+  const bot = await w.addBot('web-1')
+  const deployment = { when: 'at', at: '2026-03-01T12:00', window: null, zone: 'UTC', freezes: [], beforeExpiryDays: null } as const
+  const ids: CertificateId[] = []
+  for (const name of ['one.example', 'two.example', 'three.example']) ids.push(await w.configured(name, [bot], { deployment }))
+  for (const id of ids) await w.act(id, 'rotate')
+  const id = await begin(w, { action: 'renew', selection: { certificateIds: ids }, limits: { perHost: 1 } })
+  await w.settle()
+  assert.deepEqual((await view(w, id)).counts.running, 3)
+  for (const certificateId of ids) assert.equal((await w.detail(certificateId)).lastAction?.state, 'waiting')
+  w.clock.pass(13 * 3600)
+  await w.settle()
+  assert.deepEqual([(await view(w, id)).state, (await view(w, id)).counts.done], ['done', 3])
+})
+
 testOnDatabases('bad input names what does not fit', async (t, database) => {
   const w = await makeWorld(t, database)
   const { ids: [id] } = await fleet(w, 1, 1)
