@@ -19,7 +19,7 @@ type HttpCheck = NonNullable<RolloutSettings['gate']['httpCheck']>
  */
 export async function checkStatus(url: string, { status, timeoutSeconds }: Pick<HttpCheck, 'status' | 'timeoutSeconds'>): Promise<CertloopError | null> {
   const address = URL.canParse(url) ? new URL(url) : undefined
-  if (!address) return new CertloopError('HTTP_CHECK_FAILED', `The address of the HTTP check, ${url}, is none.`)
+  if (!address) return new CertloopError('HTTP_CHECK_FAILED', 'The address of the HTTP check can not be read once the host is filled in.')
   const shown = `${address.protocol}//${address.host}${address.pathname}`
   const failed = (what: string) => new CertloopError('HTTP_CHECK_FAILED', `${shown} ${what}`)
   const deadline = AbortSignal.timeout(timeoutSeconds * 1000)
