@@ -10,8 +10,8 @@ import { latestActions, type ActionRow } from '../provisioning/action-store.ts'
 import { syncState, wantedVersion } from '../proof/inspection.ts'
 import { deploymentTimingOf, findConfiguration, renewalOf, targetsOf, type ConfigurationRow, type TargetRow } from '../provisioning/configuration-store.ts'
 import { hostKeyProblem } from '../provisioning/seen-host-key.ts'
-import { isOutlived, renewalDue, windowDue, type RenewalDue, type RenewalFacts } from '../renewal/renewal-due.ts'
-import { renewalWindowsOf } from '../renewal/renewal-window-store.ts'
+import { isOutlived, plannedDaysBefore, renewalDue, windowDue, type RenewalDue, type RenewalFacts } from '../renewal/renewal-due.ts'
+import { renewalWindowsOf, type KnownWindow } from '../renewal/renewal-window-store.ts'
 import { rolloutWorkOn } from '../rollout/rollout-store.ts'
 import { addTask, removeTask } from '../task/task-store.ts'
 import type { Wakes } from '../task/task-kinds.ts'
@@ -52,11 +52,12 @@ async function read(tx: Tx, certificate: CertificateRow, now: Date): Promise<Kno
   const renewal = automaticRenewal(certificate, configuration, targets)
   const taken = await takenBackFrom(tx, id, versions, targets)
   const needs = needsDeployment({ current: current ?? null, ...withoutTakenBack(targets, installations.filter((i) => i.state !== 'unexpected'), taken) })
+  const windows = renewal?.trigger === 'authority' ? await renewalWindowsOf(tx, id) : new Map<VersionId, KnownWindow>()
   const evidence: Evidence = {
     management,
     configuration: configurationState(configuration),
     targetCount: targets.length,
-    renewalDaysBefore: renewal?.daysBefore ?? null,
+    renewalDaysBefore: renewal && plannedDaysBefore(versionsToRenew(versions, targets), renewal, windows),
     current: current ? { fingerprint: current.fingerprint, notBefore: new Date(current.notBefore), notAfter: new Date(current.notAfter), source: current.source } : null,
     revocation: await worstRevocation(tx, current?.fingerprint ?? null, installations),
     failedRevocation: failedRevocation(actions),
@@ -71,7 +72,7 @@ async function read(tx: Tx, certificate: CertificateRow, now: Date): Promise<Kno
     installations: installations.filter((i) => i.state !== 'unexpected').map((i) => ({ title: i.title, state: i.state, notAfter: endOfInstalled(i, installed), trouble: isTrouble(i, installed, current), older: isOlder(i, installed, current), unserved: unservedAt(i, wantedVersion(versions, i)) })),
   }
   const facts: RenewalFacts = {
-    certificateId: id, renewal, versions: versionsToRenew(versions, targets), windows: renewal?.trigger === 'authority' ? await renewalWindowsOf(tx, id) : new Map(), actions,
+    certificateId: id, renewal, versions: versionsToRenew(versions, targets), windows, actions,
     timing: configuration ? deploymentTimingOf(configuration) : deploymentTimingDefault, deploysItself: configuration !== undefined && fromBit(configuration.deployAfterRenewal),
     needsDeployment: needs, servedUntil: servedUntil(evidence), freezes: needs ? await freezesFor(tx, now) : [],
   }

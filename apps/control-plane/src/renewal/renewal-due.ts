@@ -36,6 +36,12 @@ export function versionDue(version: Pick<VersionFacts, 'id' | 'certificateId' | 
   return renewalTime({ createdAt: new Date(version.createdAt), notAfter: new Date(version.notAfter) }, settings, { spreadKey: version.certificateId, window: known && (known.window ?? null), lastFailedAt })
 }
 
+/** So many whole days before its end a version is to be renewed, if all goes well: fewer than set, where checks or a set day come later. At least 1. */
+export function plannedDaysBefore(versions: readonly VersionFacts[], settings: RenewalSettings, windows: ReadonlyMap<VersionId, KnownWindow>): number {
+  const planned = versions.map((version) => Math.floor((Date.parse(version.notAfter) - versionDue(version, settings, windows).at.getTime()) / 86_400_000))
+  return Math.max(1, Math.min(settings.daysBefore, ...planned))
+}
+
 const ended = ['failed', 'cancelled']
 
 function lastFailed(newest: ActionRow | undefined, since: Date, now: Date): Date | undefined {

@@ -54,6 +54,24 @@ testOnDatabases('a weekly check fires on its day, as shown, with the reason in t
   assert.ok((await listEvents(database.db, { certificateId: id }, 200)).some(({ message }) => message.includes(first?.why ?? '-')))
 })
 
+testOnDatabases('what waits for its monthly check or its day raises no alarm; what was not renewed then does', async (t, database) => {
+  const w = await makeWorld(t, database)
+  const late = new Date(w.now().getTime() + 80 * day * 1000).toISOString().slice(0, 10)
+  const ids = [await running(w, 'month.example', { renewal: { ...renewal, frequency: 'monthly', dayOfMonth: 10 } }), await running(w, 'day.example', { renewal: { ...renewal, trigger: 'date', date: late } })]
+  for (const id of ids) {
+    const [first] = (await w.detail(id)).nextRuns
+    assert.ok(first && Date.parse((await w.detail(id)).notAfter ?? '') - Date.parse(first.at) < 25 * day * 1000)
+    w.clock.pass(seconds(w, first.at) - 60)
+    await w.settle()
+    assert.equal((await w.detail(id)).status, 'deployed')
+    for (const bot of w.bots) bot.fails.set('make-csr', { code: 'FILE_UNWRITABLE', message: 'The disk is read-only.', facts: {} })
+    w.clock.pass(2 * day)
+    await w.settle()
+    assert.equal((await w.detail(id)).status, 'expiring')
+    for (const bot of w.bots) bot.fails.clear()
+  }
+})
+
 testOnDatabases('a set day fires once; afterwards the days before the end count, and it says so', async (t, database) => {
   const w = await makeWorld(t, database)
   const date = new Date(w.now().getTime() + 10 * day * 1000).toISOString().slice(0, 10)
