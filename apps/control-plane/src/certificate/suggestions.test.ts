@@ -37,12 +37,16 @@ testOnDatabases('places are suggested by names, then by the names and addresses 
   assert.deepEqual(suggestions.map((s) => [s.botName, s.serverType, s.reach && s.reach !== 'local' ? s.reach.host : 'local']), [
     ['answers', 'nginx', 'local'], ['far', 'nginx', 'db1.example'], ['named', 'nginx', 'local'], ['addressed', 'nginx', 'local'], ['listens', 'nginx', 'local'], ['far', 'apache', 'db1.example'], ['short', 'nginx', 'local'], ['covered', 'nginx', 'local'],
   ])
-  const by = (name: string, serverType = 'nginx') => suggestions.find((s) => s.botName === name && s.serverType === serverType)
-  assert.match(by('named')?.why ?? '', /^The host answers to the name shop\.example\. nginx runs there and has no place for this certificate yet\.$/)
-  assert.match(by('addressed')?.why ?? '', /^The host has the address (10\.1\.2\.3|2001:db8::7)\./)
-  assert.match(by('covered')?.why ?? '', /^\*\.pool\.example covers the name of the host\./)
-  assert.deepEqual([by('addressed')?.fields, by('named')?.fields], [{ configurationPath: place('x').configurationPath }, {}], 'what all its places have alike, never the files of another certificate')
-  assert.deepEqual([by('far')?.reach, by('far')?.fields, by('far')?.title], [reach, place('shop.example'), 'nginx: /etc/ssl/shop.example.crt on db1.example'])
+  const by = (name: string, serverType = 'nginx') => {
+    const found = suggestions.find((s) => s.botName === name && s.serverType === serverType)
+    assert.ok(found, name)
+    return found
+  }
+  assert.match(by('named').why, /^The host answers to the name shop\.example\. nginx runs there and has no place for this certificate yet\.$/)
+  assert.match(by('addressed').why, /^The host has the address (10\.1\.2\.3|2001:db8::7)\./)
+  assert.match(by('covered').why, /^\*\.pool\.example covers the name of the host\./)
+  assert.deepEqual([by('addressed').fields, by('named').fields], [{ configurationPath: place('x').configurationPath }, {}], 'what all its places have alike, never the files of another certificate')
+  assert.deepEqual([by('far').reach, by('far').fields, by('far').title], [reach, place('shop.example'), 'nginx: /etc/ssl/shop.example.crt on db1.example'])
   assert.doesNotMatch(JSON.stringify(suggestions), /hunter2|password":/)
 
   // A later look takes the place of the one before; a look that is forgotten suggests nothing.

@@ -4,7 +4,7 @@ import { lockCertificate } from '../certificate/certificate-store.ts'
 import { fromBit, fromJson, fromJsonOrNull, toJson } from '../database/columns.ts'
 import type { Database, Tx } from '../database/database.ts'
 import { addEvent } from '../event/event-store.ts'
-import { csrOf, findConfiguration } from '../provisioning/configuration-store.ts'
+import { csrOf, findConfiguration, type ConfigurationRow } from '../provisioning/configuration-store.ts'
 import { asError, workOutRequest } from '../provisioning/effective-request.ts'
 import { addTask, type Task } from '../task/task-store.ts'
 import type { PlaneTaskKind, Wakes } from '../task/task-kinds.ts'
@@ -34,16 +34,18 @@ export function followTemplateKind({ now }: { database: Database; now: () => Dat
   }
 }
 
+function follows(configuration: ConfigurationRow): boolean {
+  const { mode, templateVersion } = csrOf(configuration)
+  return mode === 'full' && templateVersion === null && fromBit(configuration.complete)
+}
+
 async function lookAt(tx: Tx, wake: Wakes, certificateId: CertificateId, name: string, now: Date): Promise<void> {
   await lockCertificate(tx, certificateId)
   const configuration = await findConfiguration(tx, certificateId)
-  if (!configuration) return
-  const csr = csrOf(configuration)
-  if (csr.mode !== 'full' || csr.templateVersion !== null || !fromBit(configuration.complete)) return
-  const { effective, problems } = await workOutRequest(tx, certificateId, { csr, authorityId: configuration.authorityId })
+  if (!configuration || !follows(configuration)) return
+  const { effective, problems } = await workOutRequest(tx, certificateId, { csr: csrOf(configuration), authorityId: configuration.authorityId })
   const error = problems.some(({ ofTemplate }) => ofTemplate) ? asError(problems, effective) : undefined
-  const before = fromJsonOrNull<WireError>(configuration.problem)
-  if (before?.message === error?.message) return
+  if (fromJsonOrNull<WireError>(configuration.problem)?.message === error?.message) return
   await tx.updateTable('configuration').set({ problem: error ? toJson(error.toWire()) : null }).where('certificateId', '=', certificateId).execute()
   const message = error ? `The CSR template "${name}" was changed, and the configuration no longer follows it: the next order would fail.` : `The CSR template "${name}" was changed, and the configuration follows it again.`
   await addEvent(tx, { kind: error ? 'configuration.template-violated' : 'configuration.template-followed', message, error: error ?? null, certificateId }, now)

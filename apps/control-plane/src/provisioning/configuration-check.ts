@@ -75,13 +75,13 @@ async function checkRequest(tx: Tx, id: CertificateId, { csr, authorityId, compl
   found.problems.push(...problems.filter(({ missing }) => complete || !missing).map(({ field, problem }) => ({ field, problem })))
   found.warnings.push(...warnings)
   if (csr.mode !== 'full' && csr.templateId !== null) found.warnings.push({ field: 'csr/templateId', problem: `is not used in the mode "${csr.mode}"` })
-  if (authority) await checkAgainstAuthority(tx, authority, { csr, authorityId, complete }, effective, found)
+  if (authority) await checkAgainstAuthority(authority, complete, effective, found)
   return effective
 }
 
-async function checkAgainstAuthority(tx: Tx, authority: Authority, { csr, authorityId, complete }: Pick<Filled, 'csr' | 'authorityId' | 'complete'>, effective: EffectiveRequest, { problems, warnings }: Found): Promise<void> {
+async function checkAgainstAuthority(authority: Authority, complete: boolean, effective: EffectiveRequest, { problems, warnings }: Found): Promise<void> {
   const { keyAlgorithms, certificateTypes, isPublic, review } = authority
-  const { keyAlgorithm, certificateType, keyReuse, validityDays } = effective
+  const { keyAlgorithm, certificateType, keyReuse } = effective
   if (!keyAlgorithms.includes(keyAlgorithm)) problems.push({ field: 'csr/keyAlgorithm', problem: `the authority takes ${keyAlgorithms.join(', ')}` })
   if (certificateType !== 'existing' && !certificateTypes.includes(certificateType)) problems.push({ field: 'csr/certificateType', problem: `the authority issues ${certificateTypes.join(', ')}` })
   if (keyReuse && isPublic) warnings.push({ field: 'csr/keyReuse', problem: 'with a public authority, whoever once got hold of the key can use every later certificate too' })
@@ -90,9 +90,9 @@ async function checkAgainstAuthority(tx: Tx, authority: Authority, { csr, author
   const told = new Set(problems.map(({ field }) => field))
   problems.push(...refused.filter(({ field }) => !told.has(field) && (complete || effective.names.length > 0 || field !== 'csr/names')))
   warnings.push(...otherwise)
-  const longest = (await authorityLimits(tx, authorityId, csr.profile))?.longestValidityDays
-  if (!review && longest !== undefined && validityDays !== null && validityDays > longest) warnings.push({ field: 'csr/validityDays', problem: `the authority gives at most ${longest} days` })
 }
+
+const problemOfPath = (path: string): string | undefined => (!path.startsWith('/') || path.split('/').includes('..') || path.includes('\0') ? 'must be an absolute path on the host, without ".."' : undefined)
 
 function checkValidation({ method, path }: ValidationSettings, { complete }: Filled, { names }: EffectiveRequest, targetCount: number, authority: Authority | undefined, { problems, warnings }: Found): void {
   if (authority && !authority.validationMethods.includes(method)) problems.push({ field: 'validation/method', problem: `the authority takes ${authority.validationMethods.join(', ')}` })
@@ -100,8 +100,8 @@ function checkValidation({ method, path }: ValidationSettings, { complete }: Fil
     if (path !== null) warnings.push({ field: 'validation/path', problem: `is not used with the method "${method}"` })
     return
   }
-  if (path === null && complete) problems.push({ field: 'validation/path', problem: 'name the folder on the host that the domain serves' })
-  if (path !== null && (!path.startsWith('/') || path.split('/').includes('..') || path.includes('\0'))) problems.push({ field: 'validation/path', problem: 'must be an absolute path on the host, without ".."' })
+  const wrong = path === null ? (complete ? 'name the folder on the host that the domain serves' : undefined) : problemOfPath(path)
+  if (wrong !== undefined) problems.push({ field: 'validation/path', problem: wrong })
   if (targetCount === 0 && complete) problems.push({ field: 'validation/method', problem: 'the bot of a target places the file, and there is no target' })
   if (names.some((name) => name.startsWith('*.'))) warnings.push({ field: 'validation/method', problem: 'public authorities take no file as proof for a wildcard' })
 }

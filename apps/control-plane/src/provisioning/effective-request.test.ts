@@ -160,8 +160,7 @@ testOnDatabases('a CSR or certificate that lacks or adds something is not taken'
     const real = await w.deps.authorityOf(db, of)
     return { ...real, issue: async (request) => real.issue({ ...request, request: {}, csrPem: await createCsr({ ...made, subject: [] }) }) }
   }
-  const kinds = w.planeKinds as Record<string, ReturnType<typeof submitOrderKind>>
-  kinds['submit-order'] = submitOrderKind({ ...w.deps, authorityOf: forgetful })
+  w.planeKinds['submit-order'] = submitOrderKind({ ...w.deps, authorityOf: forgetful })
   bot.answers.set('make-csr', { keyId: 'key_00000000000000000000000001', csrPem: await createCsr(made) })
   assert.match((await w.act(id, 'order')).error ?? '', /ISSUED_CERTIFICATE_WRONG.*lacks O=Strict/)
 })

@@ -5,13 +5,11 @@ type Placed = readonly Pick<TargetInput, 'placement'>[]
 /** What a draft may leave for later is marked as missing. */
 interface RolloutProblem extends FieldProblem { missing?: true }
 
-const namesNoOne = { share: null, label: null }
-
 /** What is wrong with the order in which the targets get a new version. Pure. */
 export function rolloutProblems({ mode, canary, waves, gate: { httpCheck } }: RolloutSettings, targets: Placed): RolloutProblem[] {
   const staged = mode === 'waves' || canary > 0
   return [
-    ...waves.flatMap(({ share, label } = namesNoOne, i) => ((share === null) === (label === null) ? [{ field: `rollout/waves/${i}`, problem: 'name either a share or a label' }] : [])),
+    ...waves.flatMap(({ share, label }, i) => ((share === null) === (label === null) ? [{ field: `rollout/waves/${i}`, problem: 'name either a share or a label' }] : [])),
     ...(staged && targets.length === 0 ? [{ field: 'rollout/mode', problem: 'there is no target to be rolled out to', missing: true as const }] : []),
     ...(targets.length > 0 && canary > targets.length ? [{ field: 'rollout/canary', problem: `there are only ${targets.length === 1 ? 'one target' : `${targets.length} targets`}`, missing: true as const }] : []),
     ...(httpCheck && !isAddress(httpCheck.url) ? [{ field: 'rollout/gate/httpCheck/url', problem: 'is no http or https address' }] : []),

@@ -88,19 +88,28 @@ function renewalWarnings({ trigger, date, zone, daysBefore, frequency }: Renewal
   return warnings
 }
 
-function timingWarnings({ renewal, deployment }: ScheduleStep, { notAfter }: ScheduleFacts): FieldProblem[] {
-  const { when, at, window, zone, beforeExpiryDays } = deployment
-  const warnings: FieldProblem[] = []
-  const due = when === 'at' && at !== null ? instantOf(at, zone) : undefined
-  if (due && notAfter && due > notAfter && beforeExpiryDays === null) warnings.push({ field: 'deployment/at', problem: `the present certificate ends on ${notAfter.toISOString().slice(0, 10)}, before that` })
-  if (when === 'window' && window) {
-    const gap = longestGapDays[window.frequency]
-    if (beforeExpiryDays === null && renewal.trigger !== 'date' && gap >= renewal.daysBefore) warnings.push({ field: 'deployment/window', problem: `the next window can be ${gap} days away, and renewal begins only ${renewal.daysBefore} days before the end: it may come too late` })
-    if (window.lengthMinutes >= gapMinutes[window.frequency]) warnings.push({ field: 'deployment/window/lengthMinutes', problem: 'the window is still open when it opens again, so it is always open' })
-  }
-  if (when !== 'immediately' && beforeExpiryDays !== null && renewal.trigger !== 'date' && beforeExpiryDays >= renewal.daysBefore) {
-    warnings.push({ field: 'deployment/beforeExpiryDays', problem: `is no less than the ${renewal.daysBefore} days at which renewal begins: it would always be deployed at once` })
-  }
-  return warnings
+function timingWarnings(step: ScheduleStep, facts: ScheduleFacts): FieldProblem[] {
+  const { renewal, deployment: { when, beforeExpiryDays } } = step
+  const alwaysAtOnce = when !== 'immediately' && beforeExpiryDays !== null && renewal.trigger !== 'date' && beforeExpiryDays >= renewal.daysBefore
+  return [
+    ...atWarnings(step, facts), ...windowWarnings(step),
+    ...(alwaysAtOnce ? [{ field: 'deployment/beforeExpiryDays', problem: `is no less than the ${renewal.daysBefore} days at which renewal begins: it would always be deployed at once` }] : []),
+  ]
 }
+
+function atWarnings({ deployment: { when, at, zone, beforeExpiryDays } }: ScheduleStep, { notAfter }: ScheduleFacts): FieldProblem[] {
+  const due = when === 'at' && at !== null && beforeExpiryDays === null ? instantOf(at, zone) : undefined
+  return due && notAfter && due > notAfter ? [{ field: 'deployment/at', problem: `the present certificate ends on ${notAfter.toISOString().slice(0, 10)}, before that` }] : []
+}
+
 const gapMinutes: Record<Frequency, number> = { daily: 1440, weekly: 10_080, monthly: 40_320 }
+
+function windowWarnings({ renewal, deployment: { when, window, beforeExpiryDays } }: ScheduleStep): FieldProblem[] {
+  if (when !== 'window' || !window) return []
+  const gap = longestGapDays[window.frequency]
+  const tooLate = beforeExpiryDays === null && renewal.trigger !== 'date' && gap >= renewal.daysBefore
+  return [
+    ...(tooLate ? [{ field: 'deployment/window', problem: `the next window can be ${gap} days away, and renewal begins only ${renewal.daysBefore} days before the end: it may come too late` }] : []),
+    ...(window.lengthMinutes >= gapMinutes[window.frequency] ? [{ field: 'deployment/window/lengthMinutes', problem: 'the window is still open when it opens again, so it is always open' }] : []),
+  ]
+}
