@@ -125,11 +125,12 @@ export async function listOrders(db: Db, q: OrderQuery): Promise<{ items: Order[
   const items = rows.slice(0, q.limit).map(({ certificateName, authorityName, ...row }) => toOrder(row, certificateName, authorityName))
   return { items, nextCursor: rows.length > q.limit ? items.at(-1)?.id ?? null : null }
 }
+
 /** How many orders there are in each state, under the same filter but that of the state. */
 export async function countOrders(db: Db, q: Pick<OrderQuery, 'search' | 'certificateId'>): Promise<Record<OrderState, number>> {
   let query = db.selectFrom('certificateOrder as o').select((eb) => ['o.state', eb.fn.countAll<number>().as('count')]).groupBy('o.state')
   if (q.certificateId) query = query.where('o.certificateId', '=', q.certificateId)
-  if (q.search) query = query.innerJoin('certificate as c', 'c.id', 'o.certificateId').where('c.searchText', 'like', `%${q.search.toLowerCase().replaceAll(/[%_\\]/g, '')}%`) as typeof query
+  if (q.search) query = query.innerJoin('certificate as c', 'c.id', 'o.certificateId').where('c.searchText', 'like', `%${q.search.toLowerCase().replaceAll(/[%_\\]/g, '')}%`)
   const counts = new Map((await query.execute()).map((row) => [row.state, Number(row.count)]))
   return Object.fromEntries(orderStates.map((state) => [state, counts.get(state) ?? 0])) as Record<OrderState, number>
 }

@@ -61,9 +61,11 @@ export function whyNot(action: ActionKind | 'delete', f: ActionFacts): string | 
   const busy = whyBusy(action, f)
   if (busy) return busy
   if (action === 'delete') return f.openDeployment ? deploymentIsOpen : null
-  if (isRevocationKind(action)) return whyNotRevocable(action, f.newest)
-  const unconfigured = whyNotConfigured(f)
-  if (unconfigured) return unconfigured
+  return isRevocationKind(action) ? whyNotRevocable(action, f.newest) : whyNotConfigured(f) ?? whyNotProvisioned(action, f)
+}
+
+/** Of what orders, deploys or looks at targets. */
+function whyNotProvisioned(action: ActionKind, f: ActionFacts): string | null {
   if (f.openDeployment && action !== 'recheck-pinning') return deploymentIsOpen
   if ((action === 'renew' || action === 'regenerate') && !f.newest) return 'Nothing was ordered here that could be renewed; order or rotate it first.'
   if (needTarget.has(action) && f.targetCount === 0) return 'The configuration names no deployment target.'

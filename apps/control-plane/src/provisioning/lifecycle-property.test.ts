@@ -19,7 +19,7 @@ const window = { ...deploymentTimingDefault, when: 'window' as const, window: { 
 
 type Op =
   | { op: 'start'; kind: ActionKind; on: number; schedule: boolean }
-  | { op: 'cancel' | 'late' | 'plane' | 'watch' | 'lose-answers'; on: number }
+  | { op: 'cancel'; on: number } | { op: 'late'; on: number } | { op: 'plane'; on: number } | { op: 'watch'; on: number } | { op: 'lose-answers'; on: number }
   | { op: 'bot'; on: number; how: 'well' | 'fails' | 'silent' | 'twice'; kind: BotTaskKind }
   | { op: 'clock'; hours: number }
   | { op: 'crash'; times: number }
@@ -72,21 +72,21 @@ async function runBot({ w, held }: Play, bot: TestBot, how: string, kind: BotTas
   bot.silent.clear()
 }
 
-async function perform(play: Play, step: Op): Promise<void> {
-  const { w, ids, held, faults } = play
-  if (step.op === 'clock') w.clock.pass(step.hours * 3600)
-  else if (step.op === 'crash') faults.crashes = step.times
-  else if (step.op === 'start') await w.start(ids[step.on] ?? 'crt_', step.kind, step.schedule ? { requester: 'schedule' } : {}).catch(allowRefusal)
-  else if (step.op === 'bot') await runBot(play, w.bots[step.on] as TestBot, step.how, step.kind)
-  else if (step.op === 'plane') await w.runPlane()
-  else if (step.op === 'watch') await w.watch()
-  else if (step.op === 'lose-answers') faults.lost = 1 + step.on
-  else if (step.op === 'late') {
+const performers: { [K in Op['op']]: (play: Play, step: Extract<Op, { op: K }>) => unknown } = {
+  clock: ({ w }, { hours }) => w.clock.pass(hours * 3600),
+  crash: ({ faults }, { times }) => { faults.crashes = times },
+  'lose-answers': ({ faults }, step) => { faults.lost = 1 + step.on },
+  start: ({ w, ids }, { kind, schedule, on: of }) => w.start(ids[of] ?? 'crt_', kind, schedule ? { requester: 'schedule' } : {}).catch(allowRefusal),
+  bot: (play, { how, kind, on: of }) => runBot(play, play.w.bots[of] as TestBot, how, kind),
+  plane: ({ w }) => w.runPlane(),
+  watch: ({ w }) => w.watch(),
+  async late({ w, held }) {
     for (const { bot, id, fence } of held.splice(0)) await reportResult(w.leaseDeps, bot.id, id, { fence, result: { ok: false, error: down } }).catch(allowRefusal)
-  } else {
-    const open = await openAction(w.database.db, ids[step.on] ?? 'crt_')
+  },
+  async cancel({ w, ids }, { on: of }) {
+    const open = await openAction(w.database.db, ids[of] ?? 'crt_')
     if (open) await w.database.transaction((tx, wake) => cancelAction(tx, wake, open.id, 'user:test', w.now())).catch(allowRefusal)
-  }
+  },
 }
 
 async function read({ db }: World['database']) {
@@ -117,17 +117,21 @@ async function check({ w, ended }: Play): Promise<void> {
     assert.ok(a.reason && a.nextAction && (a.deadline || a.waitsUntil), `${a.kind} is ${a.state} and says neither why, what comes next nor until when: ${JSON.stringify(a)}`)
     assert.ok(isCarried(a, r), `${a.kind} is ${a.state} and nobody carries it on`)
   }
+  checkParts(r)
+  for (const row of [...r.actions, ...r.orders, ...r.deployments].filter((each) => ['done', 'failed', 'cancelled', 'complete', 'deployed', 'rolled-back'].includes(each.state))) {
+    assert.equal(ended.get(row.id) ?? row.state, row.state, `${row.id} had ended`)
+    ended.set(row.id, row.state)
+  }
+  await checkIssued(w, r)
+}
+
+function checkParts(r: Rows): void {
   for (const o of r.orders.filter((each) => isOpenOrder(each.state))) assert.ok(o.reason && (o.nextAction || o.error) && (o.state === 'uncertain' || r.tasks.has(o.id)), `an order is ${o.state} and nobody carries it on`)
   for (const d of r.deployments) {
     const version = r.versions.find((v) => v.id === d.versionId)
     const order = r.orders.find((o) => o.id === version?.orderId)
     assert.ok(version?.certificateId === d.certificateId && order?.state === 'complete', `deployed what was not issued: order ${order?.state}`)
   }
-  for (const row of [...r.actions, ...r.orders, ...r.deployments].filter((each) => ['done', 'failed', 'cancelled', 'complete', 'deployed', 'rolled-back'].includes(each.state))) {
-    assert.equal(ended.get(row.id) ?? row.state, row.state, `${row.id} had ended`)
-    ended.set(row.id, row.state)
-  }
-  await checkIssued(w, r)
 }
 
 /** One certificate at the authority for one intent: those that are complete, or of which nobody knows. */
@@ -164,7 +168,7 @@ test('whatever happens in whatever order: nothing doubled, lost, stuck or deploy
     const play = await makePlay(t)
     await play.w.start(play.ids[0] ?? 'crt_', 'rotate')
     for (const step of steps) {
-      await perform(play, step)
+      await (performers[step.op] as (play: Play, step: Op) => unknown)(play, step)
       await check(play)
     }
     await comeToRest(play)

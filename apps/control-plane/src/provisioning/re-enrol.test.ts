@@ -81,7 +81,7 @@ testOnDatabases('dying between any two steps, and each step twice: one child, an
     if (turn++ % 2 === 0) throw new CertloopError('UNAVAILABLE', 'The process died.')
     return result
   })
-  for (let round = 0; round < 60; round++) {
+  for (let round = 0; round < 45; round++) {
     for (const each of [w.runPlane, ...w.bots.map((bot) => () => w.runBot(bot))]) await each().catch(() => 0)
     w.clock.pass(30)
     await check()

@@ -1,6 +1,6 @@
 import { CertloopError, type CertificateId } from '@certloop/contract'
 import { refreshCertificate } from '../certificate/certificate-refresh.ts'
-import { findCertificate, getCertificate, insertCertificate, lockCertificate, ownNames } from '../certificate/certificate-store.ts'
+import { getCertificate, insertCertificate, lockCertificate, ownNames } from '../certificate/certificate-store.ts'
 import { fromJsonOrNull } from '../database/columns.ts'
 import type { Tx } from '../database/database.ts'
 import { addEvent } from '../event/event-store.ts'
@@ -8,7 +8,7 @@ import type { Wakes } from '../task/task-kinds.ts'
 import { usableTargets } from './action-deployments.ts'
 import { deployingNext } from './action-deploying.ts'
 import { orderAll, orderHours } from './action-orders.ts'
-import { advanceAt, changeAction, insertAction, latestActions, noteAction, openAction, type ActionRow } from './action-store.ts'
+import { advanceAt, changeAction, insertAction, latestActions, noteAction, openAction, type ActionChange, type ActionRow } from './action-store.ts'
 import { deploysAfterRenewal } from './action-timing.ts'
 import { csrOf, findConfiguration, renewalOf, targetsOf, type ConfigurationRow } from './configuration-store.ts'
 import { copyConfiguration, moveTargets, setRenewal } from './handover-store.ts'
@@ -61,21 +61,18 @@ async function unfinishedChild(tx: Tx, { id, certificateId }: ActionRow): Promis
 
 /** Once the child's order has ended: in one transaction it takes the targets over and the parent's automation is switched off. */
 export async function afterChild(tx: Tx, wake: Wakes, action: ActionRow, now: Date): Promise<void> {
-  const childId = action.childId
-  const child = childId ? await findCertificate(tx, childId) : undefined
-  if (!childId || !child) {
-    await changeAction(tx, wake, action, { event: 'failed', reason: 'The certificate that was to take over is gone.', error: new CertloopError('NOT_FOUND', 'The certificate that was to take over is gone.').toWire() }, now)
-    return
-  }
-  await lockCertificate(tx, childId)
-  if (await openAction(tx, childId)) return
-  const [ordered] = (await latestActions(tx, childId, 20)).filter((a) => a.kind === 'order')
-  if (ordered?.state !== 'done') {
-    const reason = ordered?.reason ?? 'Its order is gone.'
-    await changeAction(tx, wake, action, ordered?.state === 'cancelled' ? { event: 'cancelled', reason } : { event: 'failed', reason: `It was not issued: ${reason}`, error: fromJsonOrNull(ordered?.error ?? null) }, now)
-    return
-  }
-  await handOver(tx, wake, action, childId, now)
+  const { childId } = action
+  const child = childId ? await lockCertificate(tx, childId) : undefined
+  if (!child) throw new CertloopError('NOT_FOUND', 'The certificate that was to take over is gone.')
+  if (await openAction(tx, child.id)) return
+  const ordered = (await latestActions(tx, child.id, 20)).find((a) => a.kind === 'order')
+  if (ordered?.state === 'done') await handOver(tx, wake, action, child.id, now)
+  else await changeAction(tx, wake, action, notIssued(ordered), now)
+}
+
+function notIssued(ordered: ActionRow | undefined): ActionChange {
+  const reason = ordered?.reason ?? 'Its order is gone.'
+  return ordered?.state === 'cancelled' ? { event: 'cancelled', reason } : { event: 'failed', reason: `It was not issued: ${reason}`, error: fromJsonOrNull(ordered?.error ?? null) }
 }
 
 async function handOver(tx: Tx, wake: Wakes, action: ActionRow, childId: CertificateId, now: Date): Promise<void> {
