@@ -158,7 +158,7 @@ async function checkSecond(fleet: Fleet, batch: Batch, { failed, details }: Awai
   checkOrders(fleet, new Map(fleet.members.map((m) => [m.id, again.has(m.id) ? 2 : 1])))
 }
 
-test(`${count} certificates configured at once and rotated as a batch, with a bot and the control plane killed and reloads that fail`, { timeout: 300_000 + count * 3000 }, async (t) => {
+test(`${count} certificates configured at once and rotated as a batch, with a bot and the control plane killed and reloads that fail`, { timeout: 120_000 + count * 900 }, async (t) => {
   const began = performance.now()
   const timed = async <R>(what: string, work: Promise<R>): Promise<R> => {
     const from = performance.now()
