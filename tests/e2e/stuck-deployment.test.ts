@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { test } from 'node:test'
+import { test, type TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import type { CertificateId, DeploymentDetail } from '@certloop/contract'
 import { eventually, leftOut, nginxPath, selfSignedPair, startNginx, tempFolder, writePair } from '@certloop/test-kit'
@@ -29,7 +29,7 @@ const untilState = (plane: Plane, id: DeploymentDetail['id'], state: string) => 
 }, { what: `${id} being ${state}`, timeoutMs: 60_000 })
 
 /** A real nginx whose reload hangs, with a process of its own, as long as a file lies there. */
-async function stuckNginx(t: Parameters<typeof startNginx>[0] & Parameters<typeof tempFolder>[0], name: string) {
+async function stuckNginx(t: Pick<TestContext, 'after'>, name: string) {
   const folder = await tempFolder(t, 'stuck')
   const pair = await writePair(folder, 'shop', await selfSignedPair([name]))
   const nginx = await startNginx(t, { servers: [{ names: [name], ...pair }] })

@@ -146,7 +146,9 @@ test('revoking a bot ends what it had to do, through the API', async (t) => {
   const [open] = (await listDeployments(database.db, { certificateId: id, limit: 1 })).items
   assert.ok(open)
   await database.transaction((tx) => tx.updateTable('deployment').set({ state: 'deploying' }).where('id', '=', open.id).execute().then(() => {}))
-  assert.equal((await call('POST', `/deployments/${open.id}/actions/cancel`)).json<{ code: string }>().code, 'ACTION_NOT_POSSIBLE')
+  const stopping = (await call('POST', `/deployments/${open.id}/actions/cancel`)).json<{ state: string; cancelRequestedAt: string | null }>()
+  assert.deepEqual([stopping.state, stopping.cancelRequestedAt], ['deploying', w.now().toISOString()])
+  for (const what of ['undo', 'retry']) assert.equal((await call('POST', `/deployments/${open.id}/actions/${what}`)).json<{ code: string }>().code, 'ACTION_NOT_POSSIBLE')
   const revoked = await call('POST', `/bots/${bot.id}/actions/revoke`)
   assert.equal(revoked.statusCode, 200, revoked.body)
   await w.settle()

@@ -181,11 +181,14 @@ export async function readDeployment(db: Db | Tx, id: DeploymentId): Promise<Dep
   return { ...toSummary(row), plan, planSteps: plan ? plan.steps.map(describeStep) : [], differences: fromJson(row.differences), log: fromJson(row.log), served: fromJson(row.served), rollback: fromBit(row.rollback) }
 }
 
+/** Nobody could do anything more for it. */
+const isGone = (d: Joined): boolean => d.targetTitle === null || d.botName === null || d.botRevokedAt !== null
+
 /** What a person can do with a deployment now. */
 function whatCanBeDone(d: Joined): DeploymentSummary['can'] {
   if (d.state === 'planned') return ['approve', 'cancel']
   if (isOpenDeployment(d.state)) return ['cancel']
-  if (d.undoes || d.targetTitle === null || d.botName === null || d.botRevokedAt !== null) return []
+  if (d.undoes || isGone(d)) return []
   if (d.state === 'deployed') return d.lastId === d.id ? ['undo'] : []
   const isFree = d.openId === null && d.openActionId === null && (d.lastId === null || d.lastId < d.id)
   return isFree ? ['retry'] : []
