@@ -106,7 +106,7 @@ function printer(context: Context) {
 const standingEveryMs = 5_000
 
 /** A terminal shows one line that is written over; other places get whole lines. */
-function standingPrinter({ world, json, note }: Context) {
+export function standingPrinter({ world, json, note }: Pick<Context, 'world' | 'json' | 'note'>) {
   const isLive = world.errIsTerminal && !json
   let last = ''
   let lastAt = -Infinity

@@ -45,6 +45,13 @@ function runningFacts({ paint, world }: Context, { lastAction }: CertificateDeta
 const nextText = ({ name, nextAction }: CertificateDetail) => nextAction && `certloop certificate ${nextAction} ${name}`
 const relativeText = ({ name, status, id }: CertificateDetail['children'][number]) => `${name}, ${status} (${id})`
 
+/** What is possible, then what is not, those with the same reason together. */
+function actionLines({ paint }: Context, actions: CertificateDetail['actions']): string[] {
+  const refused = Map.groupBy(actions.filter(({ possible }) => !possible), ({ why }) => why ?? '')
+  const possible = actions.filter((one) => one.possible).map(({ action }) => action)
+  return [possible.join(', ') || 'none now', ...[...refused].map(([why, group]) => paint('dim', `Not now: ${group.map(({ action }) => action).join(', ')}. ${why}`))]
+}
+
 function certificateLines(context: Context, c: CertificateDetail, names: NamesOf): string[] {
   const { paint, world } = context
   return [
@@ -61,7 +68,7 @@ function certificateLines(context: Context, c: CertificateDetail, names: NamesOf
     ...headed('Versions', c.versions.length === 0 ? [] : table(['', 'FINGERPRINT', 'FROM', 'UNTIL', 'KEY', 'KEPT BY', 'SOURCE', 'ID'], c.versions.map((v) => [
       v.id === c.currentVersionId ? '*' : ' ', short(v.fingerprint), moment(v.notBefore, world), moment(v.notAfter, world), v.keyAlgorithm, v.custody, v.source, v.id]))),
     ...headed('Suggested targets', c.configuration === null ? c.suggestions.map(({ title, botName, why }) => `${title} on ${botName}. ${why}`) : []),
-    ...headed('Actions', c.actions.map(({ action, possible, why }) => (possible ? action : paint('dim', `${action}: not now. ${why ?? ''}`)))),
+    ...headed('Actions', actionLines(context, c.actions)),
   ]
 }
 

@@ -1,4 +1,4 @@
-import type { Configuration, CsrSettings, DeploymentTiming, RenewalSettings, RolloutSettings, ScheduledRun } from '@certloop/api-client'
+import type { Configuration, CsrSettings, DeploymentTiming, RenewalSettings, RolloutSettings, ScheduledRun, ValidationSettings } from '@certloop/api-client'
 import type { Context } from '../context.ts'
 import { plural, type Cell } from '../format/table.ts'
 import { momentInZone } from '../format/time.ts'
@@ -26,6 +26,13 @@ const timingFacts = (timing: DeploymentTiming, deployAfterRenewal: boolean): Fac
   ['Before expiry', timing.beforeExpiryDays === null ? null : `at once ${plural(timing.beforeExpiryDays, 'day')} before the end, whatever window or freeze period says`],
 ]
 
+/** All of it in one line. */
+export function timingText(timing: DeploymentTiming): string {
+  const freezes = timing.freezes.map(({ from, to }) => `frozen ${dayAndTimeText(from)} to ${dayAndTimeText(to)}`)
+  const early = timing.beforeExpiryDays === null ? [] : [`at once ${plural(timing.beforeExpiryDays, 'day')} before the end`]
+  return [whenText(timing), ...freezes, ...early].join('; ')
+}
+
 const waveText = ({ share, label }: RolloutSettings['waves'][number]) => [share === null ? '' : `${share}%`, label === null ? '' : `all with label ${label}`].filter(Boolean).join(' of ')
 
 export function rolloutText({ mode, canary, waves, gate, stopAfterFailures, onStop }: RolloutSettings): string {
@@ -48,14 +55,15 @@ function csrFacts({ mode, names, commonName, keyAlgorithm, keyReuse, validityDay
   ]
 }
 
+export const validationText = ({ method, path }: ValidationSettings): string => `${method}${path === null ? '' : ` in ${path}`}`
+
 export interface NamesOf { authority?: string | undefined; template?: string | undefined }
 
 /** The five steps, without the targets. */
 export function configurationFacts(c: Configuration, { authority, template }: NamesOf): Fact[] {
-  const { method, path } = c.validation
   return [
     ['State', c.complete ? 'complete' : 'draft'], ['Authority', authority ?? c.authorityId ?? 'none'], ...csrFacts(c.csr, template),
-    ['Validation', method === 'none' ? null : `${method}${path === null ? '' : ` in ${path}`}`],
+    ['Validation', c.validation.method === 'none' ? null : validationText(c.validation)],
     ['Renewal', renewalText(c.renewal)], ...timingFacts(c.deployment, c.deployAfterRenewal),
     ['Rollout', c.targets.length > 1 || c.rollout.mode !== 'together' ? rolloutText(c.rollout) : null], ['Rollback', c.rollback ? 'on' : 'off'], ['Approval', c.approval],
   ]

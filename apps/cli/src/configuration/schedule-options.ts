@@ -79,7 +79,7 @@ function readWindow(text: string): NonNullable<DeploymentTiming['window']> {
 
 /** "2026-12-20 to 2027-01-04: end of the year" @throws Failure */
 export function readPeriod(option: string, text: string): FreezePeriod {
-  const [, from, to, reason = ''] = /^(.+?) to (.+?)(?:: *(.*))?$/s.exec(text) ?? []
+  const [, from, to, reason = ''] = /^(.+?) to (\d{4}-\d\d-\d\d(?:[ T]+\d\d:\d\d)?)(?:: *(.*))?$/s.exec(text) ?? []
   if (from === undefined || to === undefined) throw usage(`--${option} takes a period such as "2026-12-20 to 2027-01-04: end of the year", not "${text}".`)
   const period = { from: readDayAndTime(option, from), to: readDayAndTime(option, to), reason }
   if (period.to <= period.from) throw usage(`--${option}: the period "${text}" ends before it begins.`)

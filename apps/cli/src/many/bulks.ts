@@ -1,6 +1,7 @@
-import type { BulkChange, BulkItem } from '@certloop/api-client'
+import type { BulkChange, BulkItem, DeploymentTiming, RolloutSettings, ValidationSettings } from '@certloop/api-client'
 import { bulkItemStates } from '../choices.ts'
 import { defineCommand, type Command } from '../command.ts'
+import { rolloutText, timingText, validationText } from '../configuration/lines.ts'
 import { confirm, yesOption } from '../confirm.ts'
 import type { Context } from '../context.ts'
 import { exitCodes, Failure, usage } from '../failure.ts'
@@ -25,21 +26,32 @@ async function findBulk(context: Context, text: string): Promise<BulkChange['id'
 }
 
 /** "renewal.daysBefore 20, rollback false": what is to be the same everywhere. */
-function partsText(parts: object, path = ''): string[] {
-  return Object.entries(parts).flatMap(([name, value]: [string, unknown]) => (isPlain(value) ? partsText(value, `${path}${name}.`) : [`${path}${name} ${valueText(value)}`]))
+function partsText(parts: BulkChange['parts']): string {
+  const { csr = {}, renewal = {}, ...whole } = parts
+  const entries = [...Object.entries(whole), ...Object.entries(csr).map(([name, value]) => [`csr.${name}`, value] as const), ...Object.entries(renewal).map(([name, value]) => [`renewal.${name}`, value] as const)]
+  return entries.map(([field, value]) => `${field}: ${valueText(field, value)}`).join('; ')
 }
-const isPlain = (value: unknown): value is object => typeof value === 'object' && value !== null && !Array.isArray(value)
-const valueText = (value: unknown): string => (value === undefined || value === null ? 'nothing' : typeof value === 'string' ? value || '""' : JSON.stringify(value))
+
+/** Settings that have many parts are told in words, all else as it is. */
+function valueText(field: string, value: unknown): string {
+  if (value === undefined || value === null) return 'nothing'
+  if (field === 'deployment') return timingText(value as DeploymentTiming)
+  if (field === 'rollout') return rolloutText(value as RolloutSettings)
+  if (field === 'validation') return validationText(value as ValidationSettings)
+  if (typeof value === 'string') return value || '""'
+  const parts = typeof value === 'object' && !Array.isArray(value) ? Object.entries(value).map(([name, part]) => `${name}=${String(part)}`) : [JSON.stringify(value)]
+  return parts.join(', ') || 'nothing'
+}
 
 const bulkFacts = ({ paint, world }: Context, b: BulkChange): string[] => facts([
-  ['Bulk change', b.id], ['State', paintState(paint, b.state)], ['Sets', partsText(b.parts).join(', ')], ['Certificates', `${b.total}: ${countsText(b.counts)}`], ['By', b.requester], ['Made', moment(b.createdAt, world)], ['Ended', moment(b.endedAt, world)],
+  ['Bulk change', b.id], ['State', paintState(paint, b.state)], ['Sets', partsText(b.parts)], ['Certificates', `${b.total}: ${countsText(b.counts)}`], ['By', b.requester], ['Made', moment(b.createdAt, world)], ['Ended', moment(b.endedAt, world)],
 ])
 
 /** A row for each change, and one for a certificate where nothing changes. */
 const itemTable = ({ paint }: Context, items: readonly BulkItem[]): string[] => table(
   ['CERTIFICATE', 'STATE', 'FIELD', 'BEFORE', 'AFTER'],
   items.flatMap(({ certificateName, state, changes }) => {
-    const rows = changes.map(({ field, before, after }, i) => [i === 0 ? certificateName : ' ', i === 0 ? paintState(paint, state) : ' ', field, valueText(before), valueText(after)])
+    const rows = changes.map(({ field, before, after }, i) => [i === 0 ? certificateName : ' ', i === 0 ? paintState(paint, state) : ' ', field, valueText(field, before), valueText(field, after)])
     return rows.length > 0 ? rows : [[certificateName, paintState(paint, state), ' ', ' ', ' ']]
   }),
 )
@@ -81,7 +93,7 @@ const bulkPreview = defineCommand({
     'bulk preview www.example.com shop.example.com --template servers --complete', 'certificate list --search shop --json | jq -r ".items[].id" | certloop bulk preview --list - --approval manual',
   ],
   notes: [
-    'What is not given stays as it is with each certificate. A request of parts is changed part by part; subject, deployment timing, freeze periods, validation and rollout are each set as a whole.',
+    'What is not given stays as it is with each certificate. Set as a whole are: the subject, the time of deployment with its freeze periods, the rollout, and the validation.',
     'Then: certloop bulk apply newest, or certloop bulk discard newest. Exit code 1: at least one certificate can not take the change; the others can.',
   ],
   async run(context, { args, options: { limit, all, cursor, ...o } }) {
@@ -104,7 +116,7 @@ const bulkList = defineCommand({
     const page = await readPages(options, (query) => client.call('listBulkChanges', { query }))
     showPage(context, page, 'There is no bulk change yet.', (items) => table(
       ['STATE', 'CERTIFICATES', 'SETS', 'WHEN', 'BY', 'ID'],
-      items.map((b) => [paintState(context.paint, b.state), `${b.total}: ${countsText(b.counts)}`, partsText(b.parts).join(', '), moment(b.createdAt, context.world), b.requester, b.id]),
+      items.map((b) => [paintState(context.paint, b.state), `${b.total}: ${countsText(b.counts)}`, partsText(b.parts), moment(b.createdAt, context.world), b.requester, b.id]),
     ))
   },
 })
