@@ -8,7 +8,7 @@ import type { Tx } from '../database/database.ts'
 import { addEvent } from '../event/event-store.ts'
 import { versionColumns } from '../order/order-worker.ts'
 import { readInstalled, syncState, wantedVersion } from '../proof/inspection.ts'
-import { targetsOf } from '../provisioning/configuration-store.ts'
+import { targetPlacesOn, targetsOf } from '../provisioning/configuration-store.ts'
 import { placeKeyOf } from '../provisioning/place.ts'
 import type { Wakes } from '../task/task-kinds.ts'
 
@@ -36,8 +36,10 @@ export async function recordScan(tx: Tx, wake: Wakes, botId: BotId, scan: HostSc
       if (known) touched.add(known.certificateId)
     }
   }
-  for (const gone of before.filter((i) => !seen.has(`${i.serverType} ${i.placeKey}`) && wasRead(scan, i))) {
-    if (await recordGone(tx, gone, now)) touched.add(gone.certificateId)
+  const notSeen = before.filter((i) => !seen.has(`${i.serverType} ${i.placeKey}`) && wasRead(scan, i))
+  const isWanted = notSeen.length > 0 ? await wantedOn(tx, botId) : () => false
+  for (const gone of notSeen) {
+    if (await recordGone(tx, gone, isWanted(gone), now)) touched.add(gone.certificateId)
   }
   // In one order everywhere, so that two scans do not wait for each other.
   for (const id of [...touched].toSorted()) await refreshCertificate(tx, wake, id, now)
@@ -47,12 +49,18 @@ async function isTarget(tx: Tx, i: InstallationRow): Promise<boolean> {
   return (await targetsOf(tx, i.certificateId)).some((t) => t.botId === i.botId && t.serverType === i.serverType && t.placeKey === i.placeKey)
 }
 
+/** Whether a place is a target; asked once for all that a bot works for, which may be thousands. */
+async function wantedOn(tx: Tx, botId: BotId): Promise<(i: InstallationRow) => boolean> {
+  const nameOf = ({ certificateId, serverType, placeKey }: Pick<InstallationRow, 'certificateId' | 'serverType' | 'placeKey'>) => `${certificateId} ${serverType} ${placeKey}`
+  const wanted = new Set((await targetPlacesOn(tx, botId)).map(nameOf))
+  return (i) => wanted.has(nameOf(i))
+}
+
 /** Of some types any file or folder may be a place: no scan looks for those, and only a look at the target tells how it is. */
 const isLookedFor = ({ serverType }: InstallationRow): boolean => serverTypes.find(serverType)?.manifest.capabilities.includes('detect') === true
 
 /** A place that is configured as a target stays and is missing; another one is no longer of interest. @returns whether that changed anything */
-async function recordGone(tx: Tx, gone: InstallationRow, now: Date): Promise<boolean> {
-  const wanted = await isTarget(tx, gone)
+async function recordGone(tx: Tx, gone: InstallationRow, wanted: boolean, now: Date): Promise<boolean> {
   if (wanted && (!isLookedFor(gone) || (gone.fingerprint === null && gone.served === '[]'))) return false
   if (wanted) await updateInstallation(tx, gone.id, { state: 'missing', served: '[]', fingerprint: null, versionId: null })
   else await removeInstallation(tx, gone.id)
@@ -63,8 +71,9 @@ async function recordGone(tx: Tx, gone: InstallationRow, now: Date): Promise<boo
 /** A bot that may not look any more says nothing of the places it saw; those that are targets stay, for a person to decide about. */
 export async function forgetPlaces(tx: Tx, wake: Wakes, botId: BotId, now: Date): Promise<void> {
   const touched = new Set<CertificateId>()
+  const isWanted = await wantedOn(tx, botId)
   for (const place of await installationsOn(tx, botId)) {
-    if (await isTarget(tx, place)) continue
+    if (isWanted(place)) continue
     await removeInstallation(tx, place.id)
     touched.add(place.certificateId)
   }

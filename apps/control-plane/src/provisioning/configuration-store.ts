@@ -101,6 +101,10 @@ export async function findConfiguration(db: Db | Tx, certificateId: CertificateI
 export async function targetsOf(db: Db | Tx, certificateId: CertificateId): Promise<TargetRow[]> {
   return db.selectFrom('target').selectAll().where('certificateId', '=', certificateId).where('removedAt', 'is', null).orderBy('position').orderBy('id').execute()
 }
+/** Of all wanted targets on one bot, in no order. */
+export async function targetPlacesOn(db: Db | Tx, botId: BotId): Promise<Pick<TargetRow, 'certificateId' | 'serverType' | 'placeKey'>[]> {
+  return db.selectFrom('target').select(['certificateId', 'serverType', 'placeKey']).where('botId', '=', botId).where('removedAt', 'is', null).execute()
+}
 export async function findTarget(db: Db | Tx, id: TargetId): Promise<TargetRow | undefined> {
   return db.selectFrom('target').selectAll().where('id', '=', id).executeTakeFirst()
 }
