@@ -19,14 +19,14 @@ const window = { ...deploymentTimingDefault, when: 'window' as const, window: { 
 
 type Op =
   | { op: 'start'; kind: ActionKind; on: number; schedule: boolean }
-  | { op: 'cancel'; on: number } | { op: 'late'; on: number } | { op: 'plane'; on: number } | { op: 'watch'; on: number } | { op: 'lose-answers'; on: number }
+  | { op: 'cancel'; on: number } | { op: 'late'; on: number } | { op: 'plane'; on: number } | { op: 'watch'; on: number } | { op: 'lose-answers'; on: number } | { op: 'never-hear'; on: number }
   | { op: 'bot'; on: number; how: 'well' | 'fails' | 'silent' | 'twice'; kind: BotTaskKind }
   | { op: 'clock'; hours: number }
   | { op: 'crash'; times: number }
 const on = fc.nat(1)
 const ops = fc.array(fc.oneof(
   { weight: 5, arbitrary: fc.record({ op: fc.constant('start' as const), kind: fc.constantFrom(...actionKinds), on, schedule: fc.boolean() }) },
-  { weight: 4, arbitrary: fc.record({ op: fc.constantFrom('cancel' as const, 'late' as const, 'watch' as const, 'lose-answers' as const), on }) },
+  { weight: 4, arbitrary: fc.record({ op: fc.constantFrom('cancel' as const, 'late' as const, 'watch' as const, 'lose-answers' as const, 'never-hear' as const), on }) },
   { weight: 7, arbitrary: fc.record({ op: fc.constant('plane' as const), on }) },
   { weight: 7, arbitrary: fc.record({ op: fc.constant('bot' as const), on, how: fc.constantFrom('well' as const, 'well' as const, 'fails' as const, 'silent' as const, 'twice' as const), kind: fc.constantFrom(...botKinds) }) },
   { weight: 2, arbitrary: fc.record({ op: fc.constant('clock' as const), hours: fc.constantFrom(0.02, 1, 30, 200) }) },
@@ -76,6 +76,14 @@ const performers: { [K in Op['op']]: (play: Play, step: Extract<Op, { op: K }>) 
   clock: ({ w }, { hours }) => w.clock.pass(hours * 3600),
   crash: ({ faults }, { times }) => { faults.crashes = times },
   'lose-answers': ({ faults }, step) => { faults.lost = 1 + step.on },
+  /** What was submitted now is not heard of until its deadline has passed. */
+  async 'never-hear'({ w, faults }) {
+    for (const bot of w.bots) await w.runBot(bot).catch(allowRefusal)
+    faults.lost = 2
+    await w.runPlane()
+    w.clock.pass(30 * 3600)
+    await w.watch()
+  },
   start: ({ w, ids }, { kind, schedule, on: of }) => w.start(ids[of] ?? 'crt_', kind, schedule ? { requester: 'schedule' } : {}).catch(allowRefusal),
   bot: (play, { how, kind, on: of }) => runBot(play, play.w.bots[of] as TestBot, how, kind),
   plane: ({ w }) => w.runPlane(),
