@@ -1,7 +1,9 @@
 import { Alert, Group, Loader, Stack, Text } from '@mantine/core'
 import { useQueries } from '@tanstack/react-query'
 import type { Action, DeploymentDetail } from '@certloop/api-client'
-import { readOptions, useMay } from '../shared/api.ts'
+import { RolloutProgress } from '../deployment/rollout-progress.tsx'
+import { readOptions, useMay, useWrite } from '../shared/api.ts'
+import { ConfirmButton } from '../shared/confirm-button.tsx'
 import { TextLink } from '../shared/link.tsx'
 import { ProblemNote } from '../shared/problem-alert.tsx'
 import { StateBadge, stateLabel } from '../shared/state-badge.tsx'
@@ -23,11 +25,28 @@ export function ActionProgress({ action }: { action: Action }) {
     <Alert color={color} role="status" variant="light" aria-label="Action" data-action={action.state} title={<Group gap="xs">{running && <Loader size={14} />}{label}: {stateLabel(action.state).toLowerCase()}</Group>}>
       <Stack gap="xs">
         <Text size="sm">Asked for by {requesterText(action.requester)}, <When at={action.createdAt} form="both" inline />.{action.reason === null || action.error ? '' : ` ${action.reason}`}</Text>
+        {running && <Going action={action} />}
+        {action.childId !== null && <Text size="sm">It makes <TextLink to="/certificates/$id" params={{ id: action.childId }} search={{}} inherit>a certificate of its own</TextLink>.</Text>}
         <Orders ids={action.orderIds} />
+        {action.rolloutId !== null && <RolloutProgress id={action.rolloutId} />}
         <Deployments ids={action.deploymentIds} said={action.error?.message} />
         {action.error && <ProblemNote error={action.error} />}
       </Stack>
     </Alert>
+  )
+}
+
+/** What comes next, by when, and how to end it. */
+function Going({ action: { id, nextAction, waitsUntil, deadline, state } }: { action: Action }) {
+  const cancel = useWrite('cancelAction')
+  const may = useMay('certificate:order')
+  return (
+    <Group gap="sm" justify="space-between">
+      <Text size="sm">
+        {nextAction}{waitsUntil !== null && <> It goes on <When at={waitsUntil} form="both" inline />.</>}{waitsUntil === null && deadline !== null && <> To be over by <When at={deadline} form="both" inline />.</>}
+      </Text>
+      {may && <ConfirmButton label="Cancel this action" size="xs" variant="default" question="Cancel this action?" explanation={state === 'waiting' ? 'What was issued is kept and not deployed.' : 'What was not begun is left alone; what a bot works on is stopped and taken back.'} run={() => cancel.mutateAsync({ params: { id } })} />}
+    </Group>
   )
 }
 

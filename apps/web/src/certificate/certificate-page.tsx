@@ -54,10 +54,12 @@ function CertificateView({ certificate }: { certificate: CertificateDetail }) {
 /** Shown with its question below. */
 const waitsForHostKey = ({ problem, configuration }: CertificateDetail) => problem?.code === 'HOST_KEY_UNKNOWN' && configuration?.targets.some(({ seenHostKey }) => seenHostKey !== null) === true
 
-function Summary({ certificate: { statusReason, names, name, notAfter, nextRenewalAt } }: { certificate: CertificateDetail }) {
+function Summary({ certificate: { statusReason, names, name, notAfter, nextRenewalAt, parent, children } }: { certificate: CertificateDetail }) {
   return (
     <Stack gap={2}>
       <span>{statusReason}</span>
+      {parent && <span>Enrolled again from <TextLink to="/certificates/$id" params={{ id: parent.id }} search={{}} inherit>{parent.name}</TextLink>.</span>}
+      {children.length > 0 && <span>Enrolled again as {children.map((child, i) => <span key={child.id}>{i > 0 && ', '}<TextLink to="/certificates/$id" params={{ id: child.id }} search={{}} inherit>{child.name} ({child.status})</TextLink></span>)}.</span>}
       {names.some((one) => one !== name) && <span>Names: {names.join(', ')}</span>}
       {notAfter !== null && <span>Expires <When at={notAfter} form="both" inline />{nextRenewalAt !== null && <>. Next renewal <When at={nextRenewalAt} form="both" inline /></>}.</span>}
     </Stack>
@@ -69,14 +71,14 @@ function Overview({ certificate }: { certificate: CertificateDetail }) {
     <Stack>
       <Section title="Installations" help="Where it was seen, and what is really served there."><Installations certificate={certificate} /></Section>
       <Section title="Versions" help="Each X.509 certificate this identity has had, newest first."><Versions certificate={certificate} /></Section>
-      <Section title="Next renewals" help="What the scheduler will do, as far as it can be known."><NextRenewals certificate={certificate} /></Section>
+      <Section title="Next runs" help="What the scheduler will do, as far as it can be known."><NextRuns certificate={certificate} /></Section>
       <Section title="Care"><ManagementSwitch certificate={certificate} /></Section>
     </Stack>
   )
 }
 
-function NextRenewals({ certificate: { nextRenewals, management, configuration } }: { certificate: CertificateDetail }) {
-  if (nextRenewals.length > 0) return <Stack gap={4} component="ul" m={0} pl="lg">{nextRenewals.map((at) => <li key={at}><Text size="sm" component="span"><When at={at} form="both" inline /></Text></li>)}</Stack>
+function NextRuns({ certificate: { nextRuns, management, configuration } }: { certificate: CertificateDetail }) {
+  if (nextRuns.length > 0) return <Stack gap={4} component="ul" m={0} pl="lg">{nextRuns.map(({ at, what, why }) => <li key={`${at} ${what}`}><Text size="sm" component="span"><When at={at} form="both" inline />: {what}. {why}</Text></li>)}</Stack>
   const why = management !== 'managed' ? 'It is not managed, so nothing is renewed.'
     : configuration === null || !configuration.complete ? 'Complete the configuration to have it renewed.'
     : configuration.renewal.enabled ? 'The time is known once a version is there.' : 'Renewal is switched off in the configuration.'

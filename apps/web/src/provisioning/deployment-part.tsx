@@ -84,14 +84,14 @@ interface PartsProps extends Pick<CardProps, 'target' | 'problems' | 'path' | 'o
 
 function TargetParts({ target, serverType, problems, path, onChange }: PartsProps) {
   const { reach } = target
-  const hasOptions = target.overwrite === false || target.scripts !== undefined || Object.keys(problems).some((at) => at.startsWith(`${path}.scripts`))
+  const hasOptions = target.overwrite === false || target.scripts !== undefined || (target.placement?.labels.length ?? 0) > 0 || Object.keys(problems).some((at) => at.startsWith(`${path}.scripts`))
   return (
     <>
       <ReachFields {...{ target, serverType, problems, path, onChange }} />
       {reach !== 'local' && reach.kind === 'ssh' && <LookAtHost target={target} reach={reach} onChange={onChange} />}
       <TargetFields serverType={serverType} target={target} onChange={onChange} problems={problems} path={path} />
       <details {...(hasOptions ? { open: true } : {})}>
-        <summary><Text component="span" size="sm">Overwriting and scripts</Text></summary>
+        <summary><Text component="span" size="sm">Rollout, overwriting and scripts</Text></summary>
         <Box pt="sm"><OptionFields {...{ target, problems, path, onChange }} /></Box>
       </details>
       <Text size="xs" c="dimmed">{serverType.title}, {reachWords(reach)}.</Text>

@@ -10,7 +10,7 @@ const saved = { id: 'tgt_1', botId: 'bot_1', botName: 'w', serverType: 'jetty', 
 
 test('secrets that nobody touched are left out; typed ones and deletions are sent', () => {
   const draft = draftTargetOf(saved)
-  assert.deepEqual(targetInputOf(draft), { id: 'tgt_1', botId: 'bot_1', serverType: 'jetty', reach, fields: { alias: 'x' } })
+  assert.deepEqual(targetInputOf(draft), { id: 'tgt_1', botId: 'bot_1', serverType: 'jetty', reach, fields: { alias: 'x' }, placement: { labels: [], pair: null } })
   const typed = withJumpSecret(withLoginSecret(withSecretField(draft, 'keystorePassword', null), 'password', 'new'), 1, 'passphrase', 'p')
   assert.deepEqual(targetInputOf(typed).secrets, { fields: { keystorePassword: null }, login: { password: 'new' }, jumps: [{}, { passphrase: 'p' }] })
   assert.equal(targetInputOf(withJumpSecret(withLoginSecret(withSecretField(typed, 'keystorePassword', undefined), 'password', undefined), 1, 'passphrase', undefined)).secrets, undefined)

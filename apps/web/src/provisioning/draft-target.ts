@@ -7,17 +7,17 @@ type SecretValue = string | null | undefined
 
 export const blankTarget = (place: Pick<TargetInput, 'botId' | 'serverType' | 'fields'>): DraftTarget => ({ ...place, reach: 'local', kept: [] })
 
-export function draftTargetOf({ id, botId, serverType, reach, fields, overwrite, scripts, secretsSet }: Target): DraftTarget {
-  return { id, botId, serverType, reach, fields, ...(overwrite === undefined ? {} : { overwrite }), ...(scripts === undefined ? {} : { scripts }), kept: secretsSet }
+export function draftTargetOf({ id, botId, serverType, reach, fields, placement, overwrite, scripts, secretsSet }: Target): DraftTarget {
+  return { id, botId, serverType, reach, fields, placement, ...(overwrite === undefined ? {} : { overwrite }), ...(scripts === undefined ? {} : { scripts }), kept: secretsSet }
 }
 
 /** What is sent: secrets that nobody touched are left out, so they stay. */
-export function targetInputOf({ id, botId, serverType, reach, fields: values, overwrite, scripts, secrets }: DraftTarget): TargetInput {
+export function targetInputOf({ id, botId, serverType, reach, fields: values, placement, overwrite, scripts, secrets }: DraftTarget): TargetInput {
   const { fields = {}, login = {}, jumps = [] } = secrets ?? {}
   const given = {
     ...(Object.keys(fields).length > 0 ? { fields } : {}), ...(Object.keys(login).length > 0 ? { login } : {}), ...(jumps.some((jump) => Object.keys(jump).length > 0) ? { jumps } : {}),
   }
-  return { ...(id === undefined ? {} : { id }), botId, serverType, reach, fields: values, ...(overwrite === undefined ? {} : { overwrite }), ...(scripts === undefined ? {} : { scripts }), ...(Object.keys(given).length > 0 ? { secrets: given } : {}) }
+  return { ...(id === undefined ? {} : { id }), botId, serverType, reach, fields: values, ...(placement === undefined ? {} : { placement }), ...(overwrite === undefined ? {} : { overwrite }), ...(scripts === undefined ? {} : { scripts }), ...(Object.keys(given).length > 0 ? { secrets: given } : {}) }
 }
 
 type Login = NonNullable<NonNullable<TargetInput['secrets']>['login']>

@@ -1,15 +1,17 @@
-import { type Authority, type CertificateDetail, type ConfigurationInput, proposedKeyAlgorithm, type TargetInput, type TargetSuggestion } from '@certloop/api-client'
+import { csrDefaults, type CsrSettings, deploymentTimingDefault, type DeploymentTiming, type Authority, type CertificateDetail, type ConfigurationInput, proposedKeyAlgorithm, renewalDefaults, type RenewalSettings, rolloutDefault, type RolloutSettings, type TargetInput, type TargetSuggestion, validationDefaults, type ValidationSettings } from '@certloop/api-client'
 import { linesOf } from '../shared/lines.ts'
 import { blankTarget, draftTargetOf, targetInputOf, type DraftTarget } from './draft-target.ts'
 
 /** A configuration as it stands in the form: lists as text, empty boxes as empty text. */
-export interface Draft extends Pick<ConfigurationInput, 'authorityId' | 'renewal' | 'deployAfterRenewal' | 'rollback' | 'approval'> {
+export interface Draft extends Pick<ConfigurationInput, 'authorityId' | 'deployAfterRenewal' | 'rollback' | 'approval'>, Pick<CsrSettings, 'mode' | 'keyAlgorithm' | 'keyReuse' | 'certificateType' | 'signatureAlgorithm' | 'subject' | 'templateId' | 'templateVersion'> {
   targets: DraftTarget[]
   commonName: string
   names: string
-  keyAlgorithm: ConfigurationInput['csr']['keyAlgorithm']
-  keyReuse: boolean
   validityDays: number | ''
+  validation: ValidationSettings
+  renewal: RenewalSettings
+  deployment: DeploymentTiming
+  rollout: RolloutSettings
 }
 
 export type Change = (change: Partial<Draft>) => void
@@ -18,33 +20,32 @@ export type Change = (change: Partial<Draft>) => void
 export function draftOf(certificate: CertificateDetail, authorities: readonly Authority[], zone: string): Draft {
   const { configuration } = certificate
   if (configuration !== null) {
-    const { csr, targets, authorityId, renewal, deployAfterRenewal, rollback, approval } = configuration
+    const { csr: { commonName, names, validityDays, ...csr }, targets, authorityId, validation, renewal, deployAfterRenewal, deployment, rollout, rollback, approval } = configuration
     return {
-      targets: targets.map(draftTargetOf),
-      authorityId, renewal, deployAfterRenewal, rollback, approval,
-      commonName: csr.commonName ?? '', names: csr.names.join('\n'), keyAlgorithm: csr.keyAlgorithm, keyReuse: csr.keyReuse, validityDays: csr.validityDays ?? '',
+      targets: targets.map(draftTargetOf), ...csr, authorityId, validation, renewal, deployAfterRenewal, deployment, rollout, rollback, approval,
+      commonName: commonName ?? '', names: names.join('\n'), validityDays: validityDays ?? '',
     }
   }
   const authority = authorities[0]
   return {
-    targets: certificate.suggestions.map(targetOf),
+    targets: certificate.suggestions.map(targetOf), ...csrDefaults,
     authorityId: authority?.id ?? null,
-    commonName: '', names: certificate.names.join('\n'), keyReuse: false, validityDays: '',
+    commonName: '', names: certificate.names.join('\n'), keyReuse: false, validityDays: '', validation: validationDefaults,
     keyAlgorithm: proposedKeyAlgorithm(certificate.versions.find(({ id }) => id === certificate.currentVersionId)?.keyAlgorithm, authority?.keyAlgorithms ?? []),
-    renewal: { enabled: true, daysBefore: 30, time: '03:00', zone },
-    deployAfterRenewal: true, rollback: true, approval: 'automatic',
+    renewal: { ...renewalDefaults, enabled: true, daysBefore: 30, time: '03:00', zone },
+    deployAfterRenewal: true, deployment: { ...deploymentTimingDefault, zone }, rollout: rolloutDefault, rollback: true, approval: 'automatic',
   }
 }
 
 export function inputOf(draft: Draft, complete: boolean): ConfigurationInput {
-  const { targets, authorityId, renewal, deployAfterRenewal, rollback, approval, commonName, names, keyAlgorithm, keyReuse, validityDays } = draft
+  const { targets, authorityId, validation, renewal, deployAfterRenewal, deployment, rollout, rollback, approval, commonName, names, validityDays, ...csr } = draft
   return {
-    complete, targets: targets.map(targetInputOf), authorityId, renewal, deployAfterRenewal, rollback, approval,
-    csr: { commonName: commonName.trim() === '' ? null : commonName.trim(), names: linesOf(names), keyAlgorithm, keyReuse, validityDays: validityDays === '' ? null : validityDays },
+    complete, targets: targets.map(targetInputOf), authorityId, validation, renewal, deployAfterRenewal, deployment, rollout, rollback, approval,
+    csr: { ...csr, commonName: commonName.trim() === '' ? null : commonName.trim(), names: linesOf(names), validityDays: validityDays === '' ? null : validityDays },
   }
 }
 
-export const targetOf = ({ botId, serverType, fields }: TargetSuggestion): DraftTarget => blankTarget({ botId, serverType, fields })
+export const targetOf = ({ botId, serverType, fields, reach = 'local' }: TargetSuggestion): DraftTarget => ({ ...blankTarget({ botId, serverType, fields }), reach })
 
 /** Suggestions that the draft does not use yet. */
 export function unusedSuggestions(suggestions: readonly TargetSuggestion[], targets: readonly TargetInput[]): TargetSuggestion[] {

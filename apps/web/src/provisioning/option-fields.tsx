@@ -1,4 +1,4 @@
-import { NumberInput, Select, Stack, Switch, Textarea, TextInput } from '@mantine/core'
+import { Group, NumberInput, Select, Stack, Switch, TagsInput, Textarea, TextInput } from '@mantine/core'
 import type { TargetScript } from '@certloop/api-client'
 import { problemAt } from '../shared/problem.ts'
 import type { DraftTarget } from './draft-target.ts'
@@ -13,7 +13,7 @@ const origins = { none: 'None', device: 'A program on the device', platform: 'A 
 const labels: Record<When, string> = { before: 'Before the first change', after: 'After the proof' }
 const blank: Record<'device' | 'platform', TargetScript['source']> = { device: { from: 'device', argv: [''] }, platform: { from: 'platform', interpreter: '/bin/sh', text: '' } }
 
-/** What holds for targets of every server type: overwriting, and scripts. */
+/** What holds for targets of every server type: their place in a rollout, overwriting, and scripts. */
 export function OptionFields({ target, onChange, problems, path }: Props) {
   const setScript = (when: When, script: TargetScript | undefined) => {
     const { [when]: _, ...others } = target.scripts ?? {}
@@ -21,8 +21,14 @@ export function OptionFields({ target, onChange, problems, path }: Props) {
     const scripts = script ? { ...others, [when]: script } : others
     onChange(Object.keys(scripts).length > 0 ? { ...rest, scripts } : rest)
   }
+  const placement = target.placement ?? { labels: [], pair: null }
+  const setPlacement = (part: Partial<typeof placement>) => onChange({ ...target, placement: { ...placement, ...part } })
   return (
     <Stack gap="sm">
+      <Group align="flex-start" gap="md">
+        <TagsInput label="Labels" description="Rollouts can take all with a label as a wave." w={320} maxTags={20} maxLength={60} value={placement.labels} onChange={(labels) => setPlacement({ labels })} error={problemAt(problems, `${path}.placement.labels`)} />
+        <TextInput label="Pair" description="Of targets with the same word here, only one is worked on at a time." w={320} maxLength={60} value={placement.pair ?? ''} onChange={(e) => setPlacement({ pair: e.currentTarget.value === '' ? null : e.currentTarget.value })} error={problemAt(problems, `${path}.placement.pair`)} />
+      </Group>
       <Switch label="Overwrite" description="Off: stops before anything is touched where something is in the way that was not put there by this platform." checked={target.overwrite ?? true} onChange={(e) => onChange({ ...target, overwrite: e.currentTarget.checked })} />
       {(['before', 'after'] as const).map((when) => (
         <ScriptFields key={when} when={when} script={target.scripts?.[when]} onChange={(script) => setScript(when, script)} problems={problems} path={`${path}.scripts.${when}`} />

@@ -3,6 +3,7 @@ import { keyAlgorithms, type Authority } from '@certloop/api-client'
 import { keyName } from '../ca/ca-words.ts'
 import { problemAt } from '../shared/problem.ts'
 import { When } from '../shared/when.tsx'
+import { FurtherCsrFields, ModeFields } from './csr-fields.tsx'
 import type { Change, Draft } from './draft.ts'
 
 interface PartProps { draft: Draft; change: Change; authorities: readonly Authority[]; problems: Record<string, string> }
@@ -25,26 +26,34 @@ export function AuthorityPart({ draft, change, authorities, problems }: PartProp
 export function RequestPart({ draft, change, authorities, problems }: PartProps) {
   const offered = authorities.find(({ id }) => id === draft.authorityId)?.keyAlgorithms ?? keyAlgorithms
   return (
+    <Stack gap="md">
+    <ModeFields {...{ draft, change, problems }} />
     <SimpleGrid cols={{ base: 1, md: 2 }} spacing="md">
       <Textarea label="Names" description="One to a line: host names, wildcards, IP addresses. Empty: those of the present version." autosize minRows={4} maxRows={14} spellCheck={false} value={draft.names} onChange={(e) => change({ names: e.currentTarget.value })} error={problemAt(problems, 'csr.names')} />
       <Stack gap="sm">
-        <Select label="Key" description="Made anew on the host; it never leaves it." allowDeselect={false} data={[...new Set([...offered, draft.keyAlgorithm])].map((value) => ({ value, label: keyName(value) }))} value={draft.keyAlgorithm} onChange={(value) => value !== null && change({ keyAlgorithm: value })} error={problemAt(problems, 'csr.keyAlgorithm')} />
+        <Select label="Key" description={draft.mode === 'existing' ? 'As the present one; made anew on the host, which it never leaves.' : 'Made anew on the host; it never leaves it.'} disabled={draft.mode === 'existing'} allowDeselect={false} data={[...new Set([...offered, draft.keyAlgorithm])].map((value) => ({ value, label: keyName(value) }))} value={draft.keyAlgorithm} onChange={(value) => value !== null && change({ keyAlgorithm: value })} error={problemAt(problems, 'csr.keyAlgorithm')} />
         <Switch label="Keep the key at renewal" description="Only for clients that pin the key." checked={draft.keyReuse} onChange={(e) => change({ keyReuse: e.currentTarget.checked })} />
         <NumberInput label="Validity in days" description="Empty: what the authority gives." min={1} max={3650} allowDecimal={false} value={draft.validityDays} onChange={(value) => change({ validityDays: typeof value === 'number' ? value : '' })} error={problemAt(problems, 'csr.validityDays')} />
         <TextInput label="Common name" description="Empty: none is sent. Only old clients need one." maxLength={255} value={draft.commonName} onChange={(e) => change({ commonName: e.currentTarget.value })} error={problemAt(problems, 'csr.commonName')} />
       </Stack>
     </SimpleGrid>
+    <FurtherCsrFields {...{ draft, change, problems }} />
+    </Stack>
   )
 }
 
+const methods = { none: 'None needed', file: 'A file that the bot places below a path', manual: 'By a person, as the authority asks' } as const
+
 /** How control over the names is shown. */
-export function ValidationPart({ draft, authorities }: Pick<PartProps, 'draft' | 'authorities'>) {
+export function ValidationPart({ draft, change, authorities, problems }: PartProps) {
   const authority = authorities.find(({ id }) => id === draft.authorityId)
+  const { validation } = draft
+  if (authority === undefined) return <Text size="sm">Choose an authority first.</Text>
+  if (authority.kind === 'local-ca' && validation.method === 'none') return <Text size="sm">None needed: the built-in CA issues for any name that your permissions let you ask for.</Text>
   return (
-    <Text size="sm">
-      {authority === undefined ? 'Choose an authority first.'
-        : authority.kind === 'local-ca' ? 'None needed: the built-in CA issues for any name that your permissions let you ask for.'
-        : `${authority.title} does the validation its own way.`}
-    </Text>
+    <Stack gap="sm">
+      <Select label="Validation" maw={420} allowDeselect={false} data={Object.entries(methods).map(([value, label]) => ({ value, label }))} value={validation.method} onChange={(value) => value !== null && change({ validation: { method: value as Draft['validation']['method'], path: value === 'file' ? validation.path ?? '' : null } })} error={problemAt(problems, 'validation.method')} />
+      {validation.method === 'file' && <TextInput label="Path" description="Folder on the host that the domain serves." maw={420} value={validation.path ?? ''} onChange={(e) => change({ validation: { ...validation, path: e.currentTarget.value } })} error={problemAt(problems, 'validation.path')} required />}
+    </Stack>
   )
 }

@@ -1,23 +1,20 @@
 import { Fieldset, Group, NumberInput, Radio, Select, Stack, Switch, TextInput } from '@mantine/core'
 import type { Change, Draft } from './draft.ts'
+import { RecurrenceFields, ZoneField } from './recurrence-fields.tsx'
+import { RolloutFields } from './rollout-fields.tsx'
+import { TimingFields } from './timing-fields.tsx'
 
-const zones = ['UTC', ...Intl.supportedValuesOf('timeZone').filter((zone) => zone !== 'UTC')]
+export interface SchedulePartProps { draft: Draft; change: Change; problems: Record<string, string> }
 
-/** When it is renewed, and how new versions are deployed. */
-export function SchedulePart({ draft, change, problems }: { draft: Draft; change: Change; problems: Record<string, string> }) {
-  const { renewal } = draft
-  const setRenewal = (part: Partial<Draft['renewal']>) => change({ renewal: { ...renewal, ...part } })
+/** When it is renewed, and when and in which order new versions are deployed. */
+export function SchedulePart({ draft, change, problems }: SchedulePartProps) {
   return (
     <Stack>
-      <Switch label="Renew by itself" description="Without it, you start every renewal yourself." checked={renewal.enabled} onChange={(e) => setRenewal({ enabled: e.currentTarget.checked })} />
-      <Group align="flex-start" gap="md">
-        <NumberInput label="Days before expiry" w={160} min={1} max={120} allowDecimal={false} disabled={!renewal.enabled} value={renewal.daysBefore} onChange={(value) => typeof value === 'number' && setRenewal({ daysBefore: value })} error={problems['renewal.daysBefore']} />
-        <TextInput label="Time of day" type="time" w={130} disabled={!renewal.enabled} value={renewal.time} onChange={(e) => setRenewal({ time: e.currentTarget.value })} error={problems['renewal.time']} />
-        <Select label="Time zone" w={240} searchable allowDeselect={false} limit={60} disabled={!renewal.enabled} data={zones.includes(renewal.zone) ? zones : [renewal.zone, ...zones]} value={renewal.zone} onChange={(value) => value !== null && setRenewal({ zone: value })} error={problems['renewal.zone']} />
-      </Group>
+      <RenewalFields {...{ draft, change, problems }} />
       <Fieldset legend="Deployment of new versions">
         <Stack gap="sm">
           <Switch label="Deploy after renewal" description="Off: a renewed version waits until you deploy it." checked={draft.deployAfterRenewal} onChange={(e) => change({ deployAfterRenewal: e.currentTarget.checked })} />
+          {draft.deployAfterRenewal && <TimingFields timing={draft.deployment} onChange={(deployment) => change({ deployment })} problems={problems} />}
           <Switch label="Roll back when a deployment fails" description="What was served before is put back and proven." checked={draft.rollback} onChange={(e) => change({ rollback: e.currentTarget.checked })} />
           <Radio.Group label="Plan approval" value={draft.approval} onChange={(value) => change({ approval: value })} error={problems.approval}>
             <Group mt={4} gap="lg">
@@ -27,6 +24,34 @@ export function SchedulePart({ draft, change, problems }: { draft: Draft; change
           </Radio.Group>
         </Stack>
       </Fieldset>
+      {(draft.targets.length > 1 || draft.rollout.mode !== 'together') && <Fieldset legend="Order of the targets"><RolloutFields rollout={draft.rollout} onChange={(rollout) => change({ rollout })} problems={problems} /></Fieldset>}
     </Stack>
+  )
+}
+
+const methods = {
+  'renew': 'Renew: the same names, the key as set above', 'regenerate': 'Regenerate: the same names with a new key', 're-enrol': 'Re-enrol: a new certificate that takes the targets over',
+} as const
+const triggers = { 'days-before': 'So many days before its end', 'date': 'On a day', 'authority': 'When the authority says so' } as const
+const choices = (words: Record<string, string>) => Object.entries(words).map(([value, label]) => ({ value, label }))
+
+function RenewalFields({ draft: { renewal }, change, problems }: SchedulePartProps) {
+  const set = (part: Partial<Draft['renewal']>) => change({ renewal: { ...renewal, ...part } })
+  const disabled = !renewal.enabled
+  return (
+    <>
+      <Switch label="Renew by itself" description="Without it, you start every renewal yourself." checked={renewal.enabled} onChange={(e) => set({ enabled: e.currentTarget.checked })} />
+      <Group align="flex-start" gap="md">
+        <Select label="When" w={250} allowDeselect={false} disabled={disabled} data={choices(triggers)} value={renewal.trigger} onChange={(value) => value !== null && set({ trigger: value as Draft['renewal']['trigger'] })} error={problems['renewal.trigger']} />
+        {renewal.trigger === 'date'
+          ? <TextInput label="Day" type="date" w={170} disabled={disabled} value={renewal.date ?? ''} onChange={(e) => set({ date: e.currentTarget.value === '' ? null : e.currentTarget.value })} error={problems['renewal.date']} required />
+          : <NumberInput label="Days before expiry" w={160} min={1} max={120} allowDecimal={false} disabled={disabled} value={renewal.daysBefore} onChange={(value) => typeof value === 'number' && set({ daysBefore: value })} error={problems['renewal.daysBefore']} {...(renewal.trigger === 'authority' ? { description: 'Where it gives no window.' } : {})} />}
+        <Select label="How" w={380} allowDeselect={false} disabled={disabled} data={choices(methods)} value={renewal.method} onChange={(value) => value !== null && set({ method: value as Draft['renewal']['method'] })} error={problems['renewal.method']} />
+      </Group>
+      <Group align="flex-start" gap="md">
+        <RecurrenceFields value={renewal} onChange={set} problems={problems} path="renewal" disabled={disabled} timeLabel="Time of day" />
+        <ZoneField value={renewal.zone} onChange={(zone) => set({ zone })} error={problems['renewal.zone']} disabled={disabled} />
+      </Group>
+    </>
   )
 }
