@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import type { BatchId, BatchInput, BatchItemState, CertificateId } from '@certloop/contract'
+import type { BatchId, BatchInput, BatchItemState, CertificateId, DeploymentTiming } from '@certloop/contract'
 import { removeCertificate } from '../certificate/remove-certificate.ts'
 import { testOnDatabases } from '../database/database-testing.ts'
 import { makeWorld, type TestBot, type World } from '../world-testing.ts'
@@ -186,7 +186,7 @@ testOnDatabases('follows the configuration as it is when its turn comes', async 
 testOnDatabases('what was issued and waits for the time of its deployment gives its place to the next', async (t, database) => {
   const w = await makeWorld(t, database)
   const bot = await w.addBot('web-1')
-  const deployment = { when: 'at', at: '2026-03-01T12:00', window: null, zone: 'UTC', freezes: [], beforeExpiryDays: null } as const
+  const deployment: DeploymentTiming = { when: 'at', at: '2026-03-01T12:00', window: null, zone: 'UTC', freezes: [], beforeExpiryDays: null }
   const ids: CertificateId[] = []
   for (const name of ['one.example', 'two.example', 'three.example']) ids.push(await w.configured(name, [bot], { deployment }))
   for (const id of ids) await w.act(id, 'rotate')

@@ -3,9 +3,9 @@ import { contains } from '../database/columns.ts'
 import type { Tx } from '../database/database.ts'
 
 /** So many certificates at most in one batch or bulk change. */
-export const mostSelected = 10_000
+const mostSelected = 10_000
 /** Statements take so many values at most on SQLite; rows are read and written in parts of this size. */
-export const chunkSize = 500
+const chunkSize = 500
 const mostNamed = 50
 
 export interface Selected { id: CertificateId; name: string }
