@@ -11,7 +11,7 @@ import { syncState, wantedVersion } from '../proof/inspection.ts'
 import { deploymentTimingOf, findConfiguration, renewalOf, targetsOf, type ConfigurationRow, type TargetRow } from '../provisioning/configuration-store.ts'
 import { hostKeyProblem } from '../provisioning/seen-host-key.ts'
 import { isOutlived, plannedDaysBefore, renewalDue, windowDue, type RenewalDue, type RenewalFacts } from '../renewal/renewal-due.ts'
-import { renewalWindowsOf, type KnownWindow } from '../renewal/renewal-window-store.ts'
+import { renewalWindowsOf } from '../renewal/renewal-window-store.ts'
 import { rolloutWorkOn } from '../rollout/rollout-store.ts'
 import { addTask, removeTask } from '../task/task-store.ts'
 import type { Wakes } from '../task/task-kinds.ts'
@@ -43,23 +43,36 @@ const configurationState = (configuration: ConfigurationRow | undefined): Eviden
   return fromBit(configuration.complete) ? 'complete' : 'draft'
 }
 
+/** What was ordered last, or found where nothing was. */
+const currentOf = (versions: readonly VersionFacts[]): VersionFacts | null => versions.find((v) => v.source === 'order') ?? versions[0] ?? null
+const fingerprintOf = (version: VersionFacts | null): string | null => version?.fingerprint ?? null
+const inEvidence = ({ fingerprint, notBefore, notAfter, source }: VersionFacts): NonNullable<Evidence['current']> => ({ fingerprint, notBefore: new Date(notBefore), notAfter: new Date(notAfter), source })
+
+/** What the configuration and the authority say of renewals. */
+async function renewalPlan(tx: Tx, certificate: CertificateRow, configuration: ConfigurationRow | undefined, targets: readonly TargetRow[], versions: readonly VersionFacts[]): Promise<Pick<RenewalFacts, 'renewal' | 'versions' | 'windows' | 'timing' | 'deploysItself'>> {
+  const renewal = automaticRenewal(certificate, configuration, targets)
+  return {
+    renewal, versions: versionsToRenew(versions, targets), windows: renewal?.trigger === 'authority' ? await renewalWindowsOf(tx, certificate.id) : new Map(),
+    timing: configuration ? deploymentTimingOf(configuration) : deploymentTimingDefault, deploysItself: configuration !== undefined && fromBit(configuration.deployAfterRenewal),
+  }
+}
+
 async function read(tx: Tx, certificate: CertificateRow, now: Date): Promise<Known> {
   const { id, management } = certificate
   const [configuration, targets, versions, actions] = [await findConfiguration(tx, id), await targetsOf(tx, id), await newestVersions(tx, id), await latestActions(tx, id, 20)]
   const installations = await compareInstallations(tx, id, versions, targets)
   const installed = await versionFacts(tx, installations.map((i) => i.versionId).filter((v) => v !== null))
-  const current = versions.find((v) => v.source === 'order') ?? versions[0]
-  const renewal = automaticRenewal(certificate, configuration, targets)
+  const current = currentOf(versions)
+  const plan = await renewalPlan(tx, certificate, configuration, targets, versions)
   const taken = await takenBackFrom(tx, id, versions, targets)
-  const needs = needsDeployment({ current: current ?? null, ...withoutTakenBack(targets, installations.filter((i) => i.state !== 'unexpected'), taken) })
-  const windows = renewal?.trigger === 'authority' ? await renewalWindowsOf(tx, id) : new Map<VersionId, KnownWindow>()
+  const needs = needsDeployment({ current, ...withoutTakenBack(targets, installations.filter((i) => i.state !== 'unexpected'), taken) })
   const evidence: Evidence = {
     management,
     configuration: configurationState(configuration),
     targetCount: targets.length,
-    renewalDaysBefore: renewal && plannedDaysBefore(versionsToRenew(versions, targets), renewal, windows),
-    current: current ? { fingerprint: current.fingerprint, notBefore: new Date(current.notBefore), notAfter: new Date(current.notAfter), source: current.source } : null,
-    revocation: await worstRevocation(tx, current?.fingerprint ?? null, installations),
+    renewalDaysBefore: plan.renewal && plannedDaysBefore(plan.versions, plan.renewal, plan.windows),
+    current: current && inEvidence(current),
+    revocation: await worstRevocation(tx, fingerprintOf(current), installations),
     failedRevocation: failedRevocation(actions),
     waiting: waitingOf(actions),
     takenBack: taken.map(({ target, by }) => ({ title: target.title, by })),
@@ -69,13 +82,9 @@ async function read(tx: Tx, certificate: CertificateRow, now: Date): Promise<Kno
     failure: await latestFailure(tx, actions),
     misfit: fromJsonOrNull<WireError>(configuration?.problem ?? null),
     unknownHostKey: targets.map(hostKeyProblem).find((problem) => problem !== undefined) ?? null,
-    installations: installations.filter((i) => i.state !== 'unexpected').map((i) => ({ title: i.title, state: i.state, notAfter: endOfInstalled(i, installed), trouble: isTrouble(i, installed, current), older: isOlder(i, installed, current), unserved: unservedAt(i, wantedVersion(versions, i)) })),
+    installations: installations.filter((i) => i.state !== 'unexpected').map((i) => ({ title: i.title, state: i.state, notAfter: endOfInstalled(i, installed), trouble: isTrouble(i, installed, current ?? undefined), older: isOlder(i, installed, current ?? undefined), unserved: unservedAt(i, wantedVersion(versions, i)) })),
   }
-  const facts: RenewalFacts = {
-    certificateId: id, renewal, versions: versionsToRenew(versions, targets), windows, actions,
-    timing: configuration ? deploymentTimingOf(configuration) : deploymentTimingDefault, deploysItself: configuration !== undefined && fromBit(configuration.deployAfterRenewal),
-    needsDeployment: needs, servedUntil: servedUntil(evidence), freezes: needs ? await freezesFor(tx, now) : [],
-  }
+  const facts: RenewalFacts = { ...plan, certificateId: id, actions, needsDeployment: needs, servedUntil: servedUntil(evidence), freezes: needs ? await freezesFor(tx, now) : [] }
   return { renewal: facts, evidence, currentVersionId: current?.id ?? null }
 }
 
