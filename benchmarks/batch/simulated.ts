@@ -7,6 +7,7 @@ import { createCsr, generateKey } from '@certloop/pki'
 import { sqliteTime, sqlSince, type SqlTime } from '../sqlite-time.ts'
 import { ensureBuiltInAuthority, listAuthorities } from '../../apps/control-plane/src/authority/authority-store.ts'
 import { createBatch } from '../../apps/control-plane/src/batch/batch.ts'
+import { getBatch } from '../../apps/control-plane/src/batch/batch-store.ts'
 import { readBatch } from '../../apps/control-plane/src/batch/batch-view.ts'
 import { insertBot, updateBot } from '../../apps/control-plane/src/bot/bot-store.ts'
 import { leaseWork, reportResult, type LeaseDeps } from '../../apps/control-plane/src/bot/leases.ts'
@@ -99,9 +100,13 @@ async function untilDone({ db, wake }: Database, id: BatchId): Promise<void> {
     const news = new Promise<void>((resolve) => {
       const stop = wake.listen((topic) => { if (topic === `change:batch:${id}`) { stop(); resolve() } })
     })
-    const { state, counts, total } = await readBatch(db, id)
-    if (state === 'done' && counts.done === total) return
-    if (state !== 'running') throw new Error(`the batch ended as ${state}: ${JSON.stringify(counts)}`)
+    // The counts are read at the end alone: each time they would be a look at all items, and none of the batch's own.
+    const { state } = await getBatch(db, id)
+    if (state !== 'running') {
+      const { counts, total } = await readBatch(db, id)
+      if (state === 'done' && counts.done === total) return
+      throw new Error(`the batch ended as ${state}: ${JSON.stringify(counts)}`)
+    }
     await news
   }
 }
