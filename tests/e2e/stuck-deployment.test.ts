@@ -103,4 +103,8 @@ test('a reload that hangs is flagged against the usual time of its like, stopped
   assert.match(undone.reason, /Taken back: what was there before is in place again/)
   assert.equal(await stuck.served(), before)
   assert.equal((await plane.client.call('getCertificate', { params: { id } })).status, 'renewed-not-deployed')
+  // The bot looks at its host by itself, and the inventory follows what nginx serves there.
+  await eventually(async () => ((await plane.client.call('getBot', { params: { id: bot.id } })).lastScanAt ?? '') > undone.updatedAt, { what: 'a look at the host after the last deployment', timeoutMs: 60_000 })
+  const seen = (await plane.client.call('getCertificate', { params: { id } })).installations.filter((i) => i.serverType === 'nginx' && i.fields['certificatePath'] === stuck.fields.certificatePath)
+  assert.deepEqual(seen.map((i) => i.fingerprint), [before])
 })

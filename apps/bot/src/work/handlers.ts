@@ -21,13 +21,13 @@ export interface HandlerDeps {
 
 /** How one task is done. */
 export interface Job {
-  /** Gives the data of the result. `cancel`: a deployment is stopped and taken back. @throws CertloopError when it can't be done */
-  run(log: LogSink, cancel?: AbortSignal): Promise<unknown>
+  /** Gives the data of the result. `cancel`: a deployment is stopped and taken back. `begin`: called once it is its turn. @throws CertloopError when it can't be done */
+  run(log: LogSink, cancel?: AbortSignal, begin?: () => Promise<void>): Promise<unknown>
   /** Called once the control plane has the result. */
   accepted(): Promise<void>
 }
 
-type Handlers = { [K in BotTaskKind]: (payload: BotTaskPayload<K>, deps: HandlerDeps, log: LogSink, cancel?: AbortSignal) => Promise<BotTaskResult<K>> }
+type Handlers = { [K in BotTaskKind]: (payload: BotTaskPayload<K>, deps: HandlerDeps, log: LogSink, cancel?: AbortSignal, begin?: () => Promise<void>) => Promise<BotTaskResult<K>> }
 
 /** The target with its secrets. From here on they are in memory, and on disk sealed by the engine. */
 async function opened({ sealed, ...target }: BotTarget, { openSecrets }: HandlerDeps): Promise<EngineTarget> {
@@ -36,14 +36,21 @@ async function opened({ sealed, ...target }: BotTarget, { openSecrets }: Handler
 
 const placeOf = (target: BotTarget) => `${machineOf(target)} ${target.serverType}`
 
+/** On one machine one deployment works at a time: what waits for another has not begun. */
+const inTurn = <T>({ turns }: HandlerDeps, target: BotTarget, begin: (() => Promise<void>) | undefined, work: () => Promise<T>): Promise<T> =>
+  turns.take(`${machineOf(target)} deployments`, () => turns.take(placeOf(target), async () => {
+    await begin?.()
+    return work()
+  }))
+
 // A server's configuration test sees all its certificates. While one of them is being replaced, neither another
 // deployment nor a look at a server of the same type on that machine would see anything but a half-done state.
 const handlers: Handlers = {
   'scan-host': async ({ reach, sealed }, { scan, openSecrets }) => scan(reach && { reach, ...(typeof sealed === 'string' ? { secrets: await openSecrets(sealed) } : {}) }),
   'make-csr': (payload, { keys }) => keys.csrFor(payload),
   'plan-deployment': ({ target, ...payload }, deps) => deps.turns.take(placeOf(target), async () => deps.engine.plan({ ...payload, target: await opened(target, deps) })),
-  'deploy': ({ target, ...payload }, deps, log, cancel) => deps.turns.take(placeOf(target), async () => deps.engine.deploy({ ...payload, target: await opened(target, deps) }, log, cancel)),
-  'undo-deployment': ({ target, ...payload }, deps, log, cancel) => deps.turns.take(placeOf(target), async () => deps.engine.undo({ ...payload, target: await opened(target, deps) }, log, cancel)),
+  'deploy': ({ target, ...payload }, deps, log, cancel, begin) => inTurn(deps, target, begin, async () => deps.engine.deploy({ ...payload, target: await opened(target, deps) }, log, cancel)),
+  'undo-deployment': ({ target, ...payload }, deps, log, cancel, begin) => inTurn(deps, target, begin, async () => deps.engine.undo({ ...payload, target: await opened(target, deps) }, log, cancel)),
   'inspect-target': ({ target }, deps) => deps.turns.take(placeOf(target), async () => deps.engine.inspect(await opened(target, deps))),
 }
 
@@ -60,7 +67,7 @@ export function jobFor({ kind, payload }: BotTask, deps: HandlerDeps): Job {
 function job<K extends BotTaskKind>(kind: K, raw: unknown, deps: HandlerDeps): Job {
   const payload = checkShape(botTaskKinds[kind].payload, raw, { what: `The payload of the task "${kind}"` }) as BotTaskPayload<K>
   return {
-    run: (log, cancel) => handlers[kind](payload, deps, log, cancel),
+    run: (log, cancel, begin) => handlers[kind](payload, deps, log, cancel, begin),
     async accepted() {
       if ('deploymentId' in payload && (kind === 'deploy' || kind === 'undo-deployment')) await deps.engine.acknowledge(payload.deploymentId)
     },

@@ -9,7 +9,7 @@ import type { RunningTask } from './task-runner.ts'
 const quiet = { info: () => {}, warn: () => {}, error: () => {}, debug: () => {} } as unknown as Parameters<typeof keepLease>[1]['logger']
 
 function running(beatMs: number): RunningTask {
-  return { id: newId('tsk', new Date()), fence: 1, leaseUntil: new Date(Date.now() + 60_000), lost: false, cancelling: new AbortController(), beatMs, log: [], bell: createBell() }
+  return { id: newId('tsk', new Date()), fence: 1, leaseUntil: new Date(Date.now() + 60_000), lost: false, cancelling: new AbortController(), beatMs, waiting: false, log: [], bell: createBell() }
 }
 
 test('a task without a word to say hears of a request to stop within its beat, not only when its lease is renewed', async () => {

@@ -33,7 +33,7 @@ export function keepLease(task: RunningTask, { controlPlane, logger }: { control
     const lines = task.log.slice(0, linesAtOnce)
     const { fence } = task
     try {
-      const { leaseUntil, cancel } = await controlPlane.progress(task.id, { fence, log: lines })
+      const { leaseUntil, cancel } = await controlPlane.progress(task.id, { fence, log: lines, ...(task.waiting ? { waiting: true } : {}) })
       task.log.splice(0, lines.length)
       if (fence === task.fence) task.leaseUntil = new Date(leaseUntil)
       if (cancel) task.cancelling.abort(new CertloopError('DEPLOYMENT_CANCELLED', 'Cancelled by hand.'))

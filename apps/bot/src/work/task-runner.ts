@@ -21,6 +21,8 @@ export interface RunningTask {
   readonly cancelling: AbortController
   /** Whoever wants to stop it is heard within this time. */
   beatMs: number
+  /** Work that comes in turn, and is not begun. */
+  waiting: boolean
   /** Lines not sent yet. */
   readonly log: DeployLogEntry[]
   /** Rings when any of this changed. */
@@ -69,9 +71,10 @@ const beginMs = 2_000
 
 /** The control plane hears that it begins, and says whether that is still wanted. */
 async function beginHeard(state: RunningTask, lease: Lease): Promise<void> {
-  state.beatMs = stoppableBeatMs
+  state.waiting = false
   await Promise.race([lease.beat(), pause(beginMs, undefined, { ref: false })])
   state.bell.ring()
+  if (state.lost) throw new CertloopError('LEASE_LOST', 'The task is no longer this bot\'s and is not begun.')
 }
 
 /**
@@ -88,7 +91,7 @@ export function createTaskRunner(deps: RunnerDeps): TaskRunner {
   const ended = createBell()
 
   function track(id: TaskId, fence: number, leaseUntil: Date, act: (state: RunningTask) => Promise<void>): void {
-    const state: RunningTask = { id, fence, leaseUntil, lost: false, cancelling: new AbortController(), beatMs: Number.POSITIVE_INFINITY, log: [], bell: createBell() }
+    const state: RunningTask = { id, fence, leaseUntil, lost: false, cancelling: new AbortController(), beatMs: Number.POSITIVE_INFINITY, waiting: false, log: [], bell: createBell() }
     running.set(id, state)
     act(state)
       .catch((error: unknown) => logger.error('A task ended without its result being told or noted as told.', { task: id, ...errorFacts(toCertloopError(error)) }))
@@ -96,6 +99,8 @@ export function createTaskRunner(deps: RunnerDeps): TaskRunner {
   }
 
   async function work(task: BotTask, state: RunningTask): Promise<void> {
+    state.waiting = stoppableKinds.includes(task.kind)
+    if (state.waiting) state.beatMs = stoppableBeatMs
     const lease = keepLease(state, deps)
     let job: Job | undefined
     let outcome: Outcome | undefined
@@ -118,11 +123,10 @@ export function createTaskRunner(deps: RunnerDeps): TaskRunner {
     const leave = await places.take(quickKinds.includes(task.kind))
     try {
       if (leave === undefined || state.lost) return notBegun(task, leave)
-      if (stoppableKinds.includes(task.kind)) await beginHeard(state, lease)
-      if (state.lost) return notBegun(task, leave)
-      return { ok: true, data: await job().run((entry) => { state.log.push(entry); state.bell.ring() }, state.cancelling.signal) }
+      return { ok: true, data: await job().run((entry) => { state.log.push(entry); state.bell.ring() }, state.cancelling.signal, () => beginHeard(state, lease)) }
     } catch (thrown) {
       if (thrown instanceof DeploymentUnfinished) return thrown
+      if (state.lost && toCertloopError(thrown).code === 'LEASE_LOST') return notBegun(task, () => {})
       throw thrown
     } finally {
       leave?.()

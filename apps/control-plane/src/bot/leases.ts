@@ -50,13 +50,13 @@ async function ownTask({ database }: LeaseDeps, botId: BotId, id: TaskId): Promi
 }
 
 /** Renews the lease and takes log lines. @throws CertloopError LEASE_LOST */
-export async function reportProgress(deps: LeaseDeps, botId: BotId, id: TaskId, { fence, log }: ProgressRequest): Promise<ProgressResponse> {
+export async function reportProgress(deps: LeaseDeps, botId: BotId, id: TaskId, { fence, log, waiting = false }: ProgressRequest): Promise<ProgressResponse> {
   const { database, handlers, now } = deps
   const task = await ownTask(deps, botId, id)
   const until = new Date(now().getTime() + leaseSeconds * 1000)
   const answer = await database.transaction(async (tx, wake) => {
     await renewLease(tx, { id, fence }, until, now())
-    return handlers[task.kind as BotTaskKind]?.progress?.(tx, wake, task, cutLog(log))
+    return handlers[task.kind as BotTaskKind]?.progress?.(tx, wake, task, cutLog(log), waiting)
   })
   // Bots of an earlier version take no field that they don't know: they learn nothing of a request to stop.
   return { leaseUntil: iso(until), ...(answer?.cancel ? { cancel: true } : {}) }

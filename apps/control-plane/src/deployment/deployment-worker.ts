@@ -87,8 +87,9 @@ export function planHandler({ secrets, now }: DeploymentDeps): BotTaskHandler {
 /** Progress and result of the bot's deploy and undo-deployment. */
 export function deployHandler({ secrets, now, slow }: DeploymentDeps): BotTaskHandler {
   return {
-    async progress(tx, wake, task, log) {
+    async progress(tx, wake, task, log, waiting) {
       const d = await getDeployment(tx, task.subject as DeploymentId)
+      if (waiting) return { cancel: d.cancelRequestedAt !== null }
       const row = d.state === 'pending' ? await begin(tx, wake, d, slow, now()) : d
       await appendLog(tx, wake, row, log as DeployLogEntry[], now())
       if (d.state === 'pending') await refreshCertificate(tx, wake, d.certificateId, now())

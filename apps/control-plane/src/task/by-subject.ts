@@ -12,7 +12,7 @@ export function bySubject(handlers: Partial<Record<IdKind, BotTaskHandler>>): Bo
   return {
     completed: (tx, wake, task, data) => of(task).completed(tx, wake, task, data),
     failed: (tx, wake, task, error) => of(task).failed(tx, wake, task, error),
-    progress: async (tx, wake, task, log) => await of(task).progress?.(tx, wake, task, log) ?? { cancel: false },
+    progress: async (tx, wake, task, log, waiting) => await of(task).progress?.(tx, wake, task, log, waiting) ?? { cancel: false },
     secretsOf: async (tx, task) => of(task).secretsOf?.(tx, task),
     waitsWhenOverdue: async (tx, wake, task) => await of(task).waitsWhenOverdue?.(tx, wake, task) ?? false,
   }

@@ -18,8 +18,8 @@ export interface PlaneTaskKind {
 export interface BotTaskHandler {
   completed(tx: Tx, wake: Wakes, task: Task, data: unknown): Promise<void>
   failed(tx: Tx, wake: Wakes, task: Task, error: CertloopError): Promise<void>
-  /** Each progress report. `cancel`: the bot is to stop, and to take back what it did. */
-  progress?(tx: Tx, wake: Wakes, task: Task, log: readonly unknown[]): Promise<{ cancel: boolean }>
+  /** Each progress report. `waiting`: the bot holds it and has not begun. `cancel`: the bot is to stop, and to take back what it did. */
+  progress?(tx: Tx, wake: Wakes, task: Task, log: readonly unknown[], waiting: boolean): Promise<{ cancel: boolean }>
   /** The result of work that had been given up: evidence, which changes no state. It may come twice. */
   late?(tx: Tx, wake: Wakes, task: Task, data: unknown): Promise<void>
   /** What is sealed in the payload for the bot, where that has to be done again; undefined: it is not kept any more. */

@@ -138,7 +138,10 @@ export type LeaseResponse = Static<typeof LeaseResponse>
 export const LeasedTasks = Type.Object({ tasks: Type.Array(Type.Unknown(), { maxItems: 20 }) }, strict)
 
 /** Renews the lease and shows what is going on. */
-export const ProgressRequest = Type.Object({ fence: Type.Integer(), log: Type.Array(DeployLogEntry, { maxItems: 200 }) }, strict)
+export const ProgressRequest = Type.Object({
+  fence: Type.Integer(), log: Type.Array(DeployLogEntry, { maxItems: 200 }),
+  waiting: Type.Optional(Type.Boolean({ description: 'It is not begun yet: something else on that machine comes first' })),
+}, strict)
 export type ProgressRequest = Static<typeof ProgressRequest>
 export const ProgressResponse = Type.Object({ leaseUntil: instant, cancel: Type.Optional(Type.Boolean({ description: 'A person asked to stop: end what runs, take back what was done, and tell how it ended' })) }, strict)
 export type ProgressResponse = Static<typeof ProgressResponse>
