@@ -163,34 +163,37 @@ export function scanOf(slots: DetectedSlot[], now: Date, problem: WireError | nu
   return { at: now.toISOString(), host, servers: [server], listeners: [], problems: [] }
 }
 
+interface AnsweredPayload { names: string[]; commonName: string | null; keyAlgorithm: KeyAlgorithm; reuseKeyId?: KeyId | null; request?: CsrRequest; deploymentId: string; undoes: string; target: { fields: Record<string, string> }; material: { chainPem: string[] } }
+
 /** What a bot does with a task. */
 async function answer(bot: TestBot, { kind, payload }: BotTask, now: Date): Promise<unknown> {
-  const p = payload as { names: string[]; commonName: string | null; keyAlgorithm: KeyAlgorithm; reuseKeyId?: KeyId | null; request?: CsrRequest; deploymentId: string; undoes: string; target: { fields: Record<string, string> }; material: { chainPem: string[] } }
+  const p = payload as AnsweredPayload
   if (kind === 'scan-host') return scanOf([...bot.installed].map(([path, pem]) => slotOf(path.replace(/^\/etc\/ssl\/|\.crt$/g, ''), pem, now)), now)
-  if (kind === 'make-csr') {
-    const keyId: KeyId = p.reuseKeyId ?? newId('key', now)
-    const privateKeyPem = bot.keys.get(keyId) ?? await generateKey(p.keyAlgorithm)
-    bot.keys.set(keyId, privateKeyPem)
-    const { subject, signatureAlgorithm, keyUsages = [], extendedKeyUsages = [], mustStaple = false } = p.request ?? {}
-    return { keyId, csrPem: await createCsr({
-      privateKeyPem, commonName: p.commonName, names: p.names, mustStaple, keyUsage: keyUsages as KeyUsage[], extendedKeyUsage: extendedKeyUsages,
-      ...(subject ? { subject: subjectPartsOf(subject) } : {}), ...(signatureAlgorithm ? { hash: signatureAlgorithm } : {}),
-    }) }
-  }
+  if (kind === 'make-csr') return makeCsr(bot, p, now)
   const path = p.target.fields['certificatePath'] ?? ''
   if (kind === 'plan-deployment') return sealPlan({ serverType: 'nginx', observed: [], steps: [] })
   if (kind === 'deploy') {
-    const pem = p.material.chainPem.join('\n')
     bot.replaced.set(p.deploymentId, bot.installed.get(path))
-    bot.installed.set(path, pem)
-    return { outcome: 'deployed', touched: true, error: null, differences: [], inspection: inspectionOf(pem, now), log: [] } satisfies DeployResult
+    return install(bot, path, p.material.chainPem.join('\n'), now)
   }
-  if (kind === 'undo-deployment') {
-    const pem = bot.replaced.get(p.undoes)
-    if (pem === undefined) bot.installed.delete(path)
-    else bot.installed.set(path, pem)
-    return { outcome: 'deployed', touched: true, error: null, differences: [], inspection: inspectionOf(pem, now), log: [] } satisfies DeployResult
-  }
+  if (kind === 'undo-deployment') return install(bot, path, bot.replaced.get(p.undoes), now)
   return inspectionOf(bot.installed.get(path), now)
+}
+
+function install(bot: TestBot, path: string, pem: string | undefined, now: Date): DeployResult {
+  if (pem === undefined) bot.installed.delete(path)
+  else bot.installed.set(path, pem)
+  return { outcome: 'deployed', touched: true, error: null, differences: [], inspection: inspectionOf(pem, now), log: [] }
+}
+
+async function makeCsr(bot: TestBot, p: AnsweredPayload, now: Date): Promise<{ keyId: KeyId; csrPem: string }> {
+  const keyId: KeyId = p.reuseKeyId ?? newId('key', now)
+  const privateKeyPem = bot.keys.get(keyId) ?? await generateKey(p.keyAlgorithm)
+  bot.keys.set(keyId, privateKeyPem)
+  const { subject, signatureAlgorithm, keyUsages = [], extendedKeyUsages = [], mustStaple = false } = p.request ?? {}
+  return { keyId, csrPem: await createCsr({
+    privateKeyPem, commonName: p.commonName, names: p.names, mustStaple, keyUsage: keyUsages as KeyUsage[], extendedKeyUsage: extendedKeyUsages,
+    ...(subject ? { subject: subjectPartsOf(subject) } : {}), ...(signatureAlgorithm ? { hash: signatureAlgorithm } : {}),
+  }) }
 }
 export { reportProgress, reportResult, leaseWork }

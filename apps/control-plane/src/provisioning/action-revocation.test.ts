@@ -5,7 +5,6 @@ import { abilitiesOf } from '../authority/abilities.ts'
 import { listAuthorities } from '../authority/authority-store.ts'
 import { emptyDatabase, testOnDatabases } from '../database/database-testing.ts'
 import { makeWorld, slotOf, scanOf, type World } from '../world-testing.ts'
-import type { StartAction } from './actions.ts'
 import { recordScan } from '../discovery/record-scan.ts'
 
 const refused = (message: RegExp) => (error: unknown) => error instanceof CertloopError && error.code === 'ACTION_NOT_POSSIBLE' && message.test(error.message)
@@ -80,7 +79,7 @@ testOnDatabases('one version by name; what goes with which action; what was foun
   assert.deepEqual([ended.reason, (await w.detail(id)).status], ['Revoked (superseded).', 'deployed'], 'nobody serves it, so nothing else changes')
   await assert.rejects(w.start(id, 'revoke', { versionId: old?.id ?? 'ver_' }), refused(/already \(superseded\)/))
   for (const [kind, more] of [['rotate', { reason: 'superseded' }], ['renew', { versionId: old?.id }], ['order', { targetIds: ['tgt_x'] }], ['deploy', { targetIds: ['tgt_x'] }]] as const) {
-    await assert.rejects(w.start(id, kind, more as Partial<StartAction>), (error: unknown) => error instanceof CertloopError && error.code === 'INPUT_INVALID' && String(error.facts['fields']).startsWith(`body.${Object.keys(more)[0]}`), kind)
+    await assert.rejects(w.start(id, kind, more), (error: unknown) => error instanceof CertloopError && error.code === 'INPUT_INVALID' && String(error.facts['fields']).startsWith(`body.${Object.keys(more)[0]}`), kind)
   }
   const pem = bot.installed.get('/etc/ssl/named.example.crt') ?? ''
   await database.transaction((tx, wake) => recordScan(tx, wake, other.id, scanOf([slotOf('elsewhere', pem, w.now())], w.now()), w.now()))

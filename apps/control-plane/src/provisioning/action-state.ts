@@ -12,9 +12,6 @@ export const actionTransitions = {
 } as const satisfies Record<string, { from: readonly ActionState[]; to: ActionState }>
 export type ActionEvent = keyof typeof actionTransitions
 
-/** In which an action can begin: `deploy` by the schedule may have to wait, everything else begins with its first work. */
-export const firstActionStates = ['ordering', 'waiting', 'deploying', 'checking', 'revoking'] as const satisfies readonly ActionState[]
-
 /** Pure. The next state, or undefined when the event is not allowed in this one. */
 export function nextActionState(state: ActionState, event: ActionEvent): ActionState | undefined {
   const { from, to } = actionTransitions[event]
