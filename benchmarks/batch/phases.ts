@@ -11,7 +11,7 @@ export const phaseNames = {
   end: { from: 'deployment.proven', to: 'action.done', title: 'dispatcher: until the action has ended' },
 } as const
 export type Phase = keyof typeof phaseNames
-export interface Spread { median: number; p95: number }
+interface Spread { median: number; p95: number }
 /** In ms; whole: from the start of the action to its end. batch: from its first start to its last end. */
 export interface Phases { certificates: number; batch: number; whole: Spread; parts: Record<Phase, Spread> }
 

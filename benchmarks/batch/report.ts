@@ -10,7 +10,7 @@ export const limitRatio = 1.5
 export interface BatchFigures { load: number; authority: AuthorityFigures; real: readonly RealFigures[]; simulated: readonly SimulatedFigures[] }
 
 /** Overhead of the largest batch to that of the smallest; undefined when there is only one size. */
-export function growth(simulated: readonly SimulatedFigures[]): { small: SimulatedFigures; large: SimulatedFigures; ratio: number } | undefined {
+function growth(simulated: readonly SimulatedFigures[]): { small: SimulatedFigures; large: SimulatedFigures; ratio: number } | undefined {
   const [small, ...others] = simulated.toSorted((a, b) => a.count - b.count)
   const large = others.at(-1)
   return small && large ? { small, large, ratio: large.cpu / small.cpu } : undefined

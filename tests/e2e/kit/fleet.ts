@@ -29,7 +29,7 @@ export interface Fleet {
   /** From now on every new certificate is taken. */
   mend(): Promise<void>
 }
-export interface FleetOptions {
+interface FleetOptions {
   count: number
   bots?: number
   /** So many of them are served by a TLS server. */
