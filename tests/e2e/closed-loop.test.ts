@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { readFile, writeFile } from 'node:fs/promises'
 import { test } from 'node:test'
-import type { CertificateDetail, CertificateStatus } from '@certloop/contract'
+import type { CertificateDetail, CertificateStatus, ConfigurationInput } from '@certloop/contract'
 import { readCertificate } from '@certloop/pki'
 import { eventually, leftOut, selfSignedPair, startNginx, tempFolder, writePair } from '@certloop/test-kit'
 import { rows } from './kit/crash-kit.ts'
@@ -16,7 +16,7 @@ test('what becomes of a certificate after its deployment is found by a look at t
   const plane = await startPlane(t)
   const { client } = plane
   const bot = await startBot(t, plane)
-  const deployment = { when: 'at', at: '2099-01-01T03:00', window: null, zone: 'UTC', freezes: [], beforeExpiryDays: null } as const
+  const deployment: ConfigurationInput['deployment'] = { when: 'at', at: '2099-01-01T03:00', window: null, zone: 'UTC', freezes: [], beforeExpiryDays: null }
   const { id } = await configureFromScan(plane, await discovered(plane, name), { deployment })
   const read = () => client.call('getCertificate', { params: { id } })
   const until = (status: CertificateStatus, nextAction: CertificateDetail['nextAction']) => eventually(async () => {
