@@ -110,7 +110,7 @@ export async function findRollout(context: Context, text: string, can?: Rollout[
 function pick<T extends { id: string; state: string; createdAt: string }>(context: Context, what: string, text: string, items: readonly T[], wanted: Fitting<T> | undefined, describe: (one: T) => string): T['id'] {
   const fitting = items.filter((one) => wanted?.fits(one) ?? true)
   const [newest] = fitting
-  if (!newest) throw new Failure({ exit: exitCodes.failed, what: `"${text}" has no ${what}${wanted ? ` ${wanted.what}` : ''}.`, remedy: `See what there is: certloop ${what} list --certificate ${text}`, code: 'NOT_FOUND' })
+  if (!newest) throw new Failure({ exit: exitCodes.failed, what: `"${text}" has no ${what}${wanted ? ` ${wanted.what}` : ''}.`, ...(items[0] ? { why: `The newest, ${items[0].id}, is ${items[0].state}.` } : {}), remedy: `See what there is: certloop ${what} list --certificate ${text}`, code: 'NOT_FOUND' })
   if (wanted && fitting.length > 1) throw usage(`"${text}" has ${fitting.length} ${what}s that fit; use the id of one:\n${fitting.map((one) => `  ${one.id}  ${one.state}  ${one.createdAt}  ${describe(one)}`.trimEnd()).join('\n')}`)
   context.note(`The ${wanted ? '' : 'newest '}${what} of ${text}: ${newest.id}`)
   return newest.id

@@ -32,7 +32,7 @@ export const certificateConfigure = defineCommand({
     const id = await findCertificate(context, args.certificate)
     const body = await meantConfiguration(context, id, given)
     await showCertificate(context, await (await context.client()).call('setConfiguration', { params: { id }, body }))
-    if (body.targets.length === 0) context.warn('No target is named: it can be ordered with an uploaded request (--csr), but not deployed. Add --target-from-scan.')
+    if (body.targets.length === 0) context.warn('No target is named: it can be ordered with an uploaded request (--csr), but not deployed. Add --target-from-scan, or a target by hand: certloop target set --help')
   },
 })
 

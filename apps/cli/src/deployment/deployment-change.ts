@@ -9,9 +9,7 @@ import { follow, readTimeout, waitOptions } from '../follow.ts'
 import { paintState } from '../format/paint.ts'
 import { facts, plural } from '../format/table.ts'
 import { timeOfDay } from '../format/time.ts'
-import { deploymentLines } from './deployments.ts'
-
-const isOpen = ({ state }: Pick<DeploymentDetail, 'state'>) => !['deployed', 'failed', 'rolled-back', 'cancelled'].includes(state)
+import { deploymentLines, isOpen } from './deployments.ts'
 
 async function followDeployment(context: Context, id: DeploymentDetail['id'], timeoutSeconds: number | undefined): Promise<DeploymentDetail> {
   const client = await context.client()

@@ -11,14 +11,19 @@ import { moment, timeOfDay } from '../format/time.ts'
 import { pageOptions, readPages, showPage } from '../page.ts'
 import { timelineLines } from '../timeline.ts'
 
+export const isOpen = ({ state }: Pick<DeploymentSummary, 'state'>): boolean => !['deployed', 'failed', 'rolled-back', 'cancelled'].includes(state)
+
 /** The state, and what is special about it: "deploying, slow", "deployed, undoes dep_…". */
-function stateText({ paint }: Context, { state, slow, undoes, cancelRequestedAt }: DeploymentSummary): string {
-  return [paintState(paint, state), ...(slow ? [paint('red', 'slow')] : []), ...(cancelRequestedAt ? ['being cancelled'] : []), ...(undoes ? [`undoes ${undoes}`] : [])].join(', ')
+function stateText({ paint }: Pick<Context, 'paint'>, d: DeploymentSummary): string {
+  const now = isOpen(d) ? [...(d.slow ? [paint('red', 'slow')] : []), ...(d.cancelRequestedAt ? ['being cancelled'] : [])] : []
+  return [paintState(paint, d.state), ...now, ...(d.undoes ? [`undoes ${d.undoes}`] : [])].join(', ')
 }
 
-/** What a person can do about a deployment that takes longer than its like. */
-function slowText({ world }: Context, { slow, id }: DeploymentSummary): string | null {
-  return slow && `since ${timeOfDay(slow.since, world)}; its like usually take ${durationText(Math.max(1, Math.round(slow.usualSeconds)))}. To stop it: certloop deployment cancel ${id}`
+/** That it takes, or took, longer than its like, and what a person can do about it. */
+function slowText({ world }: Pick<Context, 'world'>, { slow, id, state }: DeploymentSummary): string | null {
+  if (slow === null) return null
+  const usual = slow.usualSeconds < 1 ? 'less than a second' : durationText(Math.round(slow.usualSeconds))
+  return `since ${timeOfDay(slow.since, world)}; its like usually take ${usual}.${isOpen({ state }) ? ` To stop it: certloop deployment cancel ${id}` : ''}`
 }
 
 export const deploymentList = defineCommand({
@@ -42,7 +47,7 @@ export const deploymentList = defineCommand({
   },
 })
 
-export function deploymentLines(context: Context, d: DeploymentDetail): string[] {
+export function deploymentLines(context: Pick<Context, 'paint' | 'world'>, d: DeploymentDetail): string[] {
   const { world } = context
   return [
     ...facts([
