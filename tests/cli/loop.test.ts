@@ -42,7 +42,7 @@ test('a server is scanned, listed, configured from the scan, rotated live, and i
 
   const configured = await cli.run('certificate', 'configure', name, '--target-from-scan', '--bot', bot, '--authority', 'built-in ca', '--key', 'ec-384', '--renew-days', '20', '--at', '04:30', '--zone', 'Europe/Berlin')
   assert.equal(configured.code, 0, configured.stderr)
-  assert.match(configured.stdout, /Renewal: +20 days before the end, at 04:30 Europe\/Berlin/)
+  assert.match(configured.stdout, /Renewal: +renew, 20 days before the end; checked daily at 04:30 Europe\/Berlin/)
   assert.match(configured.stdout, new RegExp(`Target 1: +nginx: ${site.certPath} on ${bot}`))
 
   const rotated = await cli.run('certificate', 'rotate', name, '--wait')
