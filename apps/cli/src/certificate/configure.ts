@@ -1,6 +1,6 @@
 import type { ConfigurationCheck } from '@certloop/api-client'
 import { defineCommand } from '../command.ts'
-import { configurationOptions, meantConfiguration } from '../configuration/meant.ts'
+import { checkTogether, configurationOptions, meantConfiguration } from '../configuration/meant.ts'
 import { runLines } from '../configuration/lines.ts'
 import type { Context } from '../context.ts'
 import { exitCodes } from '../failure.ts'
@@ -29,6 +29,7 @@ export const certificateConfigure = defineCommand({
     'Targets on other machines, their secrets, scripts and labels: certloop target set --help. In a file secrets may stand as "secrets" of a target; left out, they stay as they are.',
   ],
   async run(context, { args, options: given }) {
+    checkTogether(given)
     const id = await findCertificate(context, args.certificate)
     const body = await meantConfiguration(context, id, given)
     await showCertificate(context, await (await context.client()).call('setConfiguration', { params: { id }, body }))
@@ -53,6 +54,7 @@ export const certificateCheckConfiguration = defineCommand({
   examples: ['certificate check-configuration www.example.com', 'certificate check-configuration www.example.com --deploy "weekly sat 02:00 +4h" --zone Europe/Berlin', 'certificate check-configuration www.example.com --file config.json --json'],
   notes: ['Without options it looks at what is saved; with them, at what "certificate configure" would save. Exit code 0: complete; 1: something is missing or does not fit.'],
   async run(context, { args, options: given }) {
+    checkTogether(given)
     const id = await findCertificate(context, args.certificate)
     const body = { ...await meantConfiguration(context, id, { ...given, draft: given.file === undefined ? true : undefined }), complete: true }
     const check = await (await context.client()).call('checkConfiguration', { params: { id }, body })

@@ -88,7 +88,8 @@ async function fromOptions(context: Context, certificate: CertificateDetail, giv
   }
 }
 
-function checkTogether(given: Options): void {
+/** Looks before anything is sent. @throws Failure */
+export function checkTogether(given: Options): void {
   const others = Object.keys(given).filter((name) => name !== 'file' && name !== 'draft')
   if (given.file !== undefined && others.length > 0) throw usage(`--file brings the whole configuration; it does not go with --${others.join(', --')}.`)
   if (!given['target-from-scan'] && (given.bot ?? given.place) !== undefined) throw usage('--bot and --place choose among the places of a scan: add --target-from-scan.')
@@ -96,7 +97,6 @@ function checkTogether(given: Options): void {
 
 /** The configuration that the words on the line mean. @throws Failure */
 export async function meantConfiguration(context: Context, id: CertificateDetail['id'], given: Options): Promise<ConfigurationInput> {
-  checkTogether(given)
   if (given.file !== undefined) return { ...await readConfigurationFile(context, given.file), ...(given.draft === undefined ? {} : { complete: !given.draft }) }
   return fromOptions(context, await (await context.client()).call('getCertificate', { params: { id } }), given)
 }
