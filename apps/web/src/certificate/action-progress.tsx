@@ -9,10 +9,12 @@ import { ProblemNote } from '../shared/problem-alert.tsx'
 import { StateBadge, stateLabel } from '../shared/state-badge.tsx'
 import { requesterText } from '../shared/timeline.tsx'
 import { useMinute, When } from '../shared/when.tsx'
-import { actionWords } from './certificate-actions.tsx'
+import { actionWords } from './action-words.ts'
 
 /** A finished action is news for this long, in milliseconds; a failed one stays until the next action. */
 const newsMs = 15 * 60_000
+
+const colors: Partial<Record<Action['state'], string>> = { failed: 'red', done: 'teal', waiting: 'violet', cancelled: 'gray' }
 
 /** The running action with its orders and deployments, live; afterwards how it ended. */
 export function ActionProgress({ action }: { action: Action }) {
@@ -20,9 +22,9 @@ export function ActionProgress({ action }: { action: Action }) {
   const running = action.endedAt === null
   if (action.state === 'done' && action.endedAt !== null && now.getTime() - Date.parse(action.endedAt) > newsMs) return null
   const { label } = actionWords[action.kind]
-  const color = action.state === 'failed' ? 'red' : action.state === 'done' ? 'teal' : 'blue'
+  const color = colors[action.state] ?? 'blue'
   return (
-    <Alert color={color} role="status" variant="light" aria-label="Action" data-action={action.state} title={<Group gap="xs">{running && <Loader size={14} />}{label}: {stateLabel(action.state).toLowerCase()}</Group>}>
+    <Alert color={color} role="status" variant="light" aria-label="Action" data-action={action.state} title={<Group gap="xs">{running && action.state !== 'waiting' && <Loader size={14} />}{label}: {stateLabel(action.state).toLowerCase()}</Group>}>
       <Stack gap="xs">
         <Text size="sm">Asked for by {requesterText(action.requester)}, <When at={action.createdAt} form="both" inline />.{action.reason === null || action.error ? '' : ` ${action.reason}`}</Text>
         {running && <Going action={action} />}
@@ -43,7 +45,7 @@ function Going({ action: { id, nextAction, waitsUntil, deadline, state } }: { ac
   return (
     <Group gap="sm" justify="space-between">
       <Text size="sm">
-        {nextAction}{waitsUntil !== null && <> It goes on <When at={waitsUntil} form="both" inline />.</>}{waitsUntil === null && deadline !== null && <> To be over by <When at={deadline} form="both" inline />.</>}
+        {nextAction}{waitsUntil !== null && <> It goes on <When at={waitsUntil} form="both" inline />.</>}{waitsUntil === null && deadline !== null && <> To be over by <When at={deadline} />.</>}
       </Text>
       {may && <ConfirmButton label="Cancel this action" size="xs" variant="default" question="Cancel this action?" explanation={state === 'waiting' ? 'What was issued is kept and not deployed.' : 'What was not begun is left alone; what a bot works on is stopped and taken back.'} run={() => cancel.mutateAsync({ params: { id } })} />}
     </Group>

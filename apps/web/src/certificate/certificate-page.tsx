@@ -7,13 +7,14 @@ import { TextLink } from '../shared/link.tsx'
 import { Loaded } from '../shared/loaded.tsx'
 import { Page, Section } from '../shared/page.tsx'
 import { ProblemAlert } from '../shared/problem-alert.tsx'
-import { StateBadge } from '../shared/state-badge.tsx'
+import { StateBadge, stateLabel } from '../shared/state-badge.tsx'
 import { EventTimeline } from '../shared/timeline.tsx'
 import { When } from '../shared/when.tsx'
 import { ActionProgress } from './action-progress.tsx'
 import { CertificateActions } from './certificate-actions.tsx'
 import { Installations } from './installations.tsx'
 import { ManagementSwitch } from './management-switch.tsx'
+import { NextRuns } from './next-runs.tsx'
 import { UnknownHostKeys } from './unknown-host-keys.tsx'
 import { Versions } from './versions.tsx'
 
@@ -59,7 +60,7 @@ function Summary({ certificate: { statusReason, names, name, notAfter, nextRenew
     <Stack gap={2}>
       <span>{statusReason}</span>
       {parent && <span>Enrolled again from <TextLink to="/certificates/$id" params={{ id: parent.id }} search={{}} inherit>{parent.name}</TextLink>.</span>}
-      {children.length > 0 && <span>Enrolled again as {children.map((child, i) => <span key={child.id}>{i > 0 && ', '}<TextLink to="/certificates/$id" params={{ id: child.id }} search={{}} inherit>{child.name} ({child.status})</TextLink></span>)}.</span>}
+      {children.length > 0 && <span>Enrolled again as {children.map((child, i) => <span key={child.id}>{i > 0 && ', '}<TextLink to="/certificates/$id" params={{ id: child.id }} search={{}} inherit>{child.name} ({stateLabel(child.status).toLowerCase()})</TextLink></span>)}.</span>}
       {names.some((one) => one !== name) && <span>Names: {names.join(', ')}</span>}
       {notAfter !== null && <span>Expires <When at={notAfter} form="both" inline />{nextRenewalAt !== null && <>. Next renewal <When at={nextRenewalAt} form="both" inline /></>}.</span>}
     </Stack>
@@ -71,14 +72,14 @@ function Overview({ certificate }: { certificate: CertificateDetail }) {
     <Stack>
       <Section title="Installations" help="Where it was seen, and what is really served there."><Installations certificate={certificate} /></Section>
       <Section title="Versions" help="Each X.509 certificate this identity has had, newest first."><Versions certificate={certificate} /></Section>
-      <Section title="Next runs" help="What the scheduler will do, as far as it can be known."><NextRuns certificate={certificate} /></Section>
+      <Section title="Next runs" help="What the scheduler will do, as far as it can be known."><CertificateRuns certificate={certificate} /></Section>
       <Section title="Care"><ManagementSwitch certificate={certificate} /></Section>
     </Stack>
   )
 }
 
-function NextRuns({ certificate: { nextRuns, management, configuration } }: { certificate: CertificateDetail }) {
-  if (nextRuns.length > 0) return <Stack gap={4} component="ul" m={0} pl="lg">{nextRuns.map(({ at, what, why }) => <li key={`${at} ${what}`}><Text size="sm" component="span"><When at={at} form="both" inline />: {what}. {why}</Text></li>)}</Stack>
+function CertificateRuns({ certificate: { nextRuns, management, configuration } }: { certificate: CertificateDetail }) {
+  if (nextRuns.length > 0) return <NextRuns runs={nextRuns} />
   const why = management !== 'managed' ? 'It is not managed, so nothing is renewed.'
     : configuration === null || !configuration.complete ? 'Complete the configuration to have it renewed.'
     : configuration.renewal.enabled ? 'The time is known once a version is there.' : 'Renewal is switched off in the configuration.'

@@ -13,6 +13,7 @@ import { OtherNames } from '../shared/other-names.tsx'
 import { SearchBox } from '../shared/search-box.tsx'
 import { StateBadge, stateLabel } from '../shared/state-badge.tsx'
 import { When } from '../shared/when.tsx'
+import { actionWords } from './action-words.ts'
 import { AddCertificate } from './add-certificate.tsx'
 
 const route = getRouteApi('/certificates')
@@ -27,11 +28,12 @@ const columns: Column<CertificateSummary>[] = [
   { id: 'places', header: 'Places', width: 70, cell: ({ installationCount }) => installationCount },
 ]
 
-function NameCell({ certificate: { id, name, names } }: { certificate: CertificateSummary }) {
+function NameCell({ certificate: { id, name, names, nextAction } }: { certificate: CertificateSummary }) {
   return (
     <>
       <TextLink to="/certificates/$id" params={{ id }} search={{}} fw={600}>{name}</TextLink>
       <OtherNames names={names.filter((other) => other !== name)} />
+      {nextAction !== null && <Text size="xs">Next: <TextLink to="/certificates/$id" params={{ id }} search={nextAction === 'configure' ? { tab: 'configuration' } : {}} inherit>{nextAction === 'configure' ? 'Configure' : actionWords[nextAction].label}</TextLink></Text>}
     </>
   )
 }

@@ -6,8 +6,8 @@ import { When } from '../shared/when.tsx'
 const phases: Record<DeployLogEntry['phase'], string> = { plan: 'Plan', backup: 'Backup', do: 'Do', undo: 'Undo', prove: 'Prove', recover: 'Recover', commit: 'Commit' }
 
 /** What the bot did, line by line, with durations and the output of commands. */
-export function DeploymentLog({ entries }: { entries: readonly DeployLogEntry[] }) {
-  if (entries.length === 0) return <Text size="sm" c="dimmed">The bot has not begun.</Text>
+export function DeploymentLog({ entries, begun }: { entries: readonly DeployLogEntry[]; begun: boolean }) {
+  if (entries.length === 0) return <Text size="sm" c="dimmed">{begun ? 'The bot has told nothing yet.' : 'The bot has not begun.'}</Text>
   return (
     <Table.ScrollContainer minWidth={560} type="native">
       <Table aria-label="Log" verticalSpacing={4}>

@@ -40,7 +40,7 @@ function DeploymentView({ deployment, timeline }: { deployment: DeploymentDetail
       <Section title="What goes where"><DeploymentFacts deployment={deployment} /></Section>
       <Section title="Plan" help={deployment.plan && <>Digest <Fingerprint value={deployment.plan.digest} /></>}><PlanSteps deployment={deployment} /></Section>
       <Section title="Proof" help="What is really served, against what was to be served."><ProofTable deployment={deployment} /></Section>
-      <Section title="Log"><DeploymentLog entries={deployment.log} /></Section>
+      <Section title="Log"><DeploymentLog entries={deployment.log} begun={!['planning', 'planned', 'pending', 'cancelled'].includes(deployment.state)} /></Section>
       <Section title="Timeline"><EventTimeline events={timeline} about={deployment.id} /></Section>
     </Page>
   )

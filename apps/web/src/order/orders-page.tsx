@@ -7,7 +7,7 @@ import { TextLink, ButtonLink } from '../shared/link.tsx'
 import { Loaded } from '../shared/loaded.tsx'
 import { Empty, Page, Section } from '../shared/page.tsx'
 import { StateBadge } from '../shared/state-badge.tsx'
-import { StateFilters } from '../shared/state-filters.tsx'
+import { StateFilters, useOrderCounts } from '../shared/state-filters.tsx'
 import { requesterText } from '../shared/timeline.tsx'
 import { When } from '../shared/when.tsx'
 
@@ -28,7 +28,7 @@ export function OrdersPage() {
   const list = usePages('listOrders', { query: search })
   return (
     <Page title="Orders" summary="Requests to an authority, newest first. An order ends in a new version or in a failure.">
-      <Section title="List" heading={<StateFilters operation="listOrders" states={orderStates} search={search} onChange={(next) => void navigate({ search: next, replace: true })} />}>
+      <Section title="List" heading={<StateFilters states={orderStates} counts={useOrderCounts(search.search)} search={search} onChange={(next) => void navigate({ search: next, replace: true })} />}>
         <Loaded result={{ ...list, data: list.items }}>
           {(items) => (items.length === 0
             ? <Empty title={Object.keys(search).length > 0 ? 'No order fits' : 'No orders yet'} action={<ButtonLink to="/certificates" variant="default">To the certificates</ButtonLink>}>Open a certificate, complete its configuration and choose "Order" or "Rotate".</Empty>

@@ -1,10 +1,11 @@
-import { Box, Button, Group, Paper, Select, Stack, Text } from '@mantine/core'
+import { Box, Button, Fieldset, Group, Paper, Select, Stack, Text } from '@mantine/core'
 import type { Bot, CertificateDetail, ServerType } from '@certloop/api-client'
 import { problemAt } from '../shared/problem.ts'
 import { blankTarget, reachKindOf, reachOfKind, reachWords, type DraftTarget } from './draft-target.ts'
 import { LookAtHost } from './look-at-host.tsx'
 import { OptionFields } from './option-fields.tsx'
 import { ReachFields } from './reach-fields.tsx'
+import { RolloutFields } from './rollout-fields.tsx'
 import { targetOf, unusedSuggestions, type Change, type Draft } from './draft.ts'
 import { TargetFields } from './target-fields.tsx'
 
@@ -41,9 +42,13 @@ export function DeploymentPart({ draft, change, certificate, bots, serverTypes, 
       {firstBot && firstType
         ? <Button w="fit-content" size="xs" variant="default" onClick={() => change({ targets: [...targets, blankTarget({ botId: firstBot.id, serverType: firstType.id, fields: {} })] })}>Add a target by hand</Button>
         : <Text size="sm" c="dimmed">A target needs a bot on its host. Add one on the Bots page first.</Text>}
+      {hasRollout(draft) && <Fieldset legend="Order of the targets"><RolloutFields rollout={draft.rollout} onChange={(rollout) => change({ rollout })} problems={problems} /></Fieldset>}
     </Stack>
   )
 }
+
+/** With one target there is nothing to put in order, unless something was said about it already. */
+const hasRollout = ({ targets, rollout: { mode, canary, gate } }: Draft): boolean => targets.length > 1 || mode !== 'together' || canary > 0 || gate.httpCheck !== null || gate.approval || gate.soakSeconds > 0
 
 /** Another kind of server has other fields, and perhaps other ways to it. */
 function ofType({ secrets, ...target }: DraftTarget, id: string, serverTypes: readonly ServerType[]): DraftTarget {
@@ -84,7 +89,7 @@ interface PartsProps extends Pick<CardProps, 'target' | 'problems' | 'path' | 'o
 
 function TargetParts({ target, serverType, problems, path, onChange }: PartsProps) {
   const { reach } = target
-  const hasOptions = target.overwrite === false || target.scripts !== undefined || (target.placement?.labels.length ?? 0) > 0 || Object.keys(problems).some((at) => at.startsWith(`${path}.scripts`))
+  const hasOptions = target.overwrite === false || target.scripts !== undefined || (target.placement?.labels.length ?? 0) > 0 || (target.placement?.pair ?? null) !== null || Object.keys(problems).some((at) => [`${path}.scripts`, `${path}.placement`, `${path}.overwrite`].some((part) => at.startsWith(part)))
   return (
     <>
       <ReachFields {...{ target, serverType, problems, path, onChange }} />

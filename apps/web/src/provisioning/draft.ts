@@ -3,7 +3,7 @@ import { linesOf } from '../shared/lines.ts'
 import { blankTarget, draftTargetOf, targetInputOf, type DraftTarget } from './draft-target.ts'
 
 /** A configuration as it stands in the form: lists as text, empty boxes as empty text. */
-export interface Draft extends Pick<ConfigurationInput, 'authorityId' | 'deployAfterRenewal' | 'rollback' | 'approval'>, Pick<CsrSettings, 'mode' | 'keyAlgorithm' | 'keyReuse' | 'certificateType' | 'signatureAlgorithm' | 'subject' | 'templateId' | 'templateVersion'> {
+export interface Draft extends Pick<ConfigurationInput, 'authorityId' | 'deployAfterRenewal' | 'rollback' | 'approval'>, Pick<CsrSettings, 'mode' | 'keyAlgorithm' | 'keyReuse' | 'certificateType' | 'signatureAlgorithm' | 'subject' | 'templateId' | 'templateVersion' | 'profile'> {
   targets: DraftTarget[]
   commonName: string
   names: string

@@ -3,6 +3,7 @@ import type { TargetScript } from '@certloop/api-client'
 import { problemAt } from '../shared/problem.ts'
 import type { DraftTarget } from './draft-target.ts'
 import { argumentLines } from './argument-lines.ts'
+import { noteBelow } from './recurrence-fields.tsx'
 import { dataOf } from './reach-fields.tsx'
 
 interface Props { target: DraftTarget; onChange: (target: DraftTarget) => void; problems: Record<string, string>; path: string }
@@ -26,10 +27,10 @@ export function OptionFields({ target, onChange, problems, path }: Props) {
   return (
     <Stack gap="sm">
       <Group align="flex-start" gap="md">
-        <TagsInput label="Labels" description="Rollouts can take all with a label as a wave." w={320} maxTags={20} maxLength={60} value={placement.labels} onChange={(labels) => setPlacement({ labels })} error={problemAt(problems, `${path}.placement.labels`)} />
-        <TextInput label="Pair" description="Of targets with the same word here, only one is worked on at a time." w={320} maxLength={60} value={placement.pair ?? ''} onChange={(e) => setPlacement({ pair: e.currentTarget.value === '' ? null : e.currentTarget.value })} error={problemAt(problems, `${path}.placement.pair`)} />
+        <TagsInput label="Labels" description="Rollouts can take all with a label as a wave." w={320} maw="100%" inputWrapperOrder={noteBelow} maxTags={20} maxLength={60} value={placement.labels} onChange={(labels) => setPlacement({ labels })} error={problemAt(problems, `${path}.placement.labels`)} />
+        <TextInput label="Pair" description="Of targets with the same word here, only one is worked on at a time." w={320} maw="100%" inputWrapperOrder={noteBelow} maxLength={60} value={placement.pair ?? ''} onChange={(e) => setPlacement({ pair: e.currentTarget.value === '' ? null : e.currentTarget.value })} error={problemAt(problems, `${path}.placement.pair`)} />
       </Group>
-      <Switch label="Overwrite" description="Off: stops before anything is touched where something is in the way that was not put there by this platform." checked={target.overwrite ?? true} onChange={(e) => onChange({ ...target, overwrite: e.currentTarget.checked })} />
+      <Switch label="Overwrite" error={problems[`${path}.overwrite`]} description="Off: stops before anything is touched where something is in the way that was not put there by this platform." checked={target.overwrite ?? true} onChange={(e) => onChange({ ...target, overwrite: e.currentTarget.checked })} />
       {(['before', 'after'] as const).map((when) => (
         <ScriptFields key={when} when={when} script={target.scripts?.[when]} onChange={(script) => setScript(when, script)} problems={problems} path={`${path}.scripts.${when}`} />
       ))}

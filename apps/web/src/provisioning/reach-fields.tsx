@@ -21,7 +21,7 @@ export function ReachFields({ target, serverType, onChange, problems, path }: Pr
     <Stack gap="sm">
       <Select
         label="Way to the target" w={320} allowDeselect={false} data={dataOf(kinds, possible)} value={kind}
-        onChange={(next) => next !== null && onChange({ ...target, reach: reachOfKind(next, reach) })} error={problems[`${path}.reach`]}
+        onChange={(next) => next !== null && onChange({ ...target, reach: reachOfKind(next, reach) })} error={problems[`${path}.reach`] ?? problems[`${path}.reach.kind`]}
       />
       {reach !== 'local' && reach.kind === 'ftp' && <FtpFields {...{ target, reach, onChange, problems, path }} />}
       {reach !== 'local' && reach.kind !== 'ftp' && <SshFields {...{ target, reach, onChange, problems, path }} />}
@@ -53,7 +53,7 @@ function SshFields({ target, reach, onChange, problems, path }: OfReach<Extract<
         secrets={target.secrets?.login ?? {}} setSecret={(name, value) => onChange(withLoginSecret(target, name, value))}
       />
       {reach.kind === 'ssh' && (
-        <Switch label="Through sudo" description={'Every command and file there goes through "sudo -n". The account needs the lines of sudoers that the guide names.'} checked={reach.privilege === 'sudo'} onChange={(e) => onChange({ ...target, reach: { ...reach, privilege: e.currentTarget.checked ? 'sudo' : 'none' } })} />
+        <Switch label="Through sudo" error={problems[`${path}.reach.privilege`]} description={'Every command and file there goes through "sudo -n". The account needs the lines of sudoers that the guide names.'} checked={reach.privilege === 'sudo'} onChange={(e) => onChange({ ...target, reach: { ...reach, privilege: e.currentTarget.checked ? 'sudo' : 'none' } })} />
       )}
       {reach.jumps.map((jump, i) => (
         <Paper key={i} withBorder p="sm" role="group" aria-label={`Jump host ${i + 1}`}>

@@ -5,15 +5,18 @@ type Recurrence = Pick<RenewalSettings, 'frequency' | 'weekday' | 'dayOfMonth' |
 const frequencyWords = { daily: 'Every day', weekly: 'Once a week', monthly: 'Once a month' } as const
 const weekdays = ['Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday', 'Sunday']
 
-interface Props { value: Recurrence; onChange: (change: Partial<Recurrence>) => void; problems: Record<string, string>; path: string; disabled?: boolean; timeLabel: string }
+interface Props { value: Recurrence; onChange: (change: Partial<Recurrence>) => void; problems: Record<string, string>; path: string; disabled?: boolean; often: string; timeLabel: string }
+
+/** Beside fields without a note: the boxes stay in one line. */
+export const noteBelow: ('label' | 'input' | 'error' | 'description')[] = ['label', 'input', 'error', 'description']
 
 /** Every day, on a day of the week or of the month; and at what time. */
-export function RecurrenceFields({ value, onChange, problems, path, disabled = false, timeLabel }: Props) {
+export function RecurrenceFields({ value, onChange, problems, path, disabled = false, often, timeLabel }: Props) {
   return (
     <>
-      <Select label="How often" w={170} allowDeselect={false} disabled={disabled} data={Object.entries(frequencyWords).map(([key, label]) => ({ value: key, label }))} value={value.frequency} onChange={(next) => next !== null && onChange({ frequency: next as Recurrence['frequency'] })} error={problems[`${path}.frequency`]} />
+      <Select label={often} w={190} allowDeselect={false} disabled={disabled} data={Object.entries(frequencyWords).map(([key, label]) => ({ value: key, label }))} value={value.frequency} onChange={(next) => next !== null && onChange({ frequency: next as Recurrence['frequency'] })} error={problems[`${path}.frequency`]} />
       {value.frequency === 'weekly' && <Select label="Day of the week" w={170} allowDeselect={false} disabled={disabled} data={weekdays.map((label, i) => ({ value: String(i + 1), label }))} value={String(value.weekday)} onChange={(next) => next !== null && onChange({ weekday: Number(next) })} error={problems[`${path}.weekday`]} />}
-      {value.frequency === 'monthly' && <NumberInput label="Day of the month" description="In a shorter month its last day." w={170} min={1} max={31} allowDecimal={false} disabled={disabled} value={value.dayOfMonth} onChange={(next) => typeof next === 'number' && onChange({ dayOfMonth: next })} error={problems[`${path}.dayOfMonth`]} />}
+      {value.frequency === 'monthly' && <NumberInput label="Day of the month" description="In a shorter month its last day." inputWrapperOrder={noteBelow} w={170} min={1} max={31} allowDecimal={false} disabled={disabled} value={value.dayOfMonth} onChange={(next) => typeof next === 'number' && onChange({ dayOfMonth: next })} error={problems[`${path}.dayOfMonth`]} />}
       <TextInput label={timeLabel} type="time" w={130} disabled={disabled} value={value.time} onChange={(e) => onChange({ time: e.currentTarget.value })} error={problems[`${path}.time`]} />
     </>
   )

@@ -75,6 +75,11 @@ export function useWrite<K extends Exclude<OperationId, ReadOperation>>(operatio
   })
 }
 
+/** A question that has a body: it is asked by POST and changes nothing. */
+export function useQuestion<K extends 'checkConfiguration'>(operation: K) {
+  return useMutation<ResponseOf<K>, Error, CallInput<K>>({ mutationFn: (input) => call(operation, input) as Promise<ResponseOf<K>> })
+}
+
 /** Whether the signed-in person may do something; false while unknown. The server decides in the end. */
 export function useMay(permission: Session['permissions'][number]): boolean {
   return useSession().data?.permissions.includes(permission) ?? false

@@ -28,6 +28,9 @@ function partsOf(code: ErrorCode): { cause: string; remedy: string; where: strin
   return { cause, remedy, where }
 }
 
+/** The path of a field in dots, however it was written. */
+export const pathOf = (field: string): string => field.replace(/\[(\d+)\]/g, '.$1').replace(/[/.]+/g, '.').replace(/^\.?(body\.)?/, '')
+
 /** Field problems by path in dots ("targets.0.fields.keyPath"), whatever way the path was written. */
 export function fieldProblems(error: Error | null): Record<string, string> {
   const problems: Record<string, string> = {}
@@ -35,7 +38,7 @@ export function fieldProblems(error: Error | null): Record<string, string> {
   const isOfNames = error.code === 'NAME_INVALID' || error.code === 'TOO_MANY_NAMES'
   if (isOfNames && !error.fields.some(({ field }) => !field.startsWith('names'))) return { 'names': error.message, 'csr.names': error.message }
   for (const { field, problem } of error.fields) {
-    const path = field.replace(/\[(\d+)\]/g, '.$1').replace(/[/.]+/g, '.').replace(/^\.?(body\.)?/, '')
+    const path = pathOf(field)
     problems[path] = problems[path] === undefined ? problem : `${problems[path]} ${problem}`
   }
   return problems

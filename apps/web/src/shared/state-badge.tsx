@@ -1,7 +1,7 @@
 import { Badge, Tooltip, VisuallyHidden } from '@mantine/core'
-import type { ActionState, BotStatus, CertificateStatus, DeploymentState, InstallationState, IssuedCertificate, Issuer, OrderState, RolloutState } from '@certloop/api-client'
+import type { ActionState, BotStatus, CertificateStatus, DeploymentState, InstallationState, IssuedCertificate, Issuer, OrderState, RolloutState, RolloutTargetState } from '@certloop/api-client'
 
-type State = CertificateStatus | OrderState | DeploymentState | ActionState | BotStatus | InstallationState | RolloutState | IssuedCertificate['status'] | Issuer['status']
+type State = CertificateStatus | OrderState | DeploymentState | ActionState | BotStatus | InstallationState | RolloutState | RolloutTargetState | IssuedCertificate['status'] | Issuer['status']
 
 const good = { color: 'teal' }
 const busy = { color: 'blue' }
@@ -19,7 +19,7 @@ const looks: Record<State, { color: string; loud?: boolean; label?: string }> = 
   'planning': busy, 'planned': { color: 'violet', label: 'Waits for approval' },
   'ordering': busy, 'waiting': { color: 'violet' }, 'revoking': busy, 'checking': busy, 'done': good,
   'never-joined': { ...quiet, label: 'Not joined yet' }, 'active': good, 'inactive': warning,
-  'running': busy, 'watching': busy, 'approval': { color: 'violet', label: 'Waits for approval' }, 'paused': warning, 'undoing': busy, 'stopped': warning, 'undone': warning, 'undo-failed': bad,
+  'running': busy, 'watching': busy, 'approval': { color: 'violet', label: 'Waits for approval' }, 'paused': warning, 'undoing': busy, 'stopped': warning, 'undone': warning, 'undo-failed': bad, 'left-out': warning,
   'good': good, 'held': { ...warning, loud: true, label: 'Suspended' }, 'intended': { ...quiet, label: 'Never handed out' }, 'retired': quiet,
   'in-sync': good, 'out-of-sync': warning, 'missing': bad, 'unexpected': warning,
 }
