@@ -35,10 +35,13 @@ export async function postgresWake(connectionString: string): Promise<Wake> {
   let sending: Promise<unknown> = Promise.resolve()
   const connect = async (): Promise<void> => {
     const next = new pg.Client({ connectionString })
-    next.on('notification', ({ payload }) => { if (payload) local.send(payload) })
+    // What this replica sent was told here at once: the way over the database takes its time where that is busy.
+    const own: { pid?: number | undefined } = {}
+    next.on('notification', ({ payload, processId }) => { if (payload && processId !== own.pid) local.send(payload) })
     next.on('error', () => { client = undefined; again() })
     await next.connect()
     await next.query(`LISTEN ${channel}`)
+    own.pid = (await next.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')).rows[0]?.pid
     client = next
   }
   const again = () => {
@@ -50,12 +53,10 @@ export async function postgresWake(connectionString: string): Promise<Wake> {
   }
   await connect()
   return {
-    // A broken connection falls back to this replica alone; the others look again by themselves.
+    // With a broken connection the others look again by themselves.
     send(topic) {
-      sending = sending.then(async () => {
-        if (client) await client.query('SELECT pg_notify($1, $2)', [channel, topic])
-        else local.send(topic)
-      }).catch(() => { local.send(topic) })
+      local.send(topic)
+      sending = sending.then(async () => { await client?.query('SELECT pg_notify($1, $2)', [channel, topic]) }).catch(() => {})
     },
     listen: local.listen,
     async close() {
