@@ -71,7 +71,7 @@ export function registerCertificateRoutes(app: App, deps: CertificateRouteDeps):
   })
   implement(app, 'startAction', async ({ params, body, who }) => {
     for (const permission of actionPermissions[params.action]) requirePermission(who, permission)
-    const action = await database.transaction((tx, wake) => startAction(tx, wake, { certificateId: params.id, kind: params.action, requester: who.text, ...body }, secrets, now()))
+    const action = await database.transaction((tx, wake) => startAction(tx, wake, { certificateId: params.id, kind: params.action, requester: who.text, ...body, mayBringNames: who.permissions.has('certificate:write') }, secrets, now()))
     return toAction(db, action)
   })
   implement(app, 'getAction', async ({ params }) => toAction(db, await getAction(db, params.id)))

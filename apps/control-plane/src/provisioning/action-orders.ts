@@ -1,5 +1,4 @@
-import { CertloopError, type BotId, type CertificateId, type KeyAlgorithm, type KeyId } from '@certloop/contract'
-import { checkNames, readCsr } from '@certloop/pki'
+import { CertloopError, type BotId, type CertificateId, type KeyId } from '@certloop/contract'
 import { newestVersions, type VersionFacts } from '../certificate/certificate-store.ts'
 import { isKeyRevoked } from '../certificate/version-revocation.ts'
 import type { Tx } from '../database/database.ts'
@@ -12,6 +11,7 @@ import type { Wakes } from '../task/task-kinds.ts'
 import type { ActionRow } from './action-store.ts'
 import { csrOf, renewalOf, type ConfigurationRow, type TargetRow } from './configuration-store.ts'
 import { effectiveRequest, orderPartsOf } from './effective-request.ts'
+import { uploadedRequest, type Upload } from './uploaded-request.ts'
 
 export const orderHours = 24
 
@@ -26,18 +26,18 @@ export interface OrderSource {
 type Common = Pick<NewOrder, 'certificateId' | 'actionId' | 'authorityId' | 'validityDays' | 'requester' | 'deadline'>
 
 /** One order for each host, so that no key leaves its host; or one with the uploaded CSR. */
-export async function orderAll(tx: Tx, wake: Wakes, action: ActionRow, source: OrderSource, csrPem: string | undefined, now: Date): Promise<void> {
+export async function orderAll(tx: Tx, wake: Wakes, action: ActionRow, source: OrderSource, upload: Upload | undefined, now: Date): Promise<void> {
   const { certificateId, requester } = action
   const { authorityId } = source.configuration
   if (!authorityId) throw new CertloopError('CONFIGURATION_INCOMPLETE', 'The configuration names no authority.')
   const common = { certificateId, actionId: action.id, authorityId, validityDays: csrOf(source.configuration).validityDays, requester, deadline: new Date(now.getTime() + orderHours * 3_600_000) }
-  if (csrPem === undefined) await orderPerHost(tx, wake, action, source, common, now)
-  else await orderUploaded(tx, wake, csrPem, common, now)
+  if (upload === undefined) await orderPerHost(tx, wake, action, source, common, now)
+  else await orderUploaded(tx, wake, source, upload, common, now)
 }
 
-async function orderUploaded(tx: Tx, wake: Wakes, csrPem: string, common: Common, now: Date): Promise<void> {
-  const { names, commonName, keyAlgorithm } = readCsr(csrPem)
-  await startOrder(tx, wake, { ...common, names: checkNames(names), commonName, keyAlgorithm: keyAlgorithm as KeyAlgorithm, custody: 'external', botId: null, reuseKeyId: null, csrPem, reason: 'Ordered with an uploaded request.', nextAction: null }, now)
+async function orderUploaded(tx: Tx, wake: Wakes, { configuration, like }: OrderSource, upload: Upload, common: Common, now: Date): Promise<void> {
+  const asked = await uploadedRequest(tx, like, configuration, upload)
+  await startOrder(tx, wake, { ...common, ...orderPartsOf(asked), custody: 'external', botId: null, reuseKeyId: null, csrPem: upload.csrPem, reason: 'Ordered with an uploaded request.', nextAction: null }, now)
 }
 
 async function orderPerHost(tx: Tx, wake: Wakes, action: ActionRow, { configuration, targets, like }: OrderSource, common: Common, now: Date): Promise<void> {

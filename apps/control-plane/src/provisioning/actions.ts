@@ -39,6 +39,8 @@ export interface StartAction {
   requester: string
   /** Only with "order": a request made elsewhere. */
   csrPem?: string | undefined
+  /** The CSR may be for other names than the certificate. */
+  mayBringNames?: boolean | undefined
   /** With "deploy", "revoke", "suspend" and "resume"; the newest that fits when it is left out. */
   versionId?: VersionId | undefined
   /** With "deploy" and "recheck-pinning": these targets of the configuration and no others. */
@@ -107,7 +109,7 @@ async function begin(tx: Tx, wake: Wakes, start: StartAction, secrets: Secrets, 
   const action = await insert(tx, wake, start, { state: 'ordering', reason: 'Ordered; the authority has not issued yet.', nextAction: afterIssue[start.kind], deadline: hours(now, orderHours) }, now)
   if (start.kind === 're-enrol') return beginReEnrolment(tx, wake, action, configuration, now)
   const targets = start.csrPem === undefined ? await usableTargets(tx, action, now) : []
-  await orderAll(tx, wake, action, { configuration, targets, like: start.certificateId }, start.csrPem, now)
+  await orderAll(tx, wake, action, { configuration, targets, like: start.certificateId }, start.csrPem === undefined ? undefined : { csrPem: start.csrPem, mayBringNames: start.mayBringNames ?? false }, now)
   return action
 }
 

@@ -100,13 +100,13 @@ const asFull = ({ csr: { commonName, keyAlgorithm, subject, signatureAlgorithm }
   ({ commonName, keyAlgorithm, subject: template ? subjectWith(template.rules, subject) : subject, signatureAlgorithm })
 
 /** Readers of certificates give the word where there is one. */
-const wordOf = (usage: string): string => Object.entries(purposes).find(([, id]) => id === usage)?.[0] ?? usage
+export const wordOf = (usage: string): string => Object.entries(purposes).find(([, id]) => id === usage)?.[0] ?? usage
 
 const canEncrypt = (usage: string) => usage === 'keyEncipherment' || usage === 'dataEncipherment'
 const hasOwnDigest = (keyAlgorithm: KeyAlgorithm) => keyAlgorithm === 'ed25519' || keyAlgorithm.startsWith('ml-dsa')
 
 /** Only what is asked for is in it: a request without wishes is one as it always was, also for older bots. */
-function requestOf({ subject, signatureAlgorithm, keyAlgorithm }: Identity, template: TemplateVersion | undefined): CsrRequest {
+export function requestOf({ subject, signatureAlgorithm, keyAlgorithm }: Identity, template: TemplateVersion | undefined): CsrRequest {
   const { keyUsages = [], extendedKeyUsages = [], mustStaple = false } = template?.rules ?? {}
   // RFC 5480, 3; RFC 8410, 5: only RSA keys encrypt.
   const usages = keyUsages.filter((usage) => keyAlgorithm.startsWith('rsa-') || !canEncrypt(usage))
@@ -117,13 +117,13 @@ function requestOf({ subject, signatureAlgorithm, keyAlgorithm }: Identity, temp
 }
 
 /** Nobody said how long: no longer than the template allows, whatever the authority gives otherwise. */
-function validityOf({ validityDays }: CsrSettings, template: TemplateVersion | undefined, limits: AuthorityLimits | undefined): number | null {
+export function validityOf({ validityDays }: CsrSettings, template: TemplateVersion | undefined, limits: AuthorityLimits | undefined): number | null {
   const longest = template?.rules.longestValidityDays ?? null
   if (validityDays !== null || longest === null) return validityDays
   return limits && limits.defaultValidityDays <= longest ? null : longest
 }
 
-async function templateOf(tx: Db | Tx, { mode, templateId, templateVersion }: CsrSettings, problems: RequestProblem[]): Promise<TemplateVersion | undefined> {
+export async function templateOf(tx: Db | Tx, { mode, templateId, templateVersion }: CsrSettings, problems: RequestProblem[]): Promise<TemplateVersion | undefined> {
   if (mode !== 'full' || templateId === null) return undefined
   const template = await findTemplateVersion(tx, templateId, templateVersion)
   if (!template) problems.push(templateVersion === null ? { field: 'csr/templateId', problem: 'there is no such template' } : { field: 'csr/templateVersion', problem: `there is no version ${templateVersion} of this template` })

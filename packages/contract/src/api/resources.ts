@@ -60,7 +60,7 @@ export const StartActionInput = Type.Object({
   csrPem: Type.Optional(pem), versionId: Type.Optional(idText('ver')),
   targetIds: Type.Optional(Type.Array(idText('tgt'), { minItems: 1, maxItems: 100, uniqueItems: true })),
   reason: Type.Optional(literals(revocationReasonsToGive)),
-}, { ...strict, description: 'csrPem: only with "order", a request made elsewhere. versionId: with "deploy", "revoke", "suspend" and "resume", default the current version. targetIds: with "deploy" and "recheck-pinning", default all. reason: only with "revoke" (RFC 5280, 5.3.1), default unspecified' })
+}, { ...strict, description: 'csrPem: only with "order", a request made elsewhere; for other names than those of the certificate it takes certificate:write as well, and in the mode "full" the rules of the template hold for it. versionId: with "deploy", "revoke", "suspend" and "resume", default the current version. targetIds: with "deploy" and "recheck-pinning", default all. reason: only with "revoke" (RFC 5280, 5.3.1), default unspecified' })
 export type StartActionInput = Static<typeof StartActionInput>
 
 export const configurationSteps = ['deployment', 'authority', 'csr', 'validation', 'schedule'] as const
