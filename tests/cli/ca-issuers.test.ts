@@ -108,15 +108,15 @@ test('roll-over step by step: made beside the old one, activated, the old one re
   const no = await atTerminal(scene, ['n'], 'issuer', 'activate', next)
   assert.equal(no.code, 1)
   assert.match(no.asked[0]?.question ?? '', new RegExp(`Retire "${old.name}" for good`))
-  const activated = await cli.run('issuer', 'activate', next)
+  const activated = await cli.run('issuer', 'activate', next, '--yes')
   assert.match(activated.stderr, new RegExp(`"${old.name}" is retired`))
   assert.notEqual(await issue('after'), before)
   assert.match((await cli.run('issuer', 'list')).stdout, new RegExp(`${old.name} +intermediate +retired`))
-  const revoked = await cli.run('issued', 'revoke', 'before.pem', '--reason', 'superseded')
+  const revoked = await cli.run('issued', 'revoke', 'before.pem', '--reason', 'superseded', '--yes')
   assert.equal(revoked.code, 0, revoked.stderr)
   assert.equal(jsonOf<Issuer>(await cli.run('issuer', 'publish-crl', old.id, '--json')).crls[0]?.entries, 1)
   assert.match((await cli.run('issuer', 'roll-over', root.name)).stderr, /is a root; make a new root and cross-sign it/)
-  assert.match((await cli.run('issuer', 'retire', next)).stderr, /is in use; put another one in its place first/)
+  assert.match((await cli.run('issuer', 'retire', next, '--yes')).stderr, /is in use; put another one in its place first/)
 })
 
 test('a second root is cross-signed and chosen for chains; constraints and publishing are set', { skip, timeout }, async (t) => {
@@ -149,7 +149,7 @@ test('a second root is cross-signed and chosen for chains; constraints and publi
   const configured = await cli.run('issuer', 'configure', 'Branch CA', '--crl-shards', '2', '--no-delta-crl', '--ocsp-minutes', '5')
   assert.match(configured.stdout, /Publishes: +lists valid 24 hours, 2 shards beside the full one, OCSP answers valid 5 minutes/)
   assert.match((await cli.run('issuer', 'publish-crl', 'Branch CA')).stdout, /full +\d+ +0[^]*shard:1 +\d+ +0/)
-  assert.match((await cli.run('issuer', 'retire', 'Branch CA')).stdout, /Status: +retired/)
+  assert.match((await cli.run('issuer', 'retire', 'Branch CA', '--yes')).stdout, /Status: +retired/)
   assert.match((await cli.run('issued', 'issue', 'a.branch.cli.test.csr', '--profile', 'server', '--issuer', 'Branch CA')).stderr, /\(ISSUER_NOT_READY\)/)
 })
 

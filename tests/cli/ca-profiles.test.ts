@@ -33,7 +33,7 @@ test('a profile goes out to a file and back in; a stale file overwrites nothing'
   assert.match(copied.stdout, /Title: +Second shop/)
   assert.match(copied.stderr, /certloop profile change shop-2 --file shop-2\.json/)
   assert.match((await cli.run('profile', 'list')).stdout, /server +end-entity +private +90 +3650 +built in[^]*bot-identity .*control plane's own[^]*shop-2 .*yours +Second shop/)
-  assert.match((await cli.run('profile', 'delete', 'shop-2')).stdout, /"shop-2" is deleted/)
+  assert.match((await cli.run('profile', 'delete', 'shop-2', '--yes')).stdout, /"shop-2" is deleted/)
   assert.equal(await readFile(at('server.json'), 'utf8'), printed.stdout)
 })
 
@@ -57,7 +57,7 @@ test('rules that contradict themselves, damaged files and built-in profiles are 
     [['create', 'Two Words', '--file', 'good.json'], 1, /name[^]*\(INPUT_INVALID\)/],
     [['create', 'server', '--file', 'good.json'], 1, /There is a profile "server" already[^]*\(CONFLICT\)/],
     [['change', 'server', '--file', 'good.json'], 1, /built in; make a copy/],
-    [['delete', 'server'], 1, /built in and can not be deleted/],
+    [['delete', 'server', '--yes'], 1, /built in and can not be deleted/],
     [['show', 'servr'], 1, /Did you mean "server"/],
   ]
   for (const [words, code, expected] of cases) {

@@ -20,7 +20,7 @@ test('a control plane that stops and comes back does not end the following', { s
   await first.stop()
   await following.waitFor(/does not answer; still waiting/, 60_000)
   await startPlane(t, { data, port: Number(new URL(first.url).port) })
-  const approved = await cli.run('deployment', 'approve', name)
+  const approved = await cli.run('deployment', 'approve', name, '--yes')
   assert.equal(approved.code, 0, approved.stderr)
   assert.deepEqual(await following.ended, { code: 0, signal: null }, following.output())
   assert.notEqual(await servedFingerprint(site.nginx.ports[0] ?? 0, name), site.fingerprint)

@@ -33,12 +33,15 @@ test('three certificates are configured and rotated together; the one that fails
   assert.equal(preview.code, 0, preview.stderr)
   assert.match(preview.stdout, /Sets: .*renewal\.daysBefore: 20[^]*a\.many\.test +ready +complete +false +true\n[^]*deployment +immediately +weekly on sat at 02:00 Europe\/Berlin, for 4 h\n[^]* renewal\.daysBefore +30 +20\n[^]*c\.many\.test +ready/)
   assert.match(preview.stderr, /previewed: 3 ready\nNothing is changed yet\. To change 3 certificates: certloop bulk apply blk_/)
-  const applied = await cli.run('bulk', 'apply', 'newest', '--follow')
+  const unasked = await cli.run('bulk', 'apply', 'newest', '--follow')
+  assert.equal(unasked.code, 2, 'silence is no yes')
+  assert.match(unasked.stderr, /Change the configuration of 3 certificates\?[^]*give --yes/)
+  const applied = await cli.run('bulk', 'apply', 'newest', '--follow', '--yes')
   assert.equal(applied.code, 0, applied.stderr)
   assert.match(applied.stdout, /State: +applied\n[^]*Certificates: 3: 3 applied/)
   // What somebody changed since is left alone when the whole is taken back.
   assert.equal((await cli.run('certificate', 'configure', 'a.many.test', '--renew-days', '10')).code, 0)
-  const undone = await cli.run('bulk', 'undo', 'newest', '--follow')
+  const undone = await cli.run('bulk', 'undo', 'newest', '--follow', '--yes')
   assert.equal(undone.code, 1)
   assert.match(undone.stderr, /1 certificate of 3 kept the configuration they had/)
   const items = jsonOf<{ items: BulkItem[] }>(await cli.run('bulk', 'show', 'newest', '--json')).items

@@ -63,7 +63,7 @@ test('tokens are made with few rights, shown once, and deleted by name', { timeo
   const denied = await cli.runWith(asWatcher, 'certificate', 'add', 'www.cli.test')
   assert.equal(denied.code, 3)
   assert.match(denied.stderr, /certificate:write\.[^]*\(PERMISSION_DENIED\)/)
-  assert.equal((await cli.run('token', 'delete', 'watcher')).code, 0)
+  assert.equal((await cli.run('token', 'delete', 'watcher', '--yes')).code, 0)
   assert.equal((await cli.runWith(asWatcher, 'certificate', 'list')).code, 3)
 })
 

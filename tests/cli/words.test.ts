@@ -70,7 +70,7 @@ test('a bot is announced, listed and revoked', { timeout }, async (t) => {
   const scan = await cli.run('bot', 'scan', 'web1', '--wait')
   assert.equal(scan.code, 1)
   assert.match(scan.stderr, /has not joined yet[^]*\(ACTION_NOT_POSSIBLE\)/)
-  assert.equal((await cli.run('bot', 'revoke', 'web1')).code, 0)
+  assert.equal((await cli.run('bot', 'revoke', 'web1', '--yes')).code, 0)
   assert.match((await cli.run('bot', 'show', 'web1')).stdout, /Status: +revoked/)
   assert.match((await cli.run('authority', 'list')).stdout, /Built-in CA/)
   assert.match((await cli.run('server-type', 'list')).stdout, /^nginx /m)

@@ -13,6 +13,7 @@ const usageOf = (command: Command) => ['certloop', nameOf(command), ...Object.en
 
 const outro = [
   'Sign in once with "certloop login", or set CERTLOOP_URL and CERTLOOP_TOKEN. CERTLOOP_CA names a root certificate to trust.',
+  'What can not be taken back asks first. Where nobody can be asked, as in a script, it needs --yes, and ends with 2 without it.',
   'Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not signed in or not allowed. NO_COLOR turns colours off.',
 ]
 

@@ -31,7 +31,7 @@ export const deploymentApprove = defineCommand({
   args: { deployment: { help: 'id; or a certificate\'s name when one of its deployments waits' } },
   options: { digest: { type: 'string', value: 'HEX', help: 'approve only the plan with this digest; default the present plan' }, ...yesOption, ...waitOptions },
   examples: ['deployment approve www.example.com --wait', 'deployment approve dep_01j… --digest 5f0c… --json'],
-  notes: ['The plan is shown and, at a terminal, asked about. A plan that changes in between is refused.'],
+  notes: ['The plan is shown and asked about, unless --yes or --digest is given. A plan that changes in between is refused.'],
   async run(context, { args, options }) {
     const timeout = readTimeout(options.timeout)
     if (options.digest !== undefined && !/^[0-9a-f]{64}$/.test(options.digest)) throw usage('--digest takes the 64 hex digits that "deployment show" prints.')
