@@ -50,7 +50,7 @@ function DeploymentFacts({ deployment }: { deployment: DeploymentDetail }) {
   return (
     <Facts of={{
       'Certificate': <TextLink to="/certificates/$id" params={{ id: deployment.certificateId }} search={{}}>{deployment.certificateName}</TextLink>,
-      'Version': <Fingerprint value={deployment.fingerprint} />,
+      [deployment.undoes === null ? 'Version' : 'Version taken away']: <Fingerprint value={deployment.fingerprint} />,
       'Target': `${deployment.targetTitle} (${deployment.serverType})`,
       'Bot': <TextLink to="/bots/$id" params={{ id: deployment.botId }}>{deployment.botName}</TextLink>,
       'Takes back': deployment.undoes === null ? null : <TextLink to="/deployments/$id" params={{ id: deployment.undoes }}>an earlier deployment</TextLink>,

@@ -3,8 +3,8 @@ import type { DeploymentDetail, DeployLogEntry } from '@certloop/api-client'
 import { formatDuration } from '../shared/time.ts'
 
 /** The steps of the plan in order, each with what came of it so far. */
-export function PlanSteps({ deployment: { planSteps, log, state } }: { deployment: DeploymentDetail }) {
-  if (planSteps.length === 0) return <Text size="sm" c="dimmed">{state === 'planning' ? 'The bot is making the plan.' : 'No plan was made.'}</Text>
+export function PlanSteps({ deployment: { plan, planSteps, log, state, undoes } }: { deployment: DeploymentDetail }) {
+  if (planSteps.length === 0) return <Text size="sm" c="dimmed">{withoutSteps({ plan, state, undoes })}</Text>
   return (
     <List type="ordered" size="sm" spacing={6} listStyleType="decimal">
       {planSteps.map((step, index) => (
@@ -17,6 +17,12 @@ export function PlanSteps({ deployment: { planSteps, log, state } }: { deploymen
       ))}
     </List>
   )
+}
+
+function withoutSteps({ plan, state, undoes }: Pick<DeploymentDetail, 'plan' | 'state' | 'undoes'>): string {
+  if (undoes !== null) return 'None is needed: the bot kept what the earlier deployment replaced, and puts it back.'
+  if (plan !== null) return 'It has no steps: nothing has to be changed.'
+  return state === 'planning' ? 'The bot is making the plan.' : 'No plan was made.'
 }
 
 function StepOutcome({ entries }: { entries: DeployLogEntry[] }) {
