@@ -6,6 +6,8 @@ import { makeWorld } from '../world-testing.ts'
 import { bulkCommands, createBulkChange } from './bulk-change.ts'
 import { readBulkChange } from './bulk-view.ts'
 
+const by = { requester: 'user:test', mayApprove: false }
+
 testOnDatabases('a death at any commit: each certificate is changed once and given back once', async (t, database) => {
   const dying = dyingDatabase(database)
   const w = await makeWorld(t, dying.database)
@@ -25,13 +27,13 @@ testOnDatabases('a death at any commit: each certificate is changed once and giv
   const newest = async (): Promise<BulkChangeId | undefined> => (await database.db.selectFrom('bulkChange').select('id').orderBy('id', 'desc').limit(1).executeTakeFirst())?.id
   const days = async () => Promise.all(ids.map(async (id) => (await w.detail(id)).configuration?.renewal.daysBefore))
   const told = async (kind: string, id: BulkChangeId) => (await database.db.selectFrom('event').select('message').where('kind', '=', kind).execute()).filter(({ message }) => message.includes(id)).length
-  const command = (name: 'apply' | 'undo', id: BulkChangeId) => () => dying.database.transaction((tx, wake) => bulkCommands[name](tx, wake, id, 'user:test', w.now()))
+  const command = (name: 'apply' | 'undo', id: BulkChangeId) => () => dying.database.transaction((tx, wake) => bulkCommands[name](tx, wake, id, by, w.now()))
 
   for (const moment of ['before', 'after'] as const) {
     for (let n = 1, died = true; died; n++) {
       const earlier = await newest()
       const when = `${moment} commit ${n}`
-      died = await survive(n, moment, () => dying.database.transaction((tx, wake) => createBulkChange(tx, wake, { selection: { certificateIds: ids }, parts: { renewal: { daysBefore: 45 } } }, 'user:test', w.now())))
+      died = await survive(n, moment, () => dying.database.transaction((tx, wake) => createBulkChange(tx, wake, { selection: { certificateIds: ids }, parts: { renewal: { daysBefore: 45 } } }, by, w.now())))
       const id = await newest()
       if (id === undefined || id === earlier) continue
       assert.deepEqual([(await readBulkChange(database.db, id)).state, (await readBulkChange(database.db, id)).counts.ready], ['previewed', 2], when)

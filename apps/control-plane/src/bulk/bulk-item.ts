@@ -4,14 +4,15 @@ import { getCertificate, lockCertificate, updateCertificate } from '../certifica
 import { fromJson, toJson } from '../database/columns.ts'
 import type { Database, Tx } from '../database/database.ts'
 import { addEvent } from '../event/event-store.ts'
+import { refuseLeavingApproval } from '../provisioning/approval.ts'
 import { checkChange, configure, inputOf, refuseWhileRunning, type ConfigurationDeps } from '../provisioning/configuration.ts'
 import { findConfiguration, removeConfiguration, targetsOf, toConfiguration, toTarget } from '../provisioning/configuration-store.ts'
 import type { Wakes } from '../task/task-kinds.ts'
 import { changesBetween, describeChanges, mergeParts, missingParts, type Change, type Settings } from './bulk-merge.ts'
-import { changeItem, type Before, type BulkItemRow } from './bulk-store.ts'
+import { changeItem, type Asker, type Before, type BulkItemRow } from './bulk-store.ts'
 
 export interface BulkDeps extends ConfigurationDeps { database: Database }
-export interface ItemWork { deps: BulkDeps; parts: BulkParts; requester: string }
+export interface ItemWork { deps: BulkDeps; parts: BulkParts; asker: Asker }
 
 /** Nothing was learned about the certificate; the same is tried again. */
 const passing: ReadonlySet<ErrorCode> = new Set(['DATABASE_UNREACHABLE', 'UNAVAILABLE', 'CONFLICT'])
@@ -39,11 +40,12 @@ function mergedWith(current: Configuration | null, parts: BulkParts): ReturnType
 }
 
 /** Works out what would change, by the same checks as saving it. */
-export async function previewItem(tx: Tx, { deps, parts }: ItemWork, item: BulkItemRow): Promise<void> {
+export async function previewItem(tx: Tx, { deps, parts, asker }: ItemWork, item: BulkItemRow): Promise<void> {
   try {
     const { management } = await getCertificate(tx, item.certificateId)
     const current = await currentOf(tx, deps, item)
     const { configuration } = await checkChange(tx, deps, item.certificateId, mergedWith(current, parts))
+    refuseLeavingApproval(current, configuration, asker.mayApprove)
     const before: Before = { settings: current && settingsOf(current), management }
     const changes = changesBetween(before.settings, configuration)
     await changeItem(tx, item, { state: changes.length > 0 ? 'ready' : 'unchanged', changes: toJson(changes), before: toJson(before), configurationAt: current?.updatedAt ?? null })
@@ -55,7 +57,8 @@ export async function previewItem(tx: Tx, { deps, parts }: ItemWork, item: BulkI
 
 /** Makes the change with one certificate, unless its configuration is another one than that of the preview. */
 export async function applyItem(work: ItemWork, item: BulkItemRow): Promise<void> {
-  const { deps, parts, requester } = work
+  const { deps, parts, asker } = work
+  const { requester, mayApprove } = asker
   const { database } = deps
   try {
     await database.transaction(async (tx, wake) => {
@@ -63,7 +66,9 @@ export async function applyItem(work: ItemWork, item: BulkItemRow): Promise<void
       await lockCertificate(tx, item.certificateId)
       const current = await currentOf(tx, deps, item)
       if ((current?.updatedAt ?? null) !== item.configurationAt) return changeItem(tx, item, { state: 'changed-since' })
-      await configure(tx, wake, deps, item.certificateId, mergedWith(current, parts), requester)
+      const wanted = mergedWith(current, parts)
+      refuseLeavingApproval(current, wanted, mayApprove)
+      await configure(tx, wake, deps, item.certificateId, wanted, requester)
       const after = await findConfiguration(tx, item.certificateId)
       await addEvent(tx, { kind: 'configuration.bulk-changed', message: `Changed together with others by bulk change ${item.bulkId}: ${describeChanges(fromJson<Change[]>(item.changes))}.`, requester, certificateId: item.certificateId }, deps.now())
       return onlyOnce(await changeItem(tx, item, { state: 'applied', configurationAt: after?.updatedAt ?? null }))
@@ -76,7 +81,7 @@ export async function applyItem(work: ItemWork, item: BulkItemRow): Promise<void
 
 /** Gives one certificate its earlier settings back, unless somebody has changed them since. What fails stays applied, with the reason. */
 export async function undoItem(work: ItemWork, item: BulkItemRow): Promise<void> {
-  const { deps, requester } = work
+  const { deps, asker: { requester } } = work
   const { database } = deps
   try {
     await database.transaction(async (tx, wake) => {
@@ -94,9 +99,10 @@ export async function undoItem(work: ItemWork, item: BulkItemRow): Promise<void>
   }
 }
 
-async function giveBack(tx: Tx, wake: Wakes, { deps, requester }: ItemWork, item: BulkItemRow, current: Configuration): Promise<void> {
+async function giveBack(tx: Tx, wake: Wakes, { deps, asker: { requester, mayApprove } }: ItemWork, item: BulkItemRow, current: Configuration): Promise<void> {
   const { certificateId } = item
   const { settings, management } = fromJson<Before>(item.before ?? '')
+  refuseLeavingApproval(current, settings, mayApprove)
   if (settings) await configure(tx, wake, deps, certificateId, { ...settings, targets: inputOf(current).targets }, requester)
   else {
     await refuseWhileRunning(tx, certificateId)

@@ -44,17 +44,20 @@ export type BulkItemRow = Selectable<BulkItemTable>
 /** What an undo gives back. null: there was no configuration. */
 export interface Before { settings: Settings | null; management: Management }
 
-/** Has the work on it begun or continued. @param requester who asked for it */
-async function wakeBulk(tx: Tx, wake: Wakes, id: BulkChangeId, requester: string, now: Date): Promise<void> {
-  await addTask(tx, wake, { executor: 'control-plane', kind: 'advance-bulk-change', subject: id, payload: { requester }, dedupe: `bulk:${id}`, maxAttempts: 1_000_000 }, now)
+/** Who asked for the work, and whether they may do away with approvals. */
+export interface Asker { requester: string; mayApprove: boolean }
+
+/** Has the work on it begun or continued. */
+async function wakeBulk(tx: Tx, wake: Wakes, id: BulkChangeId, { requester, mayApprove }: Asker, now: Date): Promise<void> {
+  await addTask(tx, wake, { executor: 'control-plane', kind: 'advance-bulk-change', subject: id, payload: { requester, mayApprove }, dedupe: `bulk:${id}`, maxAttempts: 1_000_000 }, now)
 }
 
-export async function insertBulkChange(tx: Tx, wake: Wakes, { parts, requester, items }: { parts: BulkParts; requester: string; items: readonly Selected[] }, now: Date): Promise<BulkChangeId> {
+export async function insertBulkChange(tx: Tx, wake: Wakes, { parts, asker, items }: { parts: BulkParts; asker: Asker; items: readonly Selected[] }, now: Date): Promise<BulkChangeId> {
   const id = newId('blk', now)
-  await tx.insertInto('bulkChange').values({ id, state: 'previewing', parts: toJson(parts), total: items.length, requester, createdAt: iso(now), updatedAt: iso(now), endedAt: null }).execute()
+  await tx.insertInto('bulkChange').values({ id, state: 'previewing', parts: toJson(parts), total: items.length, requester: asker.requester, createdAt: iso(now), updatedAt: iso(now), endedAt: null }).execute()
   const rows = items.map(({ id: certificateId, name }, position) => ({ bulkId: id, position, certificateId, certificateName: name, state: 'waiting' as const, changes: '[]', before: null, configurationAt: null, error: null }))
   for (const part of chunks(rows)) await tx.insertInto('bulkItem').values(part).execute()
-  await wakeBulk(tx, wake, id, requester, now)
+  await wakeBulk(tx, wake, id, asker, now)
   announce(wake, 'bulk-change', id)
   return id
 }
@@ -73,13 +76,13 @@ export async function getBulkChange(db: Db | Tx, id: BulkChangeId): Promise<Bulk
  * One transition: new state and event in the caller's transaction, and the task where there is work to do.
  * @throws CertloopError ACTION_NOT_POSSIBLE when its state does not allow it, CONFLICT when somebody moved it first
  */
-export async function changeBulk(tx: Tx, wake: Wakes, bulk: BulkChangeRow, { event, message, requester, works = false }: { event: BulkEvent; message: string; requester: string; works?: boolean }, now: Date): Promise<void> {
+export async function changeBulk(tx: Tx, wake: Wakes, bulk: BulkChangeRow, { event, message, asker, works = false }: { event: BulkEvent; message: string; asker: Asker; works?: boolean }, now: Date): Promise<void> {
   const state = nextBulkState(bulk.state, event)
   if (!state) throw new CertloopError('ACTION_NOT_POSSIBLE', `The bulk change is ${bulk.state}, so this is not possible now.`, { bulkChangeId: bulk.id })
-  if (works) await wakeBulk(tx, wake, bulk.id, requester, now)
+  if (works) await wakeBulk(tx, wake, bulk.id, asker, now)
   const { numUpdatedRows } = await tx.updateTable('bulkChange').set({ state, updatedAt: iso(now), endedAt: isOver(state) ? iso(now) : null }).where('id', '=', bulk.id).where('state', '=', bulk.state).executeTakeFirst()
   if (numUpdatedRows === 0n) throw new CertloopError('CONFLICT', `Bulk change ${bulk.id} was moved by somebody else.`, { bulkChangeId: bulk.id })
-  await addEvent(tx, { kind: `bulk-change.${event}`, message: `Bulk change ${bulk.id}: ${message}`, requester }, now)
+  await addEvent(tx, { kind: `bulk-change.${event}`, message: `Bulk change ${bulk.id}: ${message}`, requester: asker.requester }, now)
   announce(wake, 'bulk-change', bulk.id)
 }
 

@@ -6,7 +6,7 @@ import { repeatTask, taskTopic, type Task } from '../task/task-store.ts'
 import type { PlaneTaskKind, Wakes } from '../task/task-kinds.ts'
 import { applyItem, previewItem, undoItem, type BulkDeps, type ItemWork } from './bulk-item.ts'
 import { isWorking, phases, type WorkingState } from './bulk-state.ts'
-import { changeBulk, changeItem, countBulk, findBulkChange, nextItems, type BulkChangeRow, type BulkCounts, type BulkItemRow } from './bulk-store.ts'
+import { changeBulk, changeItem, countBulk, findBulkChange, nextItems, type Asker, type BulkChangeRow, type BulkCounts, type BulkItemRow } from './bulk-store.ts'
 
 /** One look ends after so much and asks for the next, so that other work gets its turn. */
 const slice = { milliseconds: 2000, items: 200 } as const
@@ -25,19 +25,19 @@ export function advanceBulkKind(deps: BulkDeps): PlaneTaskKind {
         if (!bulk || !isWorking(bulk.state)) break
         const items = await nextItems(db, id, phases[bulk.state].items, page)
         if (items.length === 0) break
-        await workOn(bulk.state, { deps, parts: fromJson<BulkParts>(bulk.parts), requester: requesterOf(task, bulk) }, items)
+        await workOn(bulk.state, { deps, parts: fromJson<BulkParts>(bulk.parts), asker: askerOf(task, bulk) }, items)
         left -= items.length
       }
       return (tx, wake) => conclude(tx, wake, task, now())
     },
     async failed(tx, wake, task, error) {
       const bulk = await findBulkChange(tx, task.subject as BulkChangeId)
-      if (bulk && isWorking(bulk.state)) await changeBulk(tx, wake, bulk, { event: phases[bulk.state].end, message: `it had to end early: ${error.message}`, requester: requesterOf(task, bulk) }, now())
+      if (bulk && isWorking(bulk.state)) await changeBulk(tx, wake, bulk, { event: phases[bulk.state].end, message: `it had to end early: ${error.message}`, asker: askerOf(task, bulk) }, now())
     },
   }
 }
 
-const requesterOf = (task: Task, bulk: BulkChangeRow): string => fromJson<{ requester?: string }>(task.payload).requester ?? bulk.requester
+const askerOf = (task: Task, bulk: BulkChangeRow): Asker => ({ requester: bulk.requester, mayApprove: false, ...fromJson<Partial<Asker>>(task.payload) })
 
 async function workOn(state: WorkingState, work: ItemWork, items: readonly BulkItemRow[]): Promise<void> {
   if (state === 'previewing') return previewAll(work, items)
@@ -73,5 +73,5 @@ async function conclude(tx: Tx, wake: Wakes, task: Task, now: Date): Promise<voi
     wake(taskTopic('control-plane'))
     return
   }
-  await changeBulk(tx, wake, bulk, { event: phases[bulk.state].end, message: said[bulk.state](await countBulk(tx, bulk.id)), requester: requesterOf(task, bulk) }, now)
+  await changeBulk(tx, wake, bulk, { event: phases[bulk.state].end, message: said[bulk.state](await countBulk(tx, bulk.id)), asker: askerOf(task, bulk) }, now)
 }

@@ -6,14 +6,14 @@ import { makeWorld, type World } from '../world-testing.ts'
 import { bulkCommands, createBulkChange } from './bulk-change.ts'
 import { listBulkChanges, listBulkItems, readBulkChange } from './bulk-view.ts'
 
-const by = 'user:test'
+const by = { requester: 'user:test', mayApprove: false }
 const begin = async (w: World, selection: Selection, parts: BulkParts): Promise<BulkChangeId> => {
   const id = await w.database.transaction((tx, wake) => createBulkChange(tx, wake, { selection, parts }, by, w.now()))
   await w.runPlane()
   return id
 }
 const command = async (w: World, name: keyof typeof bulkCommands, id: BulkChangeId) => {
-  await w.database.transaction((tx, wake) => bulkCommands[name](tx, wake, id, 'user:other', w.now()))
+  await w.database.transaction((tx, wake) => bulkCommands[name](tx, wake, id, { requester: 'user:other', mayApprove: false }, w.now()))
   await w.runPlane()
 }
 const view = (w: World, id: BulkChangeId) => readBulkChange(w.database.db, id)

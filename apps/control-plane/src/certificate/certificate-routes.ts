@@ -6,8 +6,9 @@ import { implement, requirePermission, type App } from '../http/index.ts'
 import { cancelAction } from '../provisioning/action-cancel.ts'
 import { getAction, toAction } from '../provisioning/action-store.ts'
 import { startAction } from '../provisioning/actions.ts'
+import { refuseLeavingApproval } from '../provisioning/approval.ts'
 import { configure, type ConfigurationDeps } from '../provisioning/configuration.ts'
-import { findConfiguration } from '../provisioning/configuration-store.ts'
+import { findConfiguration, rolloutOf } from '../provisioning/configuration-store.ts'
 import { confirmHostKey } from '../provisioning/confirm-host-key.ts'
 import { refreshCertificate } from './certificate-refresh.ts'
 import { getCertificate, insertCertificate, listCertificates, updateCertificate } from './certificate-store.ts'
@@ -50,8 +51,7 @@ export function registerCertificateRoutes(app: App, deps: CertificateRouteDeps):
   implement(app, 'setConfiguration', async ({ params, body, who }) => {
     await database.transaction(async (tx, wake) => {
       const before = await findConfiguration(tx, params.id)
-      // Who may not approve plans may not do away with their approval either.
-      if (before?.approval === 'manual' && body.approval === 'automatic') requirePermission(who, 'deployment:approve')
+      refuseLeavingApproval(before ? { approval: before.approval, rollout: rolloutOf(before) } : null, body, who.permissions.has('deployment:approve'))
       await configure(tx, wake, deps, params.id, body, who.text)
     })
     return readCertificateDetail(db, secrets, params.id, now())

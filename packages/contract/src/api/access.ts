@@ -14,10 +14,10 @@ export const roles = {
 } as const satisfies Record<string, readonly Permission[]>
 export type Role = keyof typeof roles
 
-/** All that an action needs: rotate and rekey order and deploy. */
+/** All that an action needs: rotate and rekey order and deploy. One action runs at a time, so who may only read starts none. */
 export const actionPermissions = {
   initiate: ['certificate:write'], order: ['certificate:order'], deploy: ['certificate:deploy'],
   rotate: ['certificate:order', 'certificate:deploy'], rekey: ['certificate:order', 'certificate:deploy'],
   renew: ['certificate:order', 'certificate:deploy'], regenerate: ['certificate:order', 'certificate:deploy'], 're-enrol': ['certificate:order', 'certificate:deploy', 'certificate:write'],
-  revoke: ['certificate:revoke'], suspend: ['certificate:revoke'], resume: ['certificate:revoke'], 'recheck-pinning': ['certificate:read'],
+  revoke: ['certificate:revoke'], suspend: ['certificate:revoke'], resume: ['certificate:revoke'], 'recheck-pinning': ['certificate:deploy'],
 } as const satisfies Record<import('../states.ts').ActionKind, readonly Permission[]>
