@@ -91,10 +91,19 @@ function refuseUnknown(specs: OptionSpecs, words: readonly string[], options: Pa
   const names = Object.keys(specs)
   const negatives = names.filter((name) => specs[name]?.type === 'boolean' && name !== 'help').map((name) => `no-${name}`)
   for (const token of tokens) {
-    if (token.kind !== 'option' || names.includes(token.name) || negatives.includes(token.name)) continue
+    if (token.kind !== 'option') continue
+    refuseDash(token, see)
+    if (names.includes(token.name) || negatives.includes(token.name)) continue
     const near = alike(token.name, names) ?? nearest(token.name, [...names, ...negatives])
     throw usage(`There is no option ${token.rawName}.${near === undefined ? '' : ` Did you mean --${near}?`}`, see)
   }
+}
+
+/** A value that begins with "-" may be an option whose value was forgotten before it. */
+function refuseDash({ rawName, value, inlineValue }: { rawName: string; value: string | undefined; inlineValue: boolean | undefined }, see: string): void {
+  if (value === undefined || inlineValue || !/^-./.test(value)) return
+  if (/^-\d/.test(value)) throw usage(`${rawName} takes no negative number, such as ${value}.`, see)
+  throw usage(`${rawName} needs a value, and "${value}" looks like the next option.`, `If it is the value, write ${rawName}=${value}. ${see}`)
 }
 
 function checkChoice(name: string, { choices }: OptionSpec, values: Record<string, unknown>, see: string): void {

@@ -36,8 +36,9 @@ export function timingText(timing: DeploymentTiming): string {
 const waveText = ({ share, label }: RolloutSettings['waves'][number]) => [share === null ? '' : `${share}%`, label === null ? '' : `all with label ${label}`].filter(Boolean).join(' of ')
 
 export function rolloutText({ mode, canary, waves, gate, stopAfterFailures, onStop }: RolloutSettings): string {
-  if (mode === 'together') return 'all targets together'
-  const order = mode === 'in-order' ? ['one after the other'] : [...(canary > 0 ? [`${plural(canary, 'target')} first`] : []), ...waves.map(waveText), 'then the rest']
+  if (mode === 'together' && canary === 0) return 'all targets together'
+  const rest = { 'together': ['then the rest together'], 'in-order': ['one after the other'], 'waves': [...waves.map(waveText), 'then the rest'] }[mode]
+  const order = [...(canary > 0 ? [`${plural(canary, 'target')} first`] : []), ...rest]
   const gates = [
     ...(gate.soakSeconds > 0 ? [`each wave watched for ${durationText(gate.soakSeconds)}`] : []), ...(gate.httpCheck ? [`${gate.httpCheck.url} has to answer ${gate.httpCheck.status}`] : []),
     ...(gate.approval ? ['a person lets it go on after the first wave'] : []), `stops after ${plural(stopAfterFailures, 'failure')}${onStop === 'undo' ? ' and undoes all' : ''}`,

@@ -6,7 +6,7 @@ import { Failure } from '../failure.ts'
 import { csrPart, namesPart } from './csr-options.ts'
 import { renewalText, rolloutText, timingText } from './lines.ts'
 import { rolloutAfter, validationAfter } from './rollout-options.ts'
-import { renewalPart, timingAfter } from './schedule-options.ts'
+import { endedPeriods, renewalPart, timingAfter } from './schedule-options.ts'
 import { durationText, readDuration } from './words.ts'
 
 /** The options that are given; the rest stays away, as the parser leaves it. */
@@ -25,7 +25,7 @@ test('the renewal takes only what is given, and says a time once', () => {
   assert.deepEqual(renewalPart(schedule({ check: 'monthly 31', at: '04:00' })), { frequency: 'monthly', dayOfMonth: 31, time: '04:00' })
   assert.deepEqual(renewalPart(schedule({ deploy: 'daily 22:00 +2h', zone: 'Asia/Tokyo' })), {}, 'the zone goes with the times beside it')
   for (const [values, words] of [
-    [{ 'renew-on': '2027-02-29' }, /a day such as 2027-03-31/], [{ 'renew-on': '2027-03-31', 'renew-trigger': 'authority' }, /not for authority/], [{ 'renew-days': '0' }, /from 1 to 120/],
+    [{ 'renew-on': '2027-02-29' }, /there is no day 2027-02-29 in the calendar/], [{ 'renew-on': 'soon' }, /a day such as 2027-03-31/], [{ check: 'weekly sunnday' }, /a day from mon to sun/], [{ check: 'weekly su' }, /a day from mon to sun/], [{ check: 'daily 25:00' }, /a time of day such as 03:00, not "25:00"/], [{ 'renew-on': '2027-03-31', 'renew-trigger': 'authority' }, /not for authority/], [{ 'renew-days': '0' }, /from 1 to 120/],
     [{ check: 'weekly' }, /"weekly DAY"/], [{ check: 'monthly 32' }, /from 1 to 31/], [{ check: 'daily 03:00 +2h' }, /nothing after the time/], [{ check: 'daily 03:00', at: '04:00' }, /the time once/], [{ at: '3:00' }, /such as 03:00/],
   ] as const) assert.throws(() => renewalPart(schedule(values)), refused(words), JSON.stringify(values))
 })
@@ -37,6 +37,9 @@ test('the time of deployment: at once, at one time, in a window; freeze periods;
   const window = timingAfter(schedule({ deploy: 'window Weekly sat 02:00 +90m' }), { ...plain, freezes: [] }, 'Europe/Berlin')
   assert.deepEqual(window, { ...plain, when: 'window', window: { frequency: 'weekly', weekday: 6, dayOfMonth: 1, time: '02:00', lengthMinutes: 90 }, zone: 'Europe/Berlin' }, 'not the zone of a time that never was')
   assert.equal(timingText(window), 'weekly on sat at 02:00 Europe/Berlin, for 1 h 30 min')
+  const moved = schedule({ deploy: 'immediately', zone: 'Asia/Tokyo' })
+  assert.deepEqual([renewalPart(moved), timingAfter(moved, window, 'UTC')?.zone], [{ zone: 'Asia/Tokyo' }, 'Asia/Tokyo'], 'what has no time leaves the zone to the checks')
+  assert.deepEqual(endedPeriods([{ from: '2026-12-20T00:00', to: '2027-01-04T00:00', reason: '' }, { from: '2026-12-20T00:00', to: '2027-01-04T00:01', reason: '' }], 'Asia/Tokyo', new Date('2027-01-03T15:00:00Z')).map(({ to }) => to), ['2027-01-04T00:00'])
   for (const text of ['2027-03-31 22:00', 'at 2027-03-31T22:00']) assert.deepEqual(timingAfter(schedule({ deploy: text }), window, 'UTC'), { ...window, when: 'at', at: '2027-03-31T22:00', window: null })
   assert.equal(timingAfter(schedule({ zone: 'Asia/Tokyo' }), window, 'Asia/Tokyo')?.zone, 'Asia/Tokyo')
   const frozen = timingAfter(schedule({ 'freeze': ['2026-12-20 to 2027-01-04 06:00: end: of the year', '2027-02-01 18:00 to 2027-02-02'], 'deploy-before-expiry': '3' }), window, 'UTC')
@@ -45,7 +48,7 @@ test('the time of deployment: at once, at one time, in a window; freeze periods;
   assert.deepEqual(timingAfter(schedule({ 'freeze': [''], 'deploy-before-expiry': 'never' }), frozen, 'UTC'), window)
   for (const [values, words] of [
     [{ deploy: 'tomorrow' }, /immediately, "at 2027-03-31 22:00"/], [{ deploy: 'weekly sat 02:00' }, /a time and a length/], [{ deploy: 'weekly sat +4h' }, /a time and a length/], [{ deploy: 'daily 02:00 +4' }, /4h or 2d/],
-    [{ deploy: 'daily 02:00 +2m' }, /5 minutes to 7 days/], [{ deploy: 'at 2027-02-30 22:00' }, /a day such as/], [{ freeze: ['2027-01-04 to 2026-12-20'] }, /ends before it begins/], [{ freeze: ['Christmas'] }, /a period such as/], [{ 'deploy-before-expiry': 'soon' }, /from 0 to 120/],
+    [{ deploy: 'daily 02:00 +2m' }, /5 minutes to 7 days/], [{ deploy: 'at 2027-02-30 22:00' }, /there is no day 2027-02-30/], [{ deploy: 'weekly sat 26:00 +4h' }, /such as 03:00, not "26:00"/], [{ freeze: ['2027-01-04 to 2026-12-20'] }, /ends before it begins/], [{ freeze: ['Christmas'] }, /a period such as/], [{ 'deploy-before-expiry': 'soon' }, /from 0 to 120/],
   ] as const) assert.throws(() => timingAfter(schedule({ ...values, ...('freeze' in values ? { freeze: [...values.freeze] } : {}) } as Partial<Schedule>), undefined, 'UTC'), refused(words), JSON.stringify(values))
 })
 
@@ -60,7 +63,11 @@ test('who names a canary or waves wants waves; one option changes one thing', ()
   assert.match(rolloutText(waves), /^1 target first, 25%, all with label berlin, 50% of all with label two words, then the rest; each wave watched for 10 min; .* has to answer 200; stops after 1 failure$/)
   assert.deepEqual(rolloutAfter(rollout({ 'check-status': '204' }), waves), { ...waves, gate: { ...waves.gate, httpCheck: { url: 'https://{host}/health', status: 204, timeoutSeconds: 10 } } })
   assert.deepEqual(rolloutAfter(rollout({ 'check-url': '', 'on-stop': 'undo' }), waves), { ...waves, onStop: 'undo', gate: { ...waves.gate, httpCheck: null } })
-  assert.equal(rolloutAfter(rollout({ rollout: 'together' }), waves)?.mode, 'together')
+  const together = rolloutAfter(rollout({ rollout: 'together' }), waves)
+  assert.deepEqual([together?.mode, together?.canary, together?.waves], ['together', 0, []], 'what no longer has an effect does not stay behind')
+  const inOrder = rolloutAfter(rollout({ rollout: 'in-order', canary: '2' }), waves)
+  assert.match(rolloutText(inOrder ?? rolloutDefault), /^2 targets first, one after the other; /)
+  assert.throws(() => rolloutAfter(rollout({ rollout: 'together', wave: ['25%'] })), refused(/--wave goes with --rollout waves/))
   for (const [values, words] of [[{ wave: ['120%'] }, /1% to 100%/], [{ wave: ['%'] }, /takes a share/], [{ soak: '10' }, /10m, 4h/], [{ 'check-status': '200' }, /go with --check-url/], [{ 'check-url': 'https://a', 'check-timeout': '2m' }, /1s to 60s/]] as const) {
     assert.throws(() => rolloutAfter(rollout(values as Partial<Rollout>)), refused(words), JSON.stringify(values))
   }

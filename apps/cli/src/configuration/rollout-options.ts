@@ -53,8 +53,11 @@ export function rolloutAfter(o: RolloutGiven, before: RolloutSettings = rolloutD
   const soakSeconds = o.soak === undefined ? undefined : readDuration('soak', o.soak)
   // Who names waves wants them.
   const mode = o.rollout ?? ((canary ?? 0) > 0 || (waves?.length ?? 0) > 0 ? 'waves' : before.mode)
+  if (mode !== 'waves' && waves !== undefined && waves.length > 0) throw usage(`--wave goes with --rollout waves, not with ${mode}.`)
+  // Who says "together" or "in-order" does not mean the canary and the waves of before.
+  const kept = o.rollout === undefined || o.rollout === 'waves' ? before : { ...before, canary: 0, waves: [] }
   return {
-    ...before, mode, ...present({ canary, waves, stopAfterFailures: wholeNumber('stop-after-failures', o['stop-after-failures'], 1, 1000), onStop: o['on-stop'] }),
+    ...kept, mode, ...present({ canary, waves, stopAfterFailures: wholeNumber('stop-after-failures', o['stop-after-failures'], 1, 1000), onStop: o['on-stop'] }),
     gate: { ...before.gate, ...present({ soakSeconds, approval: o['approve-first-wave'] }), httpCheck: readCheck(o, before.gate.httpCheck) },
   }
 }

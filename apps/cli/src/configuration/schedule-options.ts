@@ -49,7 +49,9 @@ function readTrigger({ 'renew-trigger': trigger, 'renew-on': on }: RenewalGiven)
 }
 
 const saysTimes = (o: RenewalGiven) => (o.check ?? o.at ?? o['renew-on']) !== undefined
-const saysTiming = (o: TimingGiven) => (o.deploy ?? o.freeze) !== undefined
+/** What has no time needs no zone: a zone beside it is meant for the others. */
+const saysTiming = ({ deploy, freeze = [] }: TimingGiven) => (deploy !== undefined && !isAtOnce(deploy)) || freeze.some((text) => text !== '')
+const isAtOnce = (text: string) => /^\s*immediately\s*$/i.test(text)
 
 /** What the options say about the renewal, and nothing else. @throws Failure */
 export function renewalPart(o: ScheduleGiven): Partial<RenewalInput> {
@@ -63,7 +65,7 @@ export function renewalPart(o: ScheduleGiven): Partial<RenewalInput> {
 /** When it is deployed: the three forms of --deploy. */
 function readWhen(text: string): Pick<DeploymentTiming, 'when' | 'at' | 'window'> {
   const [, word, rest = ''] = /^(immediately|at|window)\b\s*(.*)$/is.exec(text.trim()) ?? []
-  if (word?.toLowerCase() === 'immediately' && rest === '') return { when: 'immediately', at: null, window: null }
+  if (isAtOnce(text)) return { when: 'immediately', at: null, window: null }
   if (word?.toLowerCase() === 'at' || /^\d{4}-/.test(text)) return { when: 'at', at: readDayAndTime('deploy', word === undefined ? text : rest), window: null }
   return { when: 'window', at: null, window: readWindow(word === undefined ? text : rest) }
 }
@@ -86,6 +88,19 @@ export function readPeriod(option: string, text: string): FreezePeriod {
   return period
 }
 
+/** The periods of freeze that are over already: they hold nothing up. */
+export function endedPeriods(periods: readonly FreezePeriod[], zone: string, now: Date): FreezePeriod[] {
+  return periods.filter(({ to }) => {
+    try {
+      return Temporal.PlainDateTime.from(to).toZonedDateTime(zone).epochMilliseconds <= now.getTime()
+    } catch (error) {
+      // A zone that is none is refused by the control plane, by name.
+      if (error instanceof RangeError) return false
+      throw error
+    }
+  })
+}
+
 const daysOrNever = (text: string | undefined): number | null | undefined => (text === 'never' ? null : wholeNumber('deploy-before-expiry', text, 0, 120))
 
 const timesOf = ({ when, freezes }: DeploymentTiming) => when !== 'immediately' || freezes.length > 0
@@ -101,7 +116,7 @@ export function timingAfter(o: ScheduleGiven, before: DeploymentTiming | undefin
   const beforeExpiryDays = daysOrNever(o['deploy-before-expiry'])
   const hasTimes = before !== undefined && timesOf(before)
   const zoneIsMeant = o.zone !== undefined && (saysTiming(o) || !saysTimes(o))
-  if (!saysTiming(o) && beforeExpiryDays === undefined && !(zoneIsMeant && hasTimes)) return undefined
+  if ((o.deploy ?? o.freeze) === undefined && beforeExpiryDays === undefined && !(zoneIsMeant && hasTimes)) return undefined
   const base: DeploymentTiming = before ?? { when: 'immediately', at: null, window: null, zone, freezes: [], beforeExpiryDays: null }
   const kept = hasTimes ? base.zone : zone
   return { ...base, zone: zoneIsMeant ? o.zone ?? kept : kept, ...timesAfter(o), ...present({ beforeExpiryDays }) }

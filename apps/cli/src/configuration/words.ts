@@ -6,7 +6,7 @@ export function present<T extends object>(values: T): { [K in keyof T]?: Exclude
   return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as { [K in keyof T]?: Exclude<T[K], undefined> }
 }
 
-const weekdays = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const
+const weekdays = ['monday', 'tuesday', 'wednesday', 'thursday', 'friday', 'saturday', 'sunday'] as const
 const timeOfDay = /^([01][0-9]|2[0-3]):[0-5][0-9]$/
 
 /** @throws Failure */
@@ -17,10 +17,12 @@ export function readTime(option: string, text: string): string {
 
 /** A calendar day that exists. @throws Failure */
 export function readDay(option: string, text: string): string {
+  if (!/^\d{4}-\d\d-\d\d$/.test(text)) throw usage(`--${option} takes a day such as 2027-03-31, not "${text}".`)
   try {
-    if (/^\d{4}-\d\d-\d\d$/.test(text)) return Temporal.PlainDate.from(text, { overflow: 'reject' }).toString()
-  } catch { /* said below */ }
-  throw usage(`--${option} takes a day such as 2027-03-31, not "${text}".`)
+    return Temporal.PlainDate.from(text, { overflow: 'reject' }).toString()
+  } catch {
+    throw usage(`--${option}: there is no day ${text} in the calendar.`)
+  }
 }
 
 /** "2027-03-31 22:00", "2027-03-31T22:00", or a day for its first minute. @throws Failure */
@@ -59,12 +61,13 @@ export function readRecurrence(option: string, text: string): { recurrence: Recu
   const [frequency, ...words] = text.trim().toLowerCase().split(/\s+/)
   const begun = beginOf(option, text, frequency, words)
   const [time] = begun.rest
-  return time !== undefined && timeOfDay.test(time) ? { recurrence: { ...begun.recurrence, time }, rest: begun.rest.slice(1) } : begun
+  // What begins with a digit behind the day is meant to be a time.
+  return time !== undefined && /^\d/.test(time) ? { recurrence: { ...begun.recurrence, time: readTime(option, time) }, rest: begun.rest.slice(1) } : begun
 }
 
 function beginOf(option: string, text: string, frequency: string | undefined, words: string[]): { recurrence: Recurrence; rest: string[] } {
   const [day = '', ...rest] = words
-  const weekday = weekdays.findIndex((name) => day.length >= 3 && day.startsWith(name)) + 1
+  const weekday = weekdays.findIndex((name) => day.length >= 3 && name.startsWith(day)) + 1
   if (frequency === 'daily') return { recurrence: { frequency }, rest: words }
   if (frequency === 'weekly' && weekday > 0) return { recurrence: { frequency, weekday }, rest }
   if (frequency === 'monthly' && /^([1-9]|[12]\d|3[01])$/.test(day)) return { recurrence: { frequency, dayOfMonth: Number(day) }, rest }
@@ -73,7 +76,7 @@ function beginOf(option: string, text: string, frequency: string | undefined, wo
 
 /** "weekly on sat at 02:00 Europe/Berlin" */
 export function recurrenceText({ frequency, weekday, dayOfMonth, time }: Required<Recurrence>, zone: string): string {
-  const day = frequency === 'weekly' ? ` on ${weekdays[weekday - 1] ?? weekday}` : frequency === 'monthly' ? ` on day ${dayOfMonth}` : ''
+  const day = frequency === 'weekly' ? ` on ${weekdays[weekday - 1]?.slice(0, 3) ?? weekday}` : frequency === 'monthly' ? ` on day ${dayOfMonth}` : ''
   return `${frequency}${day} at ${time} ${zone}`
 }
 
