@@ -57,6 +57,14 @@ export const allInSync = ({ installations, targetCount }: { installations: reado
   installations.length > 0 && installations.length >= targetCount && installations.every((i) => i.state === 'in-sync')
 const plural = (n: number, one: string, many: string) => `${n} ${n === 1 ? one : many}`
 
+/** So little is left that it is told, whatever else is to be said. */
+const isNear = (e: Evidence, now: Date): boolean => {
+  const end = endOf(e)
+  return end !== null && end > now && days(now, end) < warnLimit(e)
+}
+/** A day that is written down stays true; a count of days that are left does not. */
+const endsAt = (date: Date) => `${date.toISOString().slice(0, 16).replace('T', ' ')} UTC`
+
 type Verdict = Omit<DerivedStatus, 'problem'> | undefined
 type Rule = (e: Evidence, now: Date) => Verdict
 const say = (status: CertificateStatus, reason: string, nextAction: NextAction = null): Verdict => ({ status, reason, nextAction })
@@ -73,14 +81,17 @@ const expired: Rule = (e, now) => {
   return say('expired', `What is served expired on ${dayOf(end)}. ${newer ? 'Deploy the newer version now.' : 'Rotate it now.'}`, newer ? 'deploy' : orConfigure(e, 'rotate'))
 }
 
-const openWork: Rule = ({ openOrder, openDeployments }) => {
+const openWork: Rule = (e, now) => {
+  const { openOrder, openDeployments } = e
   const withNext = (w: { reason: string; nextAction: string | null }) => [w.reason, w.nextAction].filter(Boolean).join(' ')
-  if (openOrder) return say('order-pending', withNext(openOrder))
-  const [first] = openDeployments
-  if (!first) return undefined
   const running = openDeployments.find((d) => d.state === 'deploying')
-  return running ? say('deploying', withNext(running)) : say('deployment-pending', withNext(first))
+  const work = openOrder ?? running ?? openDeployments[0]
+  if (!work) return undefined
+  if (isNear(e, now) && waitsForPerson.has(work.state)) return say('expiring', withNext(work))
+  return say(openOrder ? 'order-pending' : running ? 'deploying' : 'deployment-pending', withNext(work))
 }
+/** Nothing goes on by itself: a plan or a rollout waits for somebody, or nobody knows whether the authority has issued. */
+const waitsForPerson: ReadonlySet<OrderState | DeploymentState> = new Set(['planned', 'uncertain'])
 
 /** Clients that look at lists or OCSP refuse it, so it outweighs everything but work under way. */
 const revoked: Rule = (e) => {
@@ -113,7 +124,7 @@ const renewedNotDeployed: Rule = (e, now) => {
   const { current, installations, targetCount, waiting, takenBack } = e
   if (current?.source !== 'order' || targetCount === 0) return undefined
   const older = installations.filter((i) => i.older)
-  const left = `What is served ends in ${plural(days(now, endOf(e) ?? current.notAfter), 'day', 'days')}.`
+  const left = `What is served ends on ${endsAt(endOf(e) ?? current.notAfter)}.`
   if (waiting) return say('renewed-not-deployed', `Issued and not deployed. ${asSentence(waiting.reason)} ${installations.length > 0 ? left : ''}`.trim(), 'deploy')
   if (takenBack.length > 0) return say('renewed-not-deployed', `The newest version was taken back: ${takenBack.map(({ title, by }) => `${title} by ${by}`).join(', ')}. It is not deployed there again by itself. ${left} Deploy it by hand once the reason is gone, or rotate.`, 'deploy')
   return older.length > 0 ? say('renewed-not-deployed', `Renewed and not deployed: ${older.map((i) => i.title).join(', ')} ${older.length === 1 ? 'has' : 'have'} an earlier version. ${left} Deploy the new one.`, 'deploy') : undefined
@@ -128,20 +139,22 @@ const nothingYet: Rule = ({ current, configuration, targetCount }) => {
 const settledFound: Rule = (e, now) => {
   const { current, configuration, installations, targetCount } = e
   if (current?.source !== 'discovery') return undefined
-  const left = days(now, endOf(e) ?? current.notAfter)
-  if (configuration === 'complete') return say('configured', `Found by discovery, ends in ${plural(left, 'day', 'days')}. Order or rotate it to take over.`, targetCount > 0 ? 'rotate' : 'order')
+  const end = endOf(e) ?? current.notAfter
+  const left = days(now, end)
+  if (configuration === 'complete') return say('configured', `Found by discovery, ends on ${endsAt(end)}. Order or rotate it to take over.`, targetCount > 0 ? 'rotate' : 'order')
   if (configuration === 'draft') return say('configuration-pending', 'The configuration is a draft; complete it to renew this certificate.', 'configure')
   if (installations.length === 0) return say('discovered', 'Found earlier, and nowhere any more. Delete it if it is no longer needed.')
-  return left < warnDays ? say('expiring', `It ends in ${plural(left, 'day', 'days')} and nothing renews it. Configure it now.`, 'configure') : say('discovered', 'Found by discovery and not configured yet.', 'configure')
+  return left < warnDays ? say('expiring', `It ends on ${endsAt(end)} and nothing renews it. Configure it now.`, 'configure') : say('discovered', 'Found by discovery and not configured yet.', 'configure')
 }
 
 const settledIssued: Rule = (e, now) => {
   if (e.current?.source !== 'order') return undefined
-  const left = days(now, endOf(e) ?? e.current.notAfter)
+  const end = endOf(e) ?? e.current.notAfter
+  const left = days(now, end)
   const wrong = e.installations.filter((i) => i.state !== 'in-sync')
   if (e.targetCount > 0 && e.installations.length === 0) return say('issued', 'Issued and not deployed. Deploy it.', 'deploy')
-  if (wrong.length > 0) return say('issued', `Issued, but ${wrong.map((i) => `${i.title} is ${i.state}`).join(', ')}. What is served ends in ${plural(left, 'day', 'days')}: deploy the new version, or look at the host.`, 'deploy')
-  if (left < warnLimit(e)) return say('expiring', `It ends in ${plural(left, 'day', 'days')}${e.renewalDaysBefore === null ? ' and renewal is off' : ' and has not been renewed'}.`, orConfigure(e, e.targetCount > 0 ? 'renew' : 'order'))
+  if (wrong.length > 0) return say('issued', `Issued, but ${wrong.map((i) => `${i.title} is ${i.state}`).join(', ')}. What is served ends on ${endsAt(end)}: deploy the new version, or look at the host.`, 'deploy')
+  if (left < warnLimit(e)) return say('expiring', `It ends on ${endsAt(end)}${e.renewalDaysBefore === null ? ' and renewal is off' : ' and has not been renewed'}.`, orConfigure(e, e.targetCount > 0 ? 'renew' : 'order'))
   if (e.targetCount === 0) return say('issued', 'Issued. It has no deployment target.', e.takenOverBy === null ? 'configure' : null)
   return say('deployed', `Proven to be served at ${plural(e.installations.length, 'place', 'places')}.`)
 }
@@ -158,7 +171,7 @@ export function deriveStatus(e: Evidence, now: Date): DerivedStatus {
   const problem = problemOf(e)
   for (const rule of rules) {
     const verdict = rule(e, now)
-    if (verdict) return { ...withSuccessor(verdict, e), problem }
+    if (verdict) return { ...withEnd(withSuccessor(verdict, e), e, now), problem }
   }
   return { status: 'configuration-pending', reason: 'Choose where it is deployed and who issues it.', nextAction: 'configure', problem }
 }
@@ -166,6 +179,13 @@ export function deriveStatus(e: Evidence, now: Date): DerivedStatus {
 /** Where this one is still installed, its successor is told of beside everything else. */
 const withSuccessor = (verdict: Omit<DerivedStatus, 'problem'>, { takenOverBy, installations }: Evidence): Omit<DerivedStatus, 'problem'> =>
   takenOverBy !== null && installations.length > 0 ? { ...verdict, reason: `${verdict.reason} "${takenOverBy}" was enrolled again from it and took its targets over; deploy that one.`, nextAction: null } : verdict
+
+/** The end that comes near is told beside everything else. */
+function withEnd(verdict: Omit<DerivedStatus, 'problem'>, e: Evidence, now: Date): Omit<DerivedStatus, 'problem'> {
+  const end = endOf(e)
+  if (!end || !isNear(e, now) || verdict.reason.includes(endsAt(end)) || (e.takenOverBy !== null && e.installations.length === 0)) return verdict
+  return { ...verdict, reason: `${verdict.reason} ${e.installations.length > 0 ? 'What is served' : 'It'} ends on ${endsAt(end)}.` }
+}
 
 /** A failed order is a problem beside the status: what is served is still what it was. */
 function problemOf(e: Evidence): WireError | null {
