@@ -3,6 +3,7 @@ import type { Selectable } from 'kysely'
 import { fromBit, fromJson, fromJsonOrNull, iso, toBit, toJson } from '../database/columns.ts'
 import { isUniqueViolation, type Db, type Tx } from '../database/database.ts'
 import { addEvent, announce } from '../event/event-store.ts'
+import type { TargetRow } from '../provisioning/configuration-store.ts'
 import type { Wakes } from '../task/task-kinds.ts'
 import { isOpenDeployment, nextDeploymentState, openDeploymentStates, type DeploymentEvent } from './deployment-state.ts'
 
@@ -27,6 +28,8 @@ export interface DeploymentTable {
   error: string | null
   /** The deployment that this one takes back. */
   undoes: DeploymentId | null
+  /** Fingerprint of what was last seen in its place when it was begun: what an undo puts back. */
+  replaces: string | null
   rolloutId: RolloutId | null
   cancelRequestedAt: string | null
   cancelledBy: string | null
@@ -46,7 +49,7 @@ export type NewDeployment = Pick<DeploymentTable, 'certificateId' | 'actionId' |
 /** @throws CertloopError ACTION_NOT_POSSIBLE when another deployment works on this target. */
 export async function insertDeployment(tx: Tx, wake: Wakes, d: NewDeployment, now: Date): Promise<DeploymentRow> {
   const id = newId('dep', now)
-  const row: DeploymentRow = { undoes: null, rolloutId: null, cancelRequestedAt: null, cancelledBy: null, begunAt: null, endedAt: null, slow: null, state: 'planning', ...d, id, rollback: toBit(d.rollback), plan: null, differences: '[]', log: '[]', served: '[]', deadline: iso(d.deadline), error: null, createdAt: iso(now), updatedAt: iso(now) }
+  const row: DeploymentRow = { undoes: null, rolloutId: null, cancelRequestedAt: null, cancelledBy: null, begunAt: null, endedAt: null, slow: null, state: 'planning', ...d, id, replaces: await seenAt(tx, d.targetId), rollback: toBit(d.rollback), plan: null, differences: '[]', log: '[]', served: '[]', deadline: iso(d.deadline), error: null, createdAt: iso(now), updatedAt: iso(now) }
   try {
     await tx.insertInto('deployment').values(row).execute()
   } catch (error) {
@@ -56,6 +59,11 @@ export async function insertDeployment(tx: Tx, wake: Wakes, d: NewDeployment, no
   await addEvent(tx, { kind: 'deployment.created', message: d.reason, requester: d.requester, certificateId: d.certificateId, deploymentId: id, botId: d.botId }, now)
   announce(wake, 'deployment', id, d.certificateId)
   return row
+}
+
+async function seenAt(tx: Tx, targetId: TargetId): Promise<string | null> {
+  const row = await tx.selectFrom('target as t').innerJoin('installation as i', (j) => j.onRef('i.botId', '=', 't.botId').onRef('i.serverType', '=', 't.serverType').onRef('i.placeKey', '=', 't.placeKey')).select('i.fingerprint').where('t.id', '=', targetId).executeTakeFirst()
+  return row?.fingerprint ?? null
 }
 
 export interface DeploymentChange {
@@ -115,6 +123,20 @@ const tellingStates = [...openDeploymentStates, 'deployed'] as const
 /** The last one that changed a target, or works on it now. */
 export async function lastOn(db: Db | Tx, targetId: TargetId): Promise<Pick<DeploymentRow, 'id' | 'state' | 'undoes'> | undefined> {
   return db.selectFrom('deployment').select(['id', 'state', 'undoes']).where('targetId', '=', targetId).where('state', 'in', tellingStates).orderBy('id', 'desc').limit(1).executeTakeFirst()
+}
+
+/** The same of a place, whichever target it was or is of. */
+export async function lastAt(tx: Tx, { botId, serverType, placeKey }: Pick<TargetRow, 'botId' | 'serverType' | 'placeKey'>): Promise<Pick<DeploymentRow, 'id' | 'state' | 'undoes'> | undefined> {
+  return tx.selectFrom('deployment as d').innerJoin('target as t', 't.id', 'd.targetId').select(['d.id', 'd.state', 'd.undoes']).where('t.botId', '=', botId).where('t.serverType', '=', serverType).where('t.placeKey', '=', placeKey)
+    .where('d.state', 'in', tellingStates).orderBy('d.id', 'desc').limit(1).executeTakeFirst()
+}
+
+/** What works on targets of these pairs, whichever certificate they are of. Whoever asks about the same pair waits until the transaction has ended. */
+export async function openInPairs(tx: Tx, pairs: readonly string[]): Promise<{ pair: string | null; rolloutId: RolloutId | null }[]> {
+  if (pairs.length === 0) return []
+  const first = tx.selectFrom('target').select((eb) => eb.fn.min('id').as('id')).where('pair', 'in', pairs).groupBy('pair')
+  await tx.updateTable('target').set((eb) => ({ pair: eb.ref('pair') })).where('id', 'in', first).execute()
+  return tx.selectFrom('target as t').innerJoin('deployment as d', 'd.targetId', 't.id').select(['t.pair', 'd.rolloutId']).where('t.pair', 'in', pairs).where('d.state', 'in', openDeploymentStates).execute()
 }
 
 const mostCompared = 20

@@ -101,3 +101,24 @@ testOnDatabases('a re-enrolment of the schedule takes its child with it', async 
   await w.settle()
   assert.deepEqual([await state(w, lastAction.id), (await w.detail(children[0].id)).lastAction?.state, (await w.detail(id)).configuration?.targets.length], ['cancelled', 'cancelled', 1])
 })
+
+testOnDatabases('a re-enrolment that is cancelled when its child has been issued hands nothing over, and keeps what was issued', async (t, database) => {
+  const w = await makeWorld(t, database)
+  const bot = await w.addBot('a')
+  const id = await w.configured('late.example', [bot], { renewal: { enabled: true, method: 're-enrol', daysBefore: 30, time: '03:00', zone: 'UTC' } })
+  await w.act(id, 'rotate')
+  w.clock.pass((Date.parse((await w.detail(id)).nextRenewalAt ?? '') - w.now().getTime()) / 1000)
+  const advance = w.planeKinds['advance-action']
+  assert.ok(advance)
+  // The parent is not looked at before somebody has cancelled it.
+  w.planeKinds['advance-action'] = { ...advance, run: async (task) => {
+    const action = await getAction(database.db, task.subject as ActionId)
+    if (action.kind === 're-enrol' && action.childId && (await w.detail(action.childId)).lastAction?.state === 'done') await cancel(w, action.id)
+    return advance.run(task)
+  } }
+  await w.settle()
+  const { lastAction, children, configuration } = await w.detail(id)
+  assert.deepEqual([lastAction?.kind, lastAction?.state, configuration?.targets.length, configuration?.renewal.enabled], ['re-enrol', 'cancelled', 1, true])
+  assert.match(lastAction?.reason ?? '', /What was issued is kept at the certificate of its own; the targets stay here/)
+  assert.equal((await w.detail(children[0]?.id ?? assert.fail('no child'))).versions.length, 1)
+})

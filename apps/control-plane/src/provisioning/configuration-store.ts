@@ -38,6 +38,8 @@ export interface TargetTable {
   options: string
   /** JSON of a TargetPlacement. */
   placement: string
+  /** The pair word of the placement, for finding the others. */
+  pair: string | null
   /** TargetSecrets, sealed for this row; null: none. */
   sealedSecrets: string | null
   /** A host key that waits for somebody to confirm it. */
@@ -71,7 +73,7 @@ export async function saveConfiguration(tx: Tx, secrets: Secrets, certificateId:
     const id = target.known ?? newId('tgt', now)
     const before = present.find((p) => p.id === target.known)
     const reach = toJson(target.reach)
-    const changes = { position, reach, fields: toJson(target.fields), options: toJson(target.options), placement: toJson(target.placement), sealedSecrets: sealSecrets(secrets, id, target.secrets), title: target.title, seenHostKey: before?.reach === reach ? before.seenHostKey : null }
+    const changes = { position, reach, fields: toJson(target.fields), options: toJson(target.options), placement: toJson(target.placement), pair: target.placement.pair, sealedSecrets: sealSecrets(secrets, id, target.secrets), title: target.title, seenHostKey: before?.reach === reach ? before.seenHostKey : null }
     if (before) await tx.updateTable('target').set(changes).where('id', '=', id).execute()
     else await tx.insertInto('target').values({ id, certificateId, botId: target.botId, serverType: target.serverType, placeKey: target.placeKey, removedAt: null, createdAt: iso(now), ...changes }).execute()
   }

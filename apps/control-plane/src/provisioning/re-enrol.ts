@@ -8,7 +8,7 @@ import type { Wakes } from '../task/task-kinds.ts'
 import { usableTargets } from './action-deployments.ts'
 import { deployingNext } from './action-deploying.ts'
 import { orderAll, orderHours } from './action-orders.ts'
-import { advanceAt, changeAction, insertAction, latestActions, noteAction, openAction, type ActionChange, type ActionRow } from './action-store.ts'
+import { advanceAt, changeAction, detailsOf, insertAction, latestActions, noteAction, openAction, type ActionChange, type ActionRow } from './action-store.ts'
 import { deploysAfterRenewal } from './action-timing.ts'
 import { csrOf, findConfiguration, renewalOf, targetsOf, type ConfigurationRow } from './configuration-store.ts'
 import { copyConfiguration, moveTargets, setRenewal } from './handover-store.ts'
@@ -66,7 +66,10 @@ export async function afterChild(tx: Tx, wake: Wakes, action: ActionRow, now: Da
   if (!child) throw new CertloopError('NOT_FOUND', 'The certificate that was to take over is gone.')
   if (await openAction(tx, child.id)) return
   const ordered = (await latestActions(tx, child.id, 20)).find((a) => a.kind === 'order')
-  if (ordered?.state === 'done') await handOver(tx, wake, action, child.id, now)
+  const { cancelledBy } = detailsOf(action)
+  // The order may have been done already when somebody asked for the end: nothing more is done with what was issued.
+  if (cancelledBy) await changeAction(tx, wake, action, { event: 'cancelled', reason: `Cancelled by ${cancelledBy}. ${ordered?.state === 'done' ? 'What was issued is kept at the certificate of its own; the targets stay here.' : 'Nothing was taken over.'}` }, now)
+  else if (ordered?.state === 'done') await handOver(tx, wake, action, child.id, now)
   else await changeAction(tx, wake, action, notIssued(ordered), now)
 }
 

@@ -60,6 +60,6 @@ async function endUndo(work: Work): Promise<void> {
   }
   await move(work, {
     event: 'notTakenBack', reason: `Taken back at ${undone} of ${counted(undone + failed.length, 'target')}. ${failed.map(({ title, reason }) => `${title} was not: ${reason ?? 'no reason was given.'}`).join(' ')}`,
-    nextAction: 'Look at these targets. Undo their deployments one by one, or deploy again.', deadline: null,
+    nextAction: 'Look at these targets. Undo their deployments one by one, or deploy another version.', deadline: null,
   })
 }

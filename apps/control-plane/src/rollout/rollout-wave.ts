@@ -1,10 +1,15 @@
-import { CertloopError } from '@certloop/contract'
+import { CertloopError, type WireError } from '@certloop/contract'
 import { findBot } from '../bot/bot-store.ts'
 import { findVersion } from '../certificate/certificate-store.ts'
-import { fromBit } from '../database/columns.ts'
+import { revocationsOf } from '../certificate/version-revocation.ts'
+import { fromBit, fromJsonOrNull, iso } from '../database/columns.ts'
 import { openDeploymentStates } from '../deployment/deployment-state.ts'
+import { openInPairs } from '../deployment/deployment-store.ts'
 import { startDeployment } from '../deployment/deployment-worker.ts'
-import { findTarget, type TargetRow } from '../provisioning/configuration-store.ts'
+import { addEvent } from '../event/event-store.ts'
+import { findAction } from '../provisioning/action-store.ts'
+import { tellOverride, timeFor, waitingReason } from '../provisioning/action-timing.ts'
+import { findConfiguration, findTarget, type TargetRow } from '../provisioning/configuration-store.ts'
 import { follow } from './rollout-follow.ts'
 import { mayBegin } from './rollout-plan.ts'
 import { failTarget, holdsNew, inState, leaveOutWaiting, move, ofWave, setTarget, tell, type Moving, type Work, type WorkTarget } from './rollout-work.ts'
@@ -12,13 +17,22 @@ import { capital, counted, personDeadline, progressOf, watchDeadline, waveDeadli
 
 /** Somebody else's deployment is looked at again so long after. */
 const busySeconds = 30
+/** What a freeze period or a window holds is looked at again so long after, as they may have been changed. */
+const timeLookMinutes = 10
+const heldNext = 'It goes on by itself then. To deploy the rest now: stop this rollout, then start "deploy".'
 
-export const hasFailedEnough = ({ targets, settings }: Work): boolean => inState(targets, 'failed').length >= settings.stopAfterFailures
+/** So many failures that it stops; or one that no number of others outweighs. */
+export const hasFailedEnough = ({ targets, settings }: Work): boolean => {
+  const failed = inState(targets, 'failed')
+  return failed.length >= settings.stopAfterFailures || failed.some(({ error }) => fromJsonOrNull<WireError>(error)?.code === 'ROLLOUT_STOPPED')
+}
 
 /** Begins what may begin of the present wave; once all of it has ended, on to its gate. @returns whether to look again */
 export async function runWave(work: Moving): Promise<boolean> {
+  await refuseRevoked(work)
   const waiting = inState(ofWave(work), 'waiting')
   if (!hasFailedEnough(work)) {
+    if (waiting.length > 0 && await waitsForTime(work)) return false
     const begun = await beginSome(work, waiting, begin)
     if (begun) {
       await follow(work)
@@ -35,12 +49,51 @@ export async function runWave(work: Moving): Promise<boolean> {
   return true
 }
 
+/** Nothing that was revoked or suspended since it was planned is deployed: of the wave that is to begin, such targets fail, and the rollout stops. */
+async function refuseRevoked(work: Moving): Promise<void> {
+  const waiting = inState(ofWave(work), 'waiting')
+  const versions = new Map<string, string>()
+  for (const versionId of new Set(waiting.map((target) => target.versionId))) {
+    const version = versionId ? await findVersion(work.tx, versionId) : undefined
+    if (version) versions.set(version.id, version.fingerprint)
+  }
+  const revoked = await revocationsOf(work.tx, [...versions.values()])
+  for (const target of waiting) {
+    const revocation = revoked.get(versions.get(target.versionId ?? '') ?? '')
+    if (!revocation || target.state !== 'waiting') continue
+    const error = new CertloopError('ROLLOUT_STOPPED', `The version for ${target.title} was ${revocation.status === 'held' ? 'suspended' : `revoked (${revocation.reason})`} meanwhile, so it is not deployed any more.`, { targetId: target.targetId })
+    await failTarget(work, target, { reason: error.message, error })
+  }
+}
+
+/** What follows the timing of the configuration does so wave by wave. @returns whether the time has not come, which is told then */
+async function waitsForTime(work: Moving): Promise<boolean> {
+  const { tx, now, rollout } = work
+  const [action, configuration] = [await findAction(tx, rollout.actionId), await findConfiguration(tx, rollout.certificateId)]
+  if (!action || !configuration) return false
+  const time = await timeFor(tx, action, configuration, now)
+  if (time.at <= now) {
+    if (rollout.nextAction !== heldNext) return false
+    await tellOverride(tx, action, time, now)
+    await tell(work, { reason: time.why, nextAction: 'It goes on by itself.', deadline: iso(waveDeadline(now)) })
+    return false
+  }
+  const reason = `${progressOf(work.targets)}. ${waitingReason(time)}`
+  if (reason !== rollout.reason) await addEvent(tx, { kind: 'rollout.waiting', message: reason, certificateId: rollout.certificateId }, now)
+  // A freeze period that is made shorter, or deleted, is found out about by looking again.
+  work.lookAgainAt = new Date(Math.min(time.at.getTime(), now.getTime() + timeLookMinutes * 60_000))
+  await tell(work, { reason, nextAction: heldNext, deadline: iso(waveDeadline(time.at)) })
+  return true
+}
+
 /** Begins with those that may: one of each pair, and none that somebody else works on. @returns whether there was one */
 export async function beginSome(work: Moving, waiting: readonly WorkTarget[], beginOne: (work: Moving, target: WorkTarget) => Promise<void>): Promise<boolean> {
-  const targets = mayBegin(waiting, inState(work.targets, 'deploying', 'undoing'), work.settings.mode === 'in-order')
+  const pairs = await pairsElsewhere(work, waiting)
+  const able = waiting.filter(({ pair }) => pair === null || !pairs.has(pair))
+  const targets = mayBegin(able, inState(work.targets, 'deploying', 'undoing'), work.settings.mode === 'in-order')
   const busy = await busyTargets(work, targets)
   const free = targets.filter(({ targetId }) => !busy.has(targetId))
-  if (busy.size > 0) work.lookAgainAt = new Date(work.now.getTime() + busySeconds * 1000)
+  if (busy.size > 0 || able.length < waiting.length) work.lookAgainAt = new Date(work.now.getTime() + busySeconds * 1000)
   for (const target of free) await beginOne(work, target)
   return free.length > 0
 }
@@ -49,6 +102,12 @@ async function busyTargets({ tx }: Work, targets: readonly WorkTarget[]): Promis
   if (targets.length === 0) return new Set()
   const rows = await tx.selectFrom('deployment').select('targetId').where('targetId', 'in', targets.map(({ targetId }) => targetId)).where('state', 'in', openDeploymentStates).execute()
   return new Set(rows.map(({ targetId }) => targetId))
+}
+
+/** Pairs of which a target is in work outside of this rollout, also of another certificate. */
+async function pairsElsewhere({ tx, rollout }: Work, targets: readonly WorkTarget[]): Promise<ReadonlySet<string>> {
+  const pairs = new Set(targets.map(({ pair }) => pair).filter((pair) => pair !== null))
+  return new Set((await openInPairs(tx, [...pairs])).flatMap(({ pair, rolloutId }) => (pair !== null && rolloutId !== rollout.id ? [pair] : [])))
 }
 
 async function begin(work: Moving, target: WorkTarget): Promise<void> {
@@ -77,7 +136,7 @@ async function obstacleOf({ tx }: Work, { versionId, title }: WorkTarget, row: T
 }
 
 async function tellWave(work: Work, open: number): Promise<void> {
-  const nextAction = open > 0 ? 'What is under way ends by itself. If plans are approved by hand: approve those that wait.' : 'Something else is being deployed to the same targets; their turn comes once that has ended.'
+  const nextAction = open > 0 ? 'What is under way ends by itself. If plans are approved by hand: approve those that wait.' : 'Something else is being deployed to the same targets, or to others of their pairs; their turn comes once that has ended.'
   await tell(work, { reason: `${capital(waveName(work.rollout, work.settings))}: ${progressOf(ofWave(work))}.`, nextAction })
 }
 
@@ -122,5 +181,5 @@ export async function halt(work: Work): Promise<void> {
     return
   }
   const rest = holders.length > 0 ? `${counted(holders.length, 'target')} kept the new version: to go back to what was there before, undo the rollout.` : 'No target holds the new version.'
-  await move(work, { event: 'stop', reason: why, nextAction: `Mend what failed, then deploy again. ${rest}`, deadline: null })
+  await move(work, { event: 'stop', reason: why, nextAction: `Mend what failed, then deploy again: the schedule does not deploy this version any further. ${rest}`, deadline: null })
 }

@@ -13,11 +13,11 @@ const waves = [{ share: 30, label: null }, { share: 100, label: null }]
 const fleet = { bots: 5, targets: 10, rollout: { mode: 'waves', canary: 1, waves } } as const
 const many = (state: string, count: number): string[] => Array.from({ length: count }, () => state)
 
-test('one target, or all at once without a gate, needs no rollout', () => {
+test('one target, or all at once without a gate, needs no rollout; of a pair even one does', () => {
   const targets = (count: number, pair: string | null = null) => Array.from({ length: count }, () => ({ placement: JSON.stringify({ labels: [], pair }) }))
   const gated = (gate: Partial<RolloutSettings['gate']>): RolloutSettings => ({ ...rolloutDefault, gate: { ...rolloutDefault.gate, ...gate } })
   const rows: [boolean, RolloutSettings, number, string?][] = [
-    [false, rolloutDefault, 3], [false, { ...rolloutDefault, mode: 'waves' }, 3], [false, { ...rolloutDefault, mode: 'in-order', canary: 1, waves, onStop: 'undo' }, 1], [false, rolloutDefault, 1, 'db'], [false, gated({ soakSeconds: 5 }), 0],
+    [false, rolloutDefault, 3], [false, { ...rolloutDefault, mode: 'waves' }, 3], [false, { ...rolloutDefault, mode: 'in-order', canary: 1, waves, onStop: 'undo' }, 1], [true, rolloutDefault, 1, 'db'], [false, gated({ soakSeconds: 5 }), 0],
     [true, { ...rolloutDefault, mode: 'in-order' }, 2], [true, { ...rolloutDefault, canary: 1 }, 2], [true, { ...rolloutDefault, mode: 'waves', waves }, 2], [true, rolloutDefault, 2, 'db'], [true, { ...rolloutDefault, onStop: 'undo' }, 2],
     [true, gated({ soakSeconds: 5 }), 1], [true, gated({ httpCheck: { url: 'http://{host}/', status: 200, timeoutSeconds: 5 } }), 1], [true, gated({ approval: true }), 2],
   ]

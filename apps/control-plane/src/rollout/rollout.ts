@@ -12,10 +12,11 @@ import { waveDeadline } from './rollout-words.ts'
 
 /** Whether the deployments of these targets have to be put in order; false: they can all be started at once, by themselves. */
 export function needsRollout({ mode, canary, waves, gate, onStop }: RolloutSettings, targets: readonly Pick<TargetRow, 'placement'>[]): boolean {
+  // Whatever else is worked on of a pair, also of other certificates, counts; so even one target of it waits for its turn.
+  if (targets.some((target) => placementOf(target).pair !== null)) return true
   if (gate.soakSeconds > 0 || gate.httpCheck !== null || gate.approval) return targets.length > 0
   if (targets.length < 2) return false
-  const pairs = targets.map((target) => placementOf(target).pair).filter((pair) => pair !== null)
-  return mode === 'in-order' || canary > 0 || (mode === 'waves' && waves.length > 0) || new Set(pairs).size < pairs.length || onStop === 'undo'
+  return mode === 'in-order' || canary > 0 || (mode === 'waves' && waves.length > 0) || onStop === 'undo'
 }
 
 /** `versionId` null: it takes no part, and `reason` says why. */

@@ -23,14 +23,15 @@ export async function up(db: Kysely<unknown>): Promise<void> {
   await index(db, 'certificate', ['parentId'])
   await columns(db, 'configuration', ['templateId', 'problem'], ['validation', 'deployment', 'rollout'])
   await index(db, 'configuration', ['templateId', 'certificateId'])
-  await columns(db, 'target', [], ['placement'])
+  await columns(db, 'target', ['pair'], ['placement'])
+  await db.schema.createIndex('target_pair').on('target').column('pair').where('pair' as never, 'is not', null).execute()
   await columns(db, 'action', ['nextAction', 'waitsUntil', 'deadline', 'batchId', 'targetIds', 'childId'], ['details'])
   // What waits for its time is looked for when freeze periods change.
   await db.schema.createIndex('action_waiting').on('action').column('waitsUntil').where('state' as never, '=', 'waiting').execute()
   await columns(db, 'certificateVersion', ['revocation'])
   await columns(db, 'certificateOrder', ['replacesVersionId'], ['request'])
   await index(db, 'certificateOrder', ['state'])
-  await columns(db, 'deployment', ['undoes', 'rolloutId', 'cancelRequestedAt', 'cancelledBy', 'begunAt', 'endedAt', 'slow'])
+  await columns(db, 'deployment', ['undoes', 'replaces', 'rolloutId', 'cancelRequestedAt', 'cancelledBy', 'begunAt', 'endedAt', 'slow'])
   await index(db, 'deployment', ['targetId', 'id'])
   await index(db, 'deployment', ['undoes'])
 
