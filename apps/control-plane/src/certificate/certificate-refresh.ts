@@ -2,7 +2,6 @@ import { deploymentTimingDefault, type CertificateId, type RenewalSettings, type
 import { fromBit, fromJson, fromJsonOrNull, iso, toJson } from '../database/columns.ts'
 import type { Tx } from '../database/database.ts'
 import { deploymentsOfAction, openDeploymentsOf } from '../deployment/deployment-store.ts'
-import { takenBackFrom, withoutTakenBack } from '../deployment/taken-back.ts'
 import { announce } from '../event/event-store.ts'
 import { freezesFor } from '../freeze/freeze-store.ts'
 import { openOrderOf, ordersOfAction } from '../order/order-store.ts'
@@ -10,12 +9,13 @@ import { latestActions, type ActionRow } from '../provisioning/action-store.ts'
 import { syncState, wantedVersion } from '../proof/inspection.ts'
 import { deploymentTimingOf, findConfiguration, renewalOf, targetsOf, type ConfigurationRow, type TargetRow } from '../provisioning/configuration-store.ts'
 import { hostKeyProblem } from '../provisioning/seen-host-key.ts'
+import { careOf, replaceableUntil, toDeploy, type Care } from '../renewal/cared-targets.ts'
 import { isOutlived, plannedDaysBefore, renewalDue, windowDue, type RenewalDue, type RenewalFacts } from '../renewal/renewal-due.ts'
 import { renewalWindowsOf } from '../renewal/renewal-window-store.ts'
 import { rolloutWorkOn } from '../rollout/rollout-store.ts'
 import { addTask, removeTask } from '../task/task-store.ts'
 import type { Wakes } from '../task/task-kinds.ts'
-import { allInSync, deriveStatus, endOf, nextStatusChange, type Evidence } from './certificate-status.ts'
+import { deriveStatus, endOf, nextStatusChange, type Evidence } from './certificate-status.ts'
 import { endOfInstalled, failedRevocation, isOlder, isTrouble, successorOf, unservedAt, waitingOf, worstRevocation } from './certificate-evidence.ts'
 import { installationsOf, lockCertificate, newestVersions, updateCertificate, updateInstallation, versionFacts, type CertificateRow, type InstallationRow, type VersionFacts } from './certificate-store.ts'
 
@@ -33,11 +33,6 @@ export function automaticRenewal(certificate: Pick<CertificateRow, 'management'>
   return settings.enabled ? settings : null
 }
 
-/** What belongs onto the targets, and is to be renewed. */
-export function versionsToRenew(versions: readonly VersionFacts[], targets: readonly Pick<TargetRow, 'botId'>[]): VersionFacts[] {
-  return [...new Set(targets.map((target) => wantedVersion(versions, target)).filter((v) => v !== undefined))]
-}
-
 const configurationState = (configuration: ConfigurationRow | undefined): Evidence['configuration'] => {
   if (!configuration) return 'none'
   return fromBit(configuration.complete) ? 'complete' : 'draft'
@@ -49,10 +44,10 @@ const fingerprintOf = (version: VersionFacts | null): string | null => version?.
 const inEvidence = ({ fingerprint, notBefore, notAfter, source }: VersionFacts): NonNullable<Evidence['current']> => ({ fingerprint, notBefore: new Date(notBefore), notAfter: new Date(notAfter), source })
 
 /** What the configuration and the authority say of renewals. */
-async function renewalPlan(tx: Tx, certificate: CertificateRow, configuration: ConfigurationRow | undefined, targets: readonly TargetRow[], versions: readonly VersionFacts[]): Promise<Pick<RenewalFacts, 'renewal' | 'versions' | 'windows' | 'timing' | 'deploysItself'>> {
+async function renewalPlan(tx: Tx, certificate: CertificateRow, configuration: ConfigurationRow | undefined, targets: readonly TargetRow[], care: Care): Promise<Pick<RenewalFacts, 'renewal' | 'versions' | 'toDeploy' | 'servedUntil' | 'windows' | 'timing' | 'deploysItself'>> {
   const renewal = automaticRenewal(certificate, configuration, targets)
   return {
-    renewal, versions: versionsToRenew(versions, targets), windows: renewal?.trigger === 'authority' ? await renewalWindowsOf(tx, certificate.id) : new Map(),
+    renewal, versions: care.versions, toDeploy: toDeploy(care), servedUntil: replaceableUntil(care), windows: renewal?.trigger === 'authority' ? await renewalWindowsOf(tx, certificate.id) : new Map(),
     timing: configuration ? deploymentTimingOf(configuration) : deploymentTimingDefault, deploysItself: configuration !== undefined && fromBit(configuration.deployAfterRenewal),
   }
 }
@@ -63,9 +58,8 @@ async function read(tx: Tx, certificate: CertificateRow, now: Date): Promise<Kno
   const installations = await compareInstallations(tx, id, versions, targets)
   const installed = await versionFacts(tx, installations.map((i) => i.versionId).filter((v) => v !== null))
   const current = currentOf(versions)
-  const plan = await renewalPlan(tx, certificate, configuration, targets, versions)
-  const taken = await takenBackFrom(tx, id, versions, targets)
-  const needs = needsDeployment({ current, ...withoutTakenBack(targets, installations.filter((i) => i.state !== 'unexpected'), taken) })
+  const care = await careOf(tx, id, { versions, targets, installations, ends: installed })
+  const plan = await renewalPlan(tx, certificate, configuration, targets, care)
   const evidence: Evidence = {
     management,
     configuration: configurationState(configuration),
@@ -75,7 +69,8 @@ async function read(tx: Tx, certificate: CertificateRow, now: Date): Promise<Kno
     revocation: await worstRevocation(tx, fingerprintOf(current), installations),
     failedRevocation: failedRevocation(actions),
     waiting: waitingOf(actions),
-    takenBack: taken.map(({ target, by }) => ({ title: target.title, by })),
+    takenBack: care.usable.flatMap(({ takenBack }) => (takenBack ? [{ title: takenBack.target.title, how: takenBack.how, by: takenBack.by }] : [])),
+    leftOut: care.leftOut,
     takenOverBy: targets.length === 0 ? await successorOf(tx, id) : null,
     openOrder: await openOrderOf(tx, id) ?? null,
     openDeployments: [...await openDeploymentsOf(tx, id), ...await rolloutWorkOn(tx, id)],
@@ -84,16 +79,9 @@ async function read(tx: Tx, certificate: CertificateRow, now: Date): Promise<Kno
     unknownHostKey: targets.map(hostKeyProblem).find((problem) => problem !== undefined) ?? null,
     installations: installations.filter((i) => i.state !== 'unexpected').map((i) => ({ title: i.title, state: i.state, notAfter: endOfInstalled(i, installed), trouble: isTrouble(i, installed, current ?? undefined), older: isOlder(i, installed, current ?? undefined), unserved: unservedAt(i, wantedVersion(versions, i)) })),
   }
-  const facts: RenewalFacts = { ...plan, certificateId: id, actions, needsDeployment: needs, servedUntil: servedUntil(evidence), freezes: needs ? await freezesFor(tx, now) : [] }
+  const facts: RenewalFacts = { ...plan, certificateId: id, actions, freezes: plan.toDeploy.length > 0 ? await freezesFor(tx, now) : [] }
   return { renewal: facts, evidence, currentVersionId: current?.id ?? null }
 }
-
-/** Something was issued that is not served everywhere. */
-export const needsDeployment = (evidence: Pick<Evidence, 'targetCount'> & { current: Pick<NonNullable<Evidence['current']>, 'source'> | null } & { installations: readonly Pick<Evidence['installations'][0], 'state'>[] }): boolean =>
-  evidence.current?.source === 'order' && evidence.targetCount > 0 && !allInSync(evidence)
-/** When the first thing that is served ends; null: nothing is. */
-export const servedUntil = ({ installations }: { installations: readonly Pick<Evidence['installations'][0], 'notAfter'>[] }): Date | null =>
-  installations.map((i) => i.notAfter).filter((d) => d !== null).toSorted((a, b) => a.getTime() - b.getTime())[0] ?? null
 
 /** Once targets are configured, another place that holds the certificate is worth a look, but says nothing of how the targets are. */
 const isExpected = (i: InstallationRow, targets: readonly TargetRow[]): boolean =>

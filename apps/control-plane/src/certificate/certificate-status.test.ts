@@ -10,7 +10,7 @@ const place = { title: 'nginx: /a', state: 'in-sync' as const, notAfter: inDays(
 const found = { fingerprint: 'a', notBefore: inDays(-30), notAfter: inDays(60), source: 'discovery' as const }
 const issued = { ...found, source: 'order' as const }
 /** Configured, issued, proven everywhere. */
-const well: Evidence = { management: 'managed', configuration: 'complete', targetCount: 1, renewalDaysBefore: 30, current: issued, revocation: null, failedRevocation: null, openOrder: null, openDeployments: [], waiting: null, takenBack: [], takenOverBy: null, failure: null, unknownHostKey: null, misfit: null, installations: [place] }
+const well: Evidence = { management: 'managed', configuration: 'complete', targetCount: 1, renewalDaysBefore: 30, current: issued, revocation: null, failedRevocation: null, openOrder: null, openDeployments: [], waiting: null, takenBack: [], leftOut: [], takenOverBy: null, failure: null, unknownHostKey: null, misfit: null, installations: [place] }
 const work = (state: string) => ({ state, reason: 'Reason.', nextAction: 'Next.' }) as never
 
 const older = { ...place, state: 'out-of-sync' as const, older: true, notAfter: inDays(9) }
@@ -47,7 +47,7 @@ const rows: [string, Partial<Evidence>, CertificateStatus, RegExp, DerivedStatus
   ['nothing answers where it is installed', { installations: [{ ...unserved, unserved: 'nothing' }] }, 'deployed-not-served', /nothing answers.*runs/, 'recheck-pinning'],
   ['revoked and still served', { revocation: noMore }, 'revoked', /^Revoked on 2026-02-27 \(keyCompromise\), and is still served at nginx: \/a\. Rekey it now\.$/, 'rekey'],
   ['suspended, installed nowhere', { revocation: { ...noMore, status: 'held', places: [] } }, 'suspended', /^Suspended on 2026-02-27\. Resume it/, 'resume'],
-  ['taken back by hand', { takenBack: [{ title: 'nginx: /a', by: 'user:anna' }] }, 'renewed-not-deployed', /taken back: nginx: \/a by user:anna\. It is not deployed there again by itself\. .*Deploy it by hand/, 'deploy'],
+  ['taken back by hand', { takenBack: [{ title: 'nginx: /a', how: 'undone', by: 'user:anna' }] }, 'renewed-not-deployed', /taken back: nginx: \/a by user:anna\. It is not deployed there again by itself\. .*Deploy it by hand/, 'deploy'],
   ['its child took over, and it is nowhere any more', { takenOverBy: 'c.example', targetCount: 0, installations: [], current: { ...issued, notAfter: inDays(-1) } }, 'issued', /"c\.example" took its targets over.*Delete/, null],
   ['its child took over and is not deployed yet', { takenOverBy: 'c.example', targetCount: 0 }, 'issued', /no deployment target\. "c\.example" was enrolled again/, null],
   ['everything has expired', { current: { ...issued, notAfter: inDays(-1) }, installations: [{ ...place, notAfter: inDays(-1) }] }, 'expired', /Rotate it now/],

@@ -1,5 +1,7 @@
 import { asSentence, type CertificateStatus, type CertificateSummary, type DeploymentState, type ErrorCode, type InstallationState, type Management, type OrderState, type WireError } from '@certloop/contract'
 
+/** As TakenBack has it. */
+interface Held { title: string; how: 'undone' | 'earlier' | 'stopped'; by: string | null }
 /** What is known of a certificate. The status follows from this and nothing else. */
 export interface Evidence {
   management: Management
@@ -18,7 +20,9 @@ export interface Evidence {
   /** What an action says that has issued and waits for the time of its deployment. */
   waiting: { reason: string } | null
   /** Places from which somebody took back what belongs there: it comes there again only by hand. */
-  takenBack: readonly { title: string; by: string }[]
+  takenBack: readonly Held[]
+  /** Targets whose bot was revoked: nothing is ordered for them or deployed there. */
+  leftOut: readonly { title: string; bot: string }[]
   /** Name of the certificate that was enrolled again from this one and has its targets now. */
   takenOverBy: string | null
   /** The newest ended order or deployment of the newest action, when it did not succeed. */
@@ -107,7 +111,7 @@ const failedWork: Rule = (e) => {
   // What a later look at the hosts showed counts more than how the deployment ended.
   if (failure?.kind !== 'deployment' || failure.state === 'cancelled' || allInSync(e)) return undefined
   const rolledBack = failure.state === 'rolled-back'
-  return say(rolledBack ? 'rolled-back' : 'deployment-failed', `${asSentence(failure.error.message)}${rolledBack ? ' The previous certificate is served again.' : ''}`, 'deploy')
+  return say(rolledBack ? 'rolled-back' : 'deployment-failed', `${asSentence(failure.error.message)}${rolledBack ? ' The previous certificate is served again.' : ''}${e.takenBack.some(({ how }) => how === 'stopped') ? ' Its rollout was stopped; nothing is deployed any further by itself until a newer version comes. Mend what failed and deploy again.' : ''}`, 'deploy')
 }
 
 /** The files are as they should be, and clients get something else. */
@@ -119,14 +123,27 @@ const deployedNotServed: Rule = ({ installations }) => {
   return say('deployed-not-served', `Installed, but not served at ${words}. ${other ? 'The server may not have taken it up: deploy it again, which reloads the server and proves it.' : 'See whether the server runs, then check again.'}`, other ? 'deploy' : 'recheck-pinning')
 }
 
+const heldWords: Record<Held['how'], { what: string; nobody: string }> = {
+  undone: { what: 'The newest version was taken back', nobody: 'its rollout' },
+  earlier: { what: 'Another version than the newest was deployed by hand', nobody: 'somebody' },
+  stopped: { what: 'The rollout of the newest version was stopped before it was through', nobody: 'itself, after what failed' },
+}
+function heldBack(held: readonly Held[]): string {
+  const sentences = (['undone', 'earlier', 'stopped'] as const).map((how) => {
+    const places = held.filter((one) => one.how === how).map(({ title, by }) => `${title} by ${by ?? heldWords[how].nobody}`)
+    return places.length > 0 ? `${heldWords[how].what}: ${places.join(', ')}.` : ''
+  })
+  return sentences.filter(Boolean).join(' ')
+}
+
 /** A newer version is there; an older one of ours is what is served. */
-const renewedNotDeployed: Rule = (e, now) => {
+const renewedNotDeployed: Rule = (e) => {
   const { current, installations, targetCount, waiting, takenBack } = e
   if (current?.source !== 'order' || targetCount === 0) return undefined
   const older = installations.filter((i) => i.older)
   const left = `What is served ends on ${endsAt(endOf(e) ?? current.notAfter)}.`
   if (waiting) return say('renewed-not-deployed', `Issued and not deployed. ${asSentence(waiting.reason)} ${installations.length > 0 ? left : ''}`.trim(), 'deploy')
-  if (takenBack.length > 0) return say('renewed-not-deployed', `The newest version was taken back: ${takenBack.map(({ title, by }) => `${title} by ${by}`).join(', ')}. It is not deployed there again by itself. ${left} Deploy it by hand once the reason is gone, or rotate.`, 'deploy')
+  if (takenBack.length > 0) return say('renewed-not-deployed', `${heldBack(takenBack)} It is not deployed there again by itself. ${left} Deploy it by hand once the reason is gone, or rotate.`, 'deploy')
   return older.length > 0 ? say('renewed-not-deployed', `Renewed and not deployed: ${older.map((i) => i.title).join(', ')} ${older.length === 1 ? 'has' : 'have'} an earlier version. ${left} Deploy the new one.`, 'deploy') : undefined
 }
 
@@ -171,7 +188,7 @@ export function deriveStatus(e: Evidence, now: Date): DerivedStatus {
   const problem = problemOf(e)
   for (const rule of rules) {
     const verdict = rule(e, now)
-    if (verdict) return { ...withEnd(withSuccessor(verdict, e), e, now), problem }
+    if (verdict) return { ...withLeftOut(withEnd(withSuccessor(verdict, e), e, now), e), problem }
   }
   return { status: 'configuration-pending', reason: 'Choose where it is deployed and who issues it.', nextAction: 'configure', problem }
 }
@@ -179,6 +196,12 @@ export function deriveStatus(e: Evidence, now: Date): DerivedStatus {
 /** Where this one is still installed, its successor is told of beside everything else. */
 const withSuccessor = (verdict: Omit<DerivedStatus, 'problem'>, { takenOverBy, installations }: Evidence): Omit<DerivedStatus, 'problem'> =>
   takenOverBy !== null && installations.length > 0 ? { ...verdict, reason: `${verdict.reason} "${takenOverBy}" was enrolled again from it and took its targets over; deploy that one.`, nextAction: null } : verdict
+
+/** What was left out is never forgotten: its host goes on serving what it has until that ends. */
+const withLeftOut = (verdict: Omit<DerivedStatus, 'problem'>, { leftOut }: Evidence): Omit<DerivedStatus, 'problem'> =>
+  leftOut.length > 0 ? { ...verdict, reason: `${verdict.reason} ${leftOutWords(leftOut)}`, nextAction: verdict.nextAction ?? 'configure' } : verdict
+const leftOutWords = (leftOut: Evidence['leftOut']): string =>
+  `Left out, as its bot was revoked: ${leftOut.map(({ title, bot }) => `${title} (${bot})`).join(', ')}. Nothing is renewed there: choose another bot in the configuration, or remove the target.`
 
 /** The end that comes near is told beside everything else. */
 function withEnd(verdict: Omit<DerivedStatus, 'problem'>, e: Evidence, now: Date): Omit<DerivedStatus, 'problem'> {
@@ -192,6 +215,7 @@ function problemOf(e: Evidence): WireError | null {
   const { failure, failedRevocation, installations } = e
   if (failedRevocation) return failedRevocation
   if (failure && failure.state !== 'cancelled' && !(failure.kind === 'deployment' && allInSync(e))) return failure.error
+  if (e.leftOut.length > 0) return { code: 'CONFIGURATION_INCOMPLETE', message: leftOutWords(e.leftOut), facts: {} }
   if (e.unknownHostKey) return e.unknownHostKey
   if (e.misfit) return e.misfit
   const wrong = installations.filter((i) => i.trouble)

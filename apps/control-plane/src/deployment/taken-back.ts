@@ -1,31 +1,75 @@
 import type { CertificateId, TargetId } from '@certloop/contract'
 import type { VersionFacts } from '../certificate/certificate-store.ts'
 import type { Db, Tx } from '../database/database.ts'
-import { wantedVersion } from '../proof/inspection.ts'
+import { deployableVersion, wantedVersion } from '../proof/inspection.ts'
 import type { TargetRow } from '../provisioning/configuration-store.ts'
 import { lastOn } from './deployment-store.ts'
 
-/** A target from which the version that belongs there was taken back. */
-export interface TakenBack { target: TargetRow; by: string; at: string }
+/**
+ * A target that somebody keeps the version away from that belongs there. undone: it was taken back. earlier: another version was
+ * deployed there by hand since. stopped: its rollout ended before it was through; `by` is null where it stopped by itself.
+ */
+export interface TakenBack { target: TargetRow; how: 'undone' | 'earlier' | 'stopped'; by: string | null }
+
+type Found = Map<TargetId, Pick<TakenBack, 'how' | 'by'>>
 
 /**
- * Where a person, or a rollout that somebody stopped, took back what belongs there by its age. Nothing puts it there again by itself:
+ * Where a person, or a rollout that stopped, keeps away what belongs there by its age. Nothing puts it there again by itself:
  * there was a reason, and the schedule does not know it. A newer version, or a person, ends that.
  */
 export async function takenBackFrom(db: Db | Tx, certificateId: CertificateId, versions: readonly VersionFacts[], targets: readonly TargetRow[]): Promise<TakenBack[]> {
-  const undos = await db.selectFrom('deployment').select(['id', 'targetId', 'versionId', 'requester', 'endedAt']).where('certificateId', '=', certificateId).where('undoes', 'is not', null).where('state', '=', 'deployed').orderBy('id').execute()
-  const last = new Map<TargetId, (typeof undos)[number]>(undos.map((undo) => [undo.targetId, undo]))
-  const taken: TakenBack[] = []
-  for (const target of targets) {
-    const undo = last.get(target.id)
-    if (!undo || undo.versionId !== wantedVersion(versions, target)?.id || (await lastOn(db, target.id))?.id !== undo.id) continue
-    taken.push({ target, by: undo.requester, at: undo.endedAt ?? '' })
-  }
-  return taken
+  const found: Found = new Map([...await stoppedOn(db, certificateId, versions, targets), ...await replacedOn(db, certificateId, versions, targets)])
+  return targets.flatMap((target) => {
+    const one = found.get(target.id)
+    return one ? [{ target, ...one }] : []
+  })
 }
 
-/** What the schedule may look after: the targets, and what is seen at them, without those that something was taken back from. */
-export function withoutTakenBack<I extends { botId: string; serverType: string; placeKey: string }>(targets: readonly TargetRow[], installations: readonly I[], taken: readonly TakenBack[]): { targetCount: number; installations: I[] } {
-  const isTaken = (i: I) => taken.some(({ target }) => target.botId === i.botId && target.serverType === i.serverType && target.placeKey === i.placeKey)
-  return { targetCount: targets.length - taken.length, installations: installations.filter((i) => !isTaken(i)) }
+/** Where the last change was made by hand and put something else there than what belongs there. */
+async function replacedOn(db: Db | Tx, certificateId: CertificateId, versions: readonly VersionFacts[], targets: readonly TargetRow[]): Promise<Found> {
+  const wanted = new Map(targets.map((target) => [target.id, wantedVersion(versions, target)]))
+  const since = [...wanted.values()].map((v) => v?.createdAt ?? '').toSorted()[0]
+  if (since === undefined) return new Map()
+  const rows = await db.selectFrom('deployment').select(['id', 'targetId', 'versionId', 'requester', 'undoes', 'createdAt']).where('certificateId', '=', certificateId).where('state', '=', 'deployed')
+    .where((eb) => eb.or([eb('undoes', 'is not', null), eb.and([eb('requester', '!=', 'schedule'), eb('createdAt', '>=', since)])])).orderBy('id').execute()
+  const last = new Map(rows.map((row) => [row.targetId, row]))
+  const found: Found = new Map()
+  for (const target of targets) {
+    const [row, version] = [last.get(target.id), wanted.get(target.id)]
+    if (!row || !version) continue
+    const isEarlier = row.undoes === null && row.versionId !== version.id && row.createdAt >= version.createdAt && deployableVersion(versions, target)?.id === version.id
+    const how = row.undoes !== null && row.versionId === version.id ? 'undone' : isEarlier ? 'earlier' : undefined
+    if (how && (await lastOn(db, target.id))?.id === row.id) found.set(target.id, { how, by: row.requester })
+  }
+  return found
+}
+
+const brokenOff: readonly string[] = ['stopped', 'undone', 'undo-failed']
+/** Rollouts that are looked through: one version has few. */
+const looksThrough = 20
+
+/** What a rollout that was broken off did not bring, and nobody has tried by hand since. */
+async function stoppedOn(db: Db | Tx, certificateId: CertificateId, versions: readonly VersionFacts[], targets: readonly TargetRow[]): Promise<Found> {
+  const rollouts = await db.selectFrom('rollout').select(['id', 'state', 'stoppedBy', 'undoneBy', 'endedAt']).where('certificateId', '=', certificateId).orderBy('id', 'desc').limit(looksThrough).execute()
+  const ends = rollouts.flatMap((r) => (brokenOff.includes(r.state) && r.endedAt !== null ? [r.endedAt] : [])).toSorted()
+  if (ends[0] === undefined) return new Map()
+  const parts = await db.selectFrom('rolloutTarget').select(['rolloutId', 'targetId', 'versionId', 'state']).where('rolloutId', 'in', rollouts.map((r) => r.id)).where('versionId', 'is not', null).orderBy('rolloutId').execute()
+  const byHand = await db.selectFrom('deployment').select(['targetId', 'createdAt', 'rolloutId']).where('certificateId', '=', certificateId).where('requester', '!=', 'schedule').where('undoes', 'is', null).where('createdAt', '>=', ends[0]).execute()
+  const last = new Map(parts.map((part) => [part.targetId, part]))
+  const found: Found = new Map()
+  for (const target of targets) {
+    const part = last.get(target.id)
+    const rollout = rollouts.find((r) => r.id === part?.rolloutId)
+    if (!part || !rollout?.endedAt || !brokenOff.includes(rollout.state) || part.state === 'deployed' || part.versionId !== wantedVersion(versions, target)?.id) continue
+    const end = rollout.endedAt
+    if (!byHand.some((d) => d.targetId === target.id && d.createdAt >= end && d.rolloutId !== part.rolloutId)) found.set(target.id, { how: 'stopped', by: rollout.stoppedBy ?? rollout.undoneBy })
+  }
+  return found
+}
+
+/** Without a full stop. */
+export function whyTakenBack({ how, by }: Pick<TakenBack, 'how' | 'by'>): string {
+  if (how === 'undone') return `It was taken back here by ${by ?? 'its rollout'}`
+  if (how === 'earlier') return `Another version was deployed here by hand by ${by ?? 'somebody'}`
+  return by ? `Its rollout was stopped by ${by} before it was through` : 'Its rollout stopped by itself before it was through'
 }

@@ -12,6 +12,11 @@ export function wantedVersion(versions: readonly VersionFacts[], target: Pick<Ta
   return versions.find((v) => v.source === 'order' && v.keyBotId === target.botId) ?? versions.find((v) => v.source === 'order') ?? versions[0]
 }
 
+/** The newest version that can go onto this target: its key is on the same host. */
+export function deployableVersion(versions: readonly VersionFacts[], target: Pick<TargetRow, 'botId'>): VersionFacts | undefined {
+  return versions.find((v) => v.keyBotId === target.botId && v.keyId !== null)
+}
+
 /** in-sync only when the file holds the wanted version and every endpoint serves it; a target that names no endpoint is its files alone. */
 export function syncState(wanted: string | null, installed: string | null, served: readonly ServedCertificate[]): InstallationState {
   if (installed === null && served.every((s) => s.fingerprint === null)) return 'missing'

@@ -5,7 +5,7 @@ import type { Secrets } from '../secret/secrets.ts'
 import type { Wakes } from '../task/task-kinds.ts'
 import { deployAll, deploymentDeadline } from './action-deployments.ts'
 import { changeAction, type ActionRow } from './action-store.ts'
-import { tellOverride, timeFor, waitFor } from './action-timing.ts'
+import { tellOverride, timeFor, waitFor, waitingReason } from './action-timing.ts'
 import type { ConfigurationRow } from './configuration-store.ts'
 
 export const deployingReason = 'It is being deployed.'
@@ -16,11 +16,11 @@ const busyMs = 60_000
 export async function deployWhenDue(tx: Tx, wake: Wakes, action: ActionRow, configuration: ConfigurationRow, secrets: Secrets, now: Date): Promise<void> {
   const time = await timeFor(tx, action, configuration, now)
   if (time.at > now) {
-    await waitFor(tx, wake, action, time, now)
+    await waitFor(tx, wake, action, { at: time.at, reason: waitingReason(time) }, now)
     return
   }
   if (await isBusy(tx, action)) {
-    await waitFor(tx, wake, action, { at: new Date(now.getTime() + busyMs), why: 'Another deployment of this certificate has to end first.', overrides: false }, now)
+    await waitFor(tx, wake, action, { at: new Date(now.getTime() + busyMs), reason: 'Another deployment of this certificate has to end first; it is looked at again every minute.' }, now)
     return
   }
   await tellOverride(tx, action, time, now)

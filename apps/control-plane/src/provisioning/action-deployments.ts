@@ -4,20 +4,16 @@ import { findCertificate, findVersion, newestVersions, type VersionFacts } from 
 import { revocationsOf } from '../certificate/version-revocation.ts'
 import { fromBit } from '../database/columns.ts'
 import type { Tx } from '../database/database.ts'
-import { takenBackFrom } from '../deployment/taken-back.ts'
+import { takenBackFrom, whyTakenBack } from '../deployment/taken-back.ts'
 import { startDeployment } from '../deployment/deployment-worker.ts'
 import { addEvent } from '../event/event-store.ts'
 import { ordersOfAction } from '../order/order-store.ts'
+import { deployableVersion } from '../proof/inspection.ts'
 import { needsRollout, startRollout, type RolloutEntry } from '../rollout/rollout.ts'
 import type { Secrets } from '../secret/secrets.ts'
 import type { Wakes } from '../task/task-kinds.ts'
 import { targetIdsOf, type ActionRow } from './action-store.ts'
 import { findConfiguration, rolloutOf, targetsOf, type ConfigurationRow, type TargetRow } from './configuration-store.ts'
-
-/** The newest version that can go onto this target: its key is on the same host. */
-export function deployableVersion(versions: readonly VersionFacts[], target: Pick<TargetRow, 'botId'>): VersionFacts | undefined {
-  return versions.find((v) => v.keyBotId === target.botId && v.keyId !== null)
-}
 
 const revokedBot = (name: string) => new CertloopError('CONFIGURATION_INCOMPLETE', `The bot "${name}" of a target was revoked. Choose another in the configuration.`)
 
@@ -64,7 +60,7 @@ async function entriesOf(tx: Tx, action: ActionRow, now: Date): Promise<RolloutE
     const version = deployableVersion(versions, target)
     if (!version) return { target, versionId: null, reason: 'There is no version with its key on the host of this target.' }
     const back = taken.find((one) => one.target.id === target.id)
-    if (back) return { target, versionId: null, reason: `It was taken back here by ${back.by}: only a person deploys it here again.` }
+    if (back) return { target, versionId: null, reason: `${whyTakenBack(back)}: only a person deploys it here again.` }
     const revocation = revoked.get(version.fingerprint)
     return revocation ? { target, versionId: null, reason: `The version for this target was ${revocation.status === 'held' ? 'suspended' : 'revoked'}.` } : { target, versionId: version.id }
   })

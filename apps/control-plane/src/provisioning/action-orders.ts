@@ -1,10 +1,11 @@
 import { CertloopError, type BotId, type CertificateId, type KeyId } from '@certloop/contract'
-import { newestVersions, type VersionFacts } from '../certificate/certificate-store.ts'
+import { installationsOf, newestVersions, versionFacts, type VersionFacts } from '../certificate/certificate-store.ts'
 import { isKeyRevoked } from '../certificate/version-revocation.ts'
 import type { Tx } from '../database/database.ts'
 import { addEvent } from '../event/event-store.ts'
 import type { NewOrder } from '../order/order-store.ts'
 import { startOrder } from '../order/order-worker.ts'
+import { careOf, dueVersion, type CaredTarget } from '../renewal/cared-targets.ts'
 import { versionDue } from '../renewal/renewal-due.ts'
 import { renewalWindowsOf } from '../renewal/renewal-window-store.ts'
 import type { Wakes } from '../task/task-kinds.ts'
@@ -45,9 +46,11 @@ async function orderPerHost(tx: Tx, wake: Wakes, action: ActionRow, { configurat
   const versions = await newestVersions(tx, action.certificateId)
   const bots = [...new Set(targets.map((t) => t.botId))]
   if (bots.length === 0) throw new CertloopError('CONFIGURATION_INCOMPLETE', 'The configuration names no target whose bot could make the key. Add one, or upload a CSR.')
-  const windows = await renewalWindowsOf(tx, action.certificateId)
-  const due = action.requester === 'schedule' ? bots.filter((botId) => isDue(versions, botId, configuration, windows, now)) : bots
-  for (const botId of due.length > 0 ? due : bots) {
+  const due = action.requester === 'schedule' ? await dueBots(tx, action.certificateId, { versions, targets, configuration }, now) : bots
+  // What a child orders is for the parent's renewal, which is due whatever the child has already.
+  const chosen = due.length > 0 || like === action.certificateId ? due : bots
+  if (chosen.length === 0) throw new CertloopError('ACTION_NOT_POSSIBLE', 'No host whose bot may work is due to be renewed; nothing was ordered.')
+  for (const botId of chosen) {
     const reuseKeyId = asked.keyReuse ? await keyToKeep(tx, action, versions, { botId, algorithm: asked.keyAlgorithm }, now) : null
     const replacesVersionId = isRenewal(action) ? replacedVersion(versions, botId)?.id ?? null : null
     await startOrder(tx, wake, { ...common, ...orderPartsOf(asked), custody: 'endpoint', botId, reuseKeyId, replacesVersionId, csrPem: null, reason: 'Ordered.', nextAction: 'The bot makes the key and the request on its host.' }, now)
@@ -67,7 +70,15 @@ async function keyToKeep(tx: Tx, action: ActionRow, versions: readonly VersionFa
 }
 
 /** A host that was renewed already is left alone when the schedule comes again for one that failed. */
-function isDue(versions: readonly VersionFacts[], botId: BotId, configuration: ConfigurationRow, windows: Parameters<typeof versionDue>[2], now: Date): boolean {
-  const own = versions.find((v) => v.source === 'order' && v.keyBotId === botId)
-  return !own || versionDue(own, renewalOf(configuration), windows).at <= now
+async function dueBots(tx: Tx, id: CertificateId, { versions, targets, configuration }: { versions: readonly VersionFacts[]; targets: readonly TargetRow[]; configuration: ConfigurationRow }, now: Date): Promise<BotId[]> {
+  const windows = await renewalWindowsOf(tx, id)
+  const installations = await installationsOf(tx, id)
+  const ends = await versionFacts(tx, installations.map((i) => i.versionId).filter((v) => v !== null))
+  const { usable } = await careOf(tx, id, { versions, targets, installations, ends })
+  const isDue = (target: CaredTarget): boolean => {
+    const version = dueVersion(target)
+    const isOwn = version?.source === 'order' && version.keyBotId === target.botId
+    return !version || !isOwn || versionDue(version, renewalOf(configuration), windows).at <= now
+  }
+  return [...new Set(usable.filter(isDue).map((target) => target.botId))]
 }

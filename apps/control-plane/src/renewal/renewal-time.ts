@@ -120,7 +120,7 @@ export function retryTime(lifetime: Lifetime, settings: RenewalSettings, spreadK
   const left = lifetime.notAfter.getTime() - failedAt.getTime()
   const pause = Math.max(shortestPauseMs, (left > 0 ? left : leftOf(lifetime) || Infinity) / 3)
   const next = nextCheck(new Date(failedAt.getTime() + 1), daily(settings), turnIn(lifetime, spreadKey)).getTime()
-  return { at: new Date(Math.round(Math.min(next, failedAt.getTime() + pause))), why: `Tried again, because the attempt that ended at ${failedAt.toISOString().slice(0, 16).replace('T', ' ')} UTC failed.` }
+  return { at: new Date(Math.round(Math.min(next, failedAt.getTime() + pause))), why: `Tried again, because the attempt that ended at ${failedAt.toISOString().slice(0, 16).replace('T', ' ')} UTC did not get everything done.` }
 }
 
 /**

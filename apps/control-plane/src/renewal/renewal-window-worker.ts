@@ -1,18 +1,21 @@
 import type { CertificateId } from '@certloop/contract'
 import type { AuthorityOf } from '../authority/authority.ts'
-import { refreshCertificate, versionsToRenew } from '../certificate/certificate-refresh.ts'
+import { refreshCertificate } from '../certificate/certificate-refresh.ts'
 import { findCertificate, findVersion, newestVersions, type VersionFacts } from '../certificate/certificate-store.ts'
 import { fromJson } from '../database/columns.ts'
 import type { Database, Db, Tx } from '../database/database.ts'
 import { addEvent } from '../event/event-store.ts'
 import { findOrder } from '../order/order-store.ts'
-import { targetsOf } from '../provisioning/configuration-store.ts'
+import { wantedVersion } from '../proof/inspection.ts'
+import { targetsOf, type TargetRow } from '../provisioning/configuration-store.ts'
 import type { PlaneTaskKind } from '../task/task-kinds.ts'
 import { noteRenewalWindow, renewalWindowsOf, type Window } from './renewal-window-store.ts'
 
 export interface WindowDeps { database: Database; authorityOf: AuthorityOf; now: () => Date }
 
-const versionsOf = async (db: Db | Tx, id: CertificateId): Promise<VersionFacts[]> => versionsToRenew(await newestVersions(db, id), await targetsOf(db, id))
+const versionsOf = async (db: Db | Tx, id: CertificateId): Promise<VersionFacts[]> => versionsWanted(await newestVersions(db, id), await targetsOf(db, id))
+const versionsWanted = (versions: readonly VersionFacts[], targets: readonly TargetRow[]): VersionFacts[] =>
+  [...new Set(targets.map((target) => wantedVersion(versions, target)).filter((v) => v !== undefined))]
 
 /** What the authority that issued a version says; null: nothing, or it was not issued by one of ours. */
 async function windowOf({ database, authorityOf }: WindowDeps, { id, orderId }: VersionFacts): Promise<Window | null> {

@@ -11,7 +11,7 @@ import { takeBack } from './rollout-undo.ts'
 import { watchWave } from './rollout-watch.ts'
 import { runWave } from './rollout-wave.ts'
 import { inState, leaveOutWaiting, move, takeUp, tell, type Moving, type Work } from './rollout-work.ts'
-import { counted, personDeadline, progressOf, waveDeadline } from './rollout-words.ts'
+import { counted, personDeadline, progressOf, stoppedNext, waveDeadline } from './rollout-words.ts'
 
 const nothing = async () => false
 /** What is done in each state that has not ended. @returns whether to look again at once */
@@ -37,7 +37,7 @@ async function waitPaused(work: Work): Promise<boolean> {
   }
   if (underWay > 0) return false
   await leaveOutWaiting(work, 'The rollout was stopped before its turn.')
-  await move(work, { event: 'stop', reason: `Stopped by hand. ${progressOf(work.targets)}.`, nextAction: 'Deploy again, or undo the rollout to go back to what was there before.', deadline: null })
+  await move(work, { event: 'stop', reason: `Stopped${work.rollout.stoppedBy ? ` by ${work.rollout.stoppedBy}` : ''}. ${progressOf(work.targets)}.`, nextAction: stoppedNext, deadline: null })
   return true
 }
 

@@ -9,7 +9,7 @@ import { isHalting } from './rollout-state.ts'
 import { whyNotCommand, type RolloutCommand } from './rollout-rules.ts'
 import { getRollout, wakeRollout, type RolloutRow } from './rollout-store.ts'
 import { inState, leaveOutWaiting, move, takeUp, type Work } from './rollout-work.ts'
-import { counted, personDeadline, progressOf, watchDeadline, waveDeadline } from './rollout-words.ts'
+import { counted, personDeadline, progressOf, stoppedNext, watchDeadline, waveDeadline } from './rollout-words.ts'
 
 type Command = (tx: Tx, wake: Wakes, id: RolloutId, requester: string, now: Date) => Promise<void>
 
@@ -62,7 +62,7 @@ export const stopRollout = command('stop', async (work, requester) => {
   const underWay = inState(work.targets, 'deploying').length
   const reason = `Stopped by ${requester}. ${progressOf(work.targets)}.`
   if (underWay > 0) await move(work, { event: 'halt', requester, reason, nextAction: `${counted(underWay, 'deployment')} under way will end first.`, deadline: waveDeadline(work.now) })
-  else await move(work, { event: 'stop', requester, reason, nextAction: 'Deploy again, or undo the rollout to go back to what was there before.', deadline: null })
+  else await move(work, { event: 'stop', requester, reason, nextAction: stoppedNext, deadline: null })
 })
 
 /** Takes back everything that it has deployed, also after its end. */

@@ -35,6 +35,8 @@ export interface RolloutTable {
   endedAt: string | null
   /** Who asked to take it back; null: nobody, or its settings. */
   undoneBy: string | null
+  /** Who asked to stop it; null: nobody, or it stopped by itself. */
+  stoppedBy: string | null
 }
 /** How far a deployed target is through the gate of its wave. asked: it is being looked at again. seen: it is still served as wanted. passed, failed: the HTTP check as well. */
 export type GateState = 'asked' | 'seen' | 'passed' | 'failed'
@@ -67,7 +69,7 @@ export type NewRollout = Pick<RolloutTable, 'certificateId' | 'actionId' | 'appr
 export type NewRolloutTarget = Pick<RolloutTargetTable, 'targetId' | 'wave' | 'state' | 'versionId' | 'reason'>
 
 export async function insertRollout(tx: Tx, wake: Wakes, r: NewRollout, targets: readonly NewRolloutTarget[], now: Date): Promise<RolloutRow> {
-  const row: RolloutRow = { ...r, id: newId('rol', now), state: 'running', settings: toJson(r.settings), rollback: toBit(r.rollback), deadline: iso(r.deadline), wave: 0, failures: 0, watchUntil: null, pausedFrom: null, createdAt: iso(now), updatedAt: iso(now), endedAt: null, undoneBy: null }
+  const row: RolloutRow = { ...r, id: newId('rol', now), state: 'running', settings: toJson(r.settings), rollback: toBit(r.rollback), deadline: iso(r.deadline), wave: 0, failures: 0, watchUntil: null, pausedFrom: null, createdAt: iso(now), updatedAt: iso(now), endedAt: null, undoneBy: null, stoppedBy: null }
   await tx.insertInto('rollout').values(row).execute()
   await tx.insertInto('rolloutTarget').values(targets.map((target, position) => ({ ...target, rolloutId: row.id, position, deploymentId: null, undoId: null, gate: null, error: null }))).execute()
   await addEvent(tx, { kind: 'rollout.started', message: r.reason, requester: r.requester, certificateId: r.certificateId }, now)
@@ -95,6 +97,7 @@ export async function changeRollout(tx: Tx, wake: Wakes, r: RolloutRow, change: 
     ...next, reason: change.reason, nextAction: change.nextAction, deadline: change.deadline && iso(change.deadline), updatedAt: iso(now), endedAt: isOpenRollout(next.state) ? null : iso(now),
     ...(change.watchUntil === undefined ? {} : { watchUntil: change.watchUntil && iso(change.watchUntil) }),
     ...(change.event === 'undo' && change.requester ? { undoneBy: change.requester } : {}),
+    ...((change.event === 'stop' || change.event === 'halt') && change.requester ? { stoppedBy: change.requester } : {}),
     ...(change.wave === undefined ? {} : { wave: change.wave }),
   }
   const { numUpdatedRows } = await tx.updateTable('rollout').set(columns).where('id', '=', r.id).where('state', '=', r.state).where('wave', '=', r.wave).executeTakeFirst()

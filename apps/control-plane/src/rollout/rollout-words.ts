@@ -12,6 +12,9 @@ export const waveDeadline = (now: Date): Date => after(now, waveMinutes)
 export const watchDeadline = (until: Date): Date => after(until, lookMinutes)
 export const personDeadline = (now: Date): Date => after(now, personDays * 24 * 60)
 
+/** What comes after somebody has stopped it. */
+export const stoppedNext = 'Nothing deploys this version any further by itself. Deploy again, or undo the rollout to go back to what was there before.'
+
 export const counted = (count: number, word: string): string => `${count} ${word}${count === 1 ? '' : 's'}`
 
 /** "the canary", "wave 2 of 3" */

@@ -48,7 +48,7 @@ export async function up(db: Kysely<unknown>): Promise<void> {
 
   await table(db, 'rollout', {
     id: 'text', certificateId: 'text', actionId: 'text', state: 'text', settings: 'text', approval: 'text', rollback: 'integer', wave: 'integer', waveCount: 'integer', failures: 'integer', requester: 'text', reason: 'text', nextAction: 'text?', deadline: 'text?',
-    watchUntil: 'text?', pausedFrom: 'text?', createdAt: 'text', updatedAt: 'text', endedAt: 'text?', undoneBy: 'text?',
+    watchUntil: 'text?', pausedFrom: 'text?', createdAt: 'text', updatedAt: 'text', endedAt: 'text?', undoneBy: 'text?', stoppedBy: 'text?',
   }, ['id'])
   await index(db, 'rollout', ['actionId'])
   await index(db, 'rollout', ['certificateId', 'id'])
