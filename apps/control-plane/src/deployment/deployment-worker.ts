@@ -16,7 +16,7 @@ import { isOpenDeployment } from './deployment-state.ts'
 import { appendLog, changeDeployment, findDeployment, getDeployment, insertDeployment, noteDeployment, type DeploymentRow, type NewDeployment } from './deployment-store.ts'
 import { askForScan } from './rescan.ts'
 import type { SlowLimits } from './usual-time.ts'
-import { botContact, deployMinutes, minutesAfter, planMinutes, watchDuration, watchTakeUp } from './watch-deployment.ts'
+import { approvalMinutes, botContact, deployMinutes, minutesAfter, planMinutes, watchApproval, watchDuration, watchTakeUp } from './watch-deployment.ts'
 
 /** Starts a deployment by asking the bot for its plan. */
 export async function startDeployment(tx: Tx, wake: Wakes, deployment: Omit<NewDeployment, 'deadline' | 'nextAction'>, secrets: Secrets, now: Date): Promise<DeploymentRow> {
@@ -76,7 +76,8 @@ export function planHandler({ secrets, now }: DeploymentDeps): BotTaskHandler {
         await hand(tx, wake, secrets, d, { plan, message: `Planned in ${plan.steps.length} steps and approved by the configuration.` }, now())
         return
       }
-      await changeDeployment(tx, wake, d, { event: 'planReady', message: `Planned in ${plan.steps.length} steps.`, nextAction: 'A person has to approve the plan.', plan }, now())
+      const planned = await changeDeployment(tx, wake, d, { event: 'planReady', message: `Planned in ${plan.steps.length} steps.`, nextAction: 'A person has to approve the plan.', plan, deadline: minutesAfter(now(), approvalMinutes) }, now())
+      await watchApproval(tx, wake, planned, now())
       await refreshCertificate(tx, wake, d.certificateId, now())
     },
     failed: failedHandler(now),

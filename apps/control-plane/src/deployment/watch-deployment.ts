@@ -11,6 +11,8 @@ import { expectation, usualLimits, type SlowLimits } from './usual-time.ts'
 
 export const planMinutes = 60
 export const deployMinutes = 60
+/** A plan that waits longer for its approval was overlooked. */
+export const approvalMinutes = 7 * 24 * 60
 export const minutesAfter = (now: Date, minutes: number): Date => new Date(now.getTime() + minutes * 60_000)
 const secondsAfter = (now: Date, seconds: number): Date => new Date(now.getTime() + seconds * 1000)
 
@@ -28,6 +30,11 @@ const watchAt = (tx: Tx, wake: Wakes, { id }: Pick<DeploymentRow, 'id'>, at: Dat
 /** Looks whether the bot took it up. */
 export async function watchTakeUp(tx: Tx, wake: Wakes, d: DeploymentRow, now: Date): Promise<void> {
   await watchAt(tx, wake, d, secondsAfter(now, takeUpSeconds), now)
+}
+
+/** Looks whether it still waits for its approval. */
+export async function watchApproval(tx: Tx, wake: Wakes, d: DeploymentRow, now: Date): Promise<void> {
+  await watchAt(tx, wake, d, d.deadline ? new Date(d.deadline) : minutesAfter(now, approvalMinutes), now)
 }
 
 /** Looks at it again when its like would be over by far. */
@@ -54,6 +61,7 @@ export function watchDeploymentKind({ now, slow }: WatchDeps): PlaneTaskKind {
       const d = await findDeployment(tx, task.subject as DeploymentId)
       if (!d) return
       if (d.state === 'planning' || d.state === 'pending') await sayWaiting(tx, wake, d, now())
+      else if (d.state === 'planned') await sayUnapproved(tx, wake, d, now())
       else if (d.state === 'deploying') await sayDeploying(tx, wake, d, now(), slow)
     },
     // What it says is of use to people alone: the deployment goes on without it.
@@ -68,6 +76,17 @@ async function sayWaiting(tx: Tx, wake: Wakes, d: DeploymentRow, now: Date): Pro
   await noteDeployment(tx, wake, d, `${what} ${words}`, next, now)
   await refreshCertificate(tx, wake, d.certificateId, now)
   await watchAt(tx, wake, d, minutesAfter(now, againMinutes), now)
+}
+
+const unapproved = 'The plan has waited for its approval for more than 7 days.'
+
+/** Told once; it goes on waiting. */
+async function sayUnapproved(tx: Tx, wake: Wakes, d: DeploymentRow, now: Date): Promise<void> {
+  if (d.reason === unapproved) return
+  if (d.deadline && new Date(d.deadline) > now) return watchApproval(tx, wake, d, now)
+  await noteDeployment(tx, wake, d, unapproved, 'Approve the plan, or cancel the deployment.', now)
+  await addEvent(tx, { kind: 'deployment.overdue', message: `${unapproved} Approve it, or cancel the deployment.`, certificateId: d.certificateId, deploymentId: d.id, botId: d.botId }, now)
+  await refreshCertificate(tx, wake, d.certificateId, now)
 }
 
 async function sayDeploying(tx: Tx, wake: Wakes, d: DeploymentRow, now: Date, limits: SlowLimits = usualLimits): Promise<void> {

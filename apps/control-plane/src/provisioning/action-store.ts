@@ -4,7 +4,7 @@ import { wakeBatch } from '../batch/batch-store.ts'
 import { fromJson, fromJsonOrNull, iso, toJson } from '../database/columns.ts'
 import { isUniqueViolation, type Db, type Tx } from '../database/database.ts'
 import { addEvent, announce } from '../event/event-store.ts'
-import { addTask } from '../task/task-store.ts'
+import { addTask, removeTask } from '../task/task-store.ts'
 import type { Wakes } from '../task/task-kinds.ts'
 import { isOpenAction, nextActionState, type ActionEvent } from './action-state.ts'
 
@@ -40,6 +40,8 @@ export interface ActionDetails {
   revocationReason?: RevocationReasonToGive
   /** Who wants it to end. */
   cancelledBy?: string
+  /** The deadline that has passed was told. */
+  overdue?: boolean
 }
 export const detailsOf = (row: Pick<ActionRow, 'details'>): ActionDetails => fromJson(row.details)
 export const targetIdsOf = (row: Pick<ActionRow, 'targetIds'>): TargetId[] | null => fromJsonOrNull(row.targetIds)
@@ -57,6 +59,7 @@ export async function insertAction(tx: Tx, wake: Wakes, a: NewAction, now: Date)
     throw error
   }
   await addEvent(tx, { kind: `action.${a.kind}`, message: [`"${a.kind}" was started.`, why].filter(Boolean).join(' '), requester: a.requester, certificateId: a.certificateId }, now)
+  await watchDeadline(tx, wake, row, now)
   announce(wake, 'action', row.id, row.certificateId)
   return row
 }
@@ -87,6 +90,7 @@ export async function changeAction(tx: Tx, wake: Wakes, action: ActionRow, chang
   if (ended) await wakeThoseWhoWait(tx, wake, action, now)
   // It takes up no place in its batch any more.
   else if (state === 'waiting' && action.batchId) await wakeBatch(tx, wake, action.batchId, now)
+  await watchDeadline(tx, wake, { ...action, ...columns }, now)
   announce(wake, 'action', action.id, action.certificateId)
   return { ...action, ...columns }
 }
@@ -104,6 +108,22 @@ export async function noteAction(tx: Tx, wake: Wakes, action: ActionRow, changes
   await tx.updateTable('action').set(changes).where('id', '=', action.id).where('endedAt', 'is', null).execute()
   announce(wake, 'action', action.id, action.certificateId)
   return { ...action, ...changes }
+}
+
+/** Has an action looked at when its deadline has passed: nothing is to be overdue without a word. */
+async function watchDeadline(tx: Tx, wake: Wakes, { id, deadline, endedAt }: ActionRow, now: Date): Promise<void> {
+  const dedupe = `overdue:${id}`
+  if (deadline === null || endedAt !== null) await removeTask(tx, dedupe)
+  else await addTask(tx, wake, { executor: 'control-plane', kind: 'advance-action', subject: id, notBefore: new Date(deadline), dedupe }, now)
+}
+
+/** Tells once that the deadline of an action has passed; it goes on. */
+export async function raiseOverdue(tx: Tx, wake: Wakes, id: ActionId, now: Date): Promise<void> {
+  const action = await findAction(tx, id)
+  if (!action || action.endedAt || action.deadline === null || new Date(action.deadline) > now || detailsOf(action).overdue) return
+  const message = `"${action.kind}" was to be over by ${action.deadline.slice(0, 16).replace('T', ' ')} UTC and is not. Look at what it waits for, or cancel it.`
+  await noteAction(tx, wake, action, { nextAction: [message, action.nextAction].filter(Boolean).join(' '), details: toJson({ ...detailsOf(action), overdue: true }) })
+  await addEvent(tx, { kind: 'action.overdue', message, requester: action.requester, certificateId: action.certificateId }, now)
 }
 
 /** Has an action looked at. */

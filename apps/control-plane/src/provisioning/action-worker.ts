@@ -14,7 +14,7 @@ import { addTask, openTaskCount, type Task } from '../task/task-store.ts'
 import type { BotTaskHandler, PlaneTaskKind, Wakes } from '../task/task-kinds.ts'
 import { inspectedTarget } from './action-checks.ts'
 import { deployWhenDue } from './action-deploying.ts'
-import { changeAction, detailsOf, findAction, targetIdsOf, type ActionRow } from './action-store.ts'
+import { changeAction, detailsOf, findAction, raiseOverdue, targetIdsOf, type ActionRow } from './action-store.ts'
 import { deploysAfterRenewal, followsTiming } from './action-timing.ts'
 import { findConfiguration, findTarget, samePlace, targetsOf } from './configuration-store.ts'
 import { afterChild } from './re-enrol.ts'
@@ -38,6 +38,7 @@ export function advanceActionKind({ secrets, now }: ActionDeps): PlaneTaskKind {
       const action = await findAction(tx, found.id)
       if (!action || action.endedAt) return
       await advance(tx, wake, action, secrets, now())
+      await raiseOverdue(tx, wake, action.id, now())
       await refreshCertificate(tx, wake, action.certificateId, now())
     },
     async failed(tx, wake, task, error) {
