@@ -11,10 +11,12 @@ type Installed = Awaited<ReturnType<typeof versionFacts>>
 /** The worst that is known of the newest version and of what is installed, and the places where that is. */
 export async function worstRevocation(tx: Tx, current: string | null, installations: readonly InstallationRow[]): Promise<Evidence['revocation']> {
   const fingerprints = new Set([current, ...installations.map((i) => i.fingerprint)].filter((f) => f !== null))
-  const [worst] = [...await revocationsOf(tx, [...fingerprints])].toSorted(([, a], [, b]) => Number(b.status === 'revoked') - Number(a.status === 'revoked'))
+  const revocations = await revocationsOf(tx, [...fingerprints])
+  const [worst] = [...revocations.values()].toSorted((a, b) => Number(b.status === 'revoked') - Number(a.status === 'revoked'))
   if (!worst) return null
-  const [fingerprint, { status, at, reason }] = worst
-  return { status, at: new Date(at), reason, places: installations.filter((i) => i.fingerprint === fingerprint).map((i) => i.title) }
+  const { status, at, reason } = worst
+  const same = new Set([...revocations].filter(([, each]) => each.status === status).map(([fingerprint]) => fingerprint))
+  return { status, at: new Date(at), reason, count: same.size, of: fingerprints.size, places: installations.filter((i) => i.fingerprint !== null && same.has(i.fingerprint)).map((i) => i.title) }
 }
 
 /** The newest question to the authority about a revocation, when it ended badly. */

@@ -15,7 +15,7 @@ const work = (state: string) => ({ state, reason: 'Reason.', nextAction: 'Next.'
 
 const older = { ...place, state: 'out-of-sync' as const, older: true, notAfter: inDays(9) }
 const unserved = { ...place, state: 'out-of-sync' as const, trouble: true }
-const noMore = { status: 'revoked' as const, at: inDays(-2), reason: 'keyCompromise', places: ['nginx: /a'] }
+const noMore = { status: 'revoked' as const, at: inDays(-2), reason: 'keyCompromise', count: 1, of: 1, places: ['nginx: /a'] }
 
 const rows: [string, Partial<Evidence>, CertificateStatus, RegExp, DerivedStatus['nextAction']?][] = [
   ['found, nobody has configured it', { current: found, configuration: 'none', targetCount: 0, renewalDaysBefore: null }, 'discovered', /not configured/],
@@ -46,6 +46,7 @@ const rows: [string, Partial<Evidence>, CertificateStatus, RegExp, DerivedStatus
   ['the server shows another certificate than its file holds', { installations: [{ ...unserved, unserved: 'other' }] }, 'deployed-not-served', /nginx: \/a \(another certificate is served\).*reloads/, 'deploy'],
   ['nothing answers where it is installed', { installations: [{ ...unserved, unserved: 'nothing' }] }, 'deployed-not-served', /nothing answers.*runs/, 'recheck-pinning'],
   ['revoked and still served', { revocation: noMore }, 'revoked', /^Revoked on 2026-02-27 \(keyCompromise\), and is still served at nginx: \/a\. Rekey it now\.$/, 'rekey'],
+  ['one of two revoked', { revocation: { ...noMore, of: 2 } }, 'revoked', /^1 of 2 versions: Revoked on 2026-02-27 \(keyCompromise\), and are still served at nginx: \/a\. The rest is still good\./, 'rekey'],
   ['suspended, installed nowhere', { revocation: { ...noMore, status: 'held', places: [] } }, 'suspended', /^Suspended on 2026-02-27\. Resume it/, 'resume'],
   ['taken back by hand', { takenBack: [{ title: 'nginx: /a', how: 'undone', by: 'user:anna' }] }, 'renewed-not-deployed', /taken back: nginx: \/a by user:anna\. It is not deployed there again by itself\. .*Deploy it by hand/, 'deploy'],
   ['its child took over, and it is nowhere any more', { takenOverBy: 'c.example', targetCount: 0, installations: [], current: { ...issued, notAfter: inDays(-1) } }, 'issued', /"c\.example" took its targets over.*Delete/, null],

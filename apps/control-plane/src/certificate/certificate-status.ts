@@ -11,8 +11,8 @@ export interface Evidence {
   renewalDaysBefore: number | null
   /** Newest version made by an order, or found when there was no order. */
   current: { fingerprint: string; notBefore: Date; notAfter: Date; source: 'order' | 'discovery' } | null
-  /** Of what is newest or installed, the worst that is known; and where that is installed. */
-  revocation: { status: 'revoked' | 'held'; at: Date; reason: string; places: readonly string[] } | null
+  /** Of what is newest or installed, the worst that is known; of how many versions that is so, and where they are installed. */
+  revocation: { status: 'revoked' | 'held'; at: Date; reason: string; count: number; of: number; places: readonly string[] } | null
   /** Revoking, suspending or resuming was asked for last and did not succeed. */
   failedRevocation: WireError | null
   openOrder: { state: OrderState; reason: string; nextAction: string | null } | null
@@ -100,10 +100,11 @@ const waitsForPerson: ReadonlySet<OrderState | DeploymentState> = new Set(['plan
 /** Clients that look at lists or OCSP refuse it, so it outweighs everything but work under way. */
 const revoked: Rule = (e) => {
   if (!e.revocation) return undefined
-  const { status, at, reason, places } = e.revocation
-  const still = places.length > 0 ? `, and is still served at ${places.join(', ')}` : ''
-  if (status === 'held') return say('suspended', `Suspended on ${dayOf(at)}${still}. Resume it, or rekey it.`, 'resume')
-  return say('revoked', `Revoked on ${dayOf(at)} (${reason})${still}. Rekey it now.`, orConfigure(e, 'rekey'))
+  const { status, at, reason, count, of, places } = e.revocation
+  const [what, is] = of === 1 ? ['', 'is'] : [`${count} of ${of} versions: `, 'are']
+  const still = `${places.length > 0 ? `, and ${is} still served at ${places.join(', ')}` : ''}.${count < of ? ' The rest is still good.' : ''}`
+  if (status === 'held') return say('suspended', `${what}Suspended on ${dayOf(at)}${still} Resume it, or rekey it.`, 'resume')
+  return say('revoked', `${what}Revoked on ${dayOf(at)} (${reason})${still} Rekey it now.`, orConfigure(e, 'rekey'))
 }
 
 const failedWork: Rule = (e) => {

@@ -193,7 +193,7 @@ export async function versionsOf(db: Db | Tx, id: CertificateId): Promise<Versio
 const mostVersions = 100
 
 /** What decides about a version, without its PEM. */
-const decisive = ['id', 'ordinal', 'certificateId', 'fingerprint', 'names', 'notBefore', 'notAfter', 'keyAlgorithm', 'keyBotId', 'keyId', 'orderId', 'source', 'createdAt'] as const
+const decisive = ['id', 'ordinal', 'certificateId', 'fingerprint', 'serialNumber', 'names', 'notBefore', 'notAfter', 'keyAlgorithm', 'keyBotId', 'keyId', 'orderId', 'source', 'createdAt'] as const
 export type VersionFacts = Pick<VersionRow, (typeof decisive)[number]>
 
 /**
@@ -216,10 +216,10 @@ export async function versionFacts(db: Db | Tx, ids: readonly VersionId[]): Prom
   const rows = await db.selectFrom('certificateVersion').select(['id', 'ordinal', 'source', 'names', 'issuer', 'fingerprint', 'notAfter']).where('id', 'in', ids).execute()
   return new Map(rows.map((row) => [row.id, row]))
 }
-export const toVersion = (row: VersionRow): CertificateVersion => {
+export const toVersion = (row: VersionRow, revocation: Revocation | null): CertificateVersion => {
   const { spkiDigest: _spki, keyId: _key, ordinal: _ordinal, revocation: _revocation, ...rest } = row
   const chainPem = fromJson<string[]>(row.chainPem)
-  return { ...rest, names: fromJson(row.names), chainPem, findings: fromJsonOrNull<CertificateVersion['findings']>(row.findings) ?? findingsOf(chainPem[0] ?? '') }
+  return { ...rest, names: fromJson(row.names), chainPem, revocation, findings: fromJsonOrNull<CertificateVersion['findings']>(row.findings) ?? findingsOf(chainPem[0] ?? '') }
 }
 
 export async function installationsOf(db: Db | Tx, id: CertificateId): Promise<InstallationRow[]> {

@@ -13,6 +13,7 @@ import { comingRuns, shownRuns } from '../schedule/next-runs.ts'
 import { automaticRenewal } from './certificate-refresh.ts'
 import { getCertificate, installationsOf, installationCounts, toVersion, versionFacts, versionsOf, type CertificateRow, type InstallationRow, type VersionRow } from './certificate-store.ts'
 import { suggestTargets } from './suggestions.ts'
+import { revocationsOf } from './version-revocation.ts'
 
 /** How certificates are shown: three queries for a page of them. */
 export async function toSummaries(db: Db, rows: readonly CertificateRow[]): Promise<CertificateSummary[]> {
@@ -49,6 +50,7 @@ export async function readCertificateDetail(db: Db, secrets: Secrets, id: Certif
   const row = await getCertificate(db, id)
   const names = await botNames(db)
   const versions = await versionsOf(db, id)
+  const revocations = await revocationsOf(db, versions.map((v) => v.fingerprint))
   const current = versions.find((v) => v.id === row.currentVersionId)
   const installationRows = await installationsOf(db, id)
   const installations = installationRows.map((i) => toInstallation(i, names))
@@ -62,7 +64,7 @@ export async function readCertificateDetail(db: Db, secrets: Secrets, id: Certif
   const facts = configuration && await readRenewalFacts(db, id, { renewal: automaticRenewal(row, configuration, targetRows), deployment: deploymentTimingOf(configuration), deployAfterRenewal: fromBit(configuration.deployAfterRenewal), targets: targetRows }, now)
   const runs = facts ? comingRuns(facts, now, shownRuns) : []
   return {
-    ...summary, currentVersionId: row.currentVersionId, versions: versions.map(toVersion), installations, configuration: configuration ? toConfiguration(configuration, targets) : null,
+    ...summary, currentVersionId: row.currentVersionId, versions: versions.map((version) => toVersion(version, revocations.get(version.fingerprint) ?? null)), installations, configuration: configuration ? toConfiguration(configuration, targets) : null,
     suggestions: await suggestTargets(db, summary.names, here), actions: availability(await actionFacts(db, id, now)), lastAction: last ? await toAction(db, last) : null,
     nextRuns: runs.slice(0, shownRuns), ...await relativesOf(db, row),
     nextRenewals: runs.filter(({ what }) => what === 'renew').map(({ at }) => at),

@@ -89,6 +89,62 @@ testOnDatabases('one version by name; what goes with which action; what was foun
   await assert.rejects(w.start(found, 'revoke', { versionId: theirs?.id ?? 'ver_' }), refused(/none of this certificate/))
 })
 
+const revokedAtCa = async (w: World) => (await w.database.db.selectFrom('ca_certificate').select(['fingerprint', 'status']).execute()).filter(({ status }) => status === 'revoked').length
+
+testOnDatabases('with a key on each of two hosts, both versions are revoked unless one is named', async (t, database) => {
+  const w = await makeWorld(t, database)
+  const id = await w.configured('pair.example', [await w.addBot('left'), await w.addBot('right')])
+  await w.act(id, 'rotate')
+  const started = await w.start(id, 'revoke', { reason: 'keyCompromise' })
+  assert.match(started.reason ?? '', /^The authority is asked to revoke 2 versions, one for each host: .*\(key at right\).*\(key at left\).*They are still served at/)
+  const tasks = await database.db.selectFrom('task').selectAll().where('kind', '=', 'revoke-version').execute()
+  assert.equal(tasks.length, 2, 'each is a question of its own')
+  await w.planeKinds['revoke-version']?.run(tasks[0] ?? assert.fail()) // the process dies before it can write the answer down
+  await w.settle()
+  const { lastAction, status, statusReason, versions } = await w.detail(id)
+  assert.match(lastAction?.reason ?? '', /^2 of 2 versions revoked \(keyCompromise\): \S+ \(key at right\), \S+ \(key at left\)\. They are still served at/)
+  assert.deepEqual([lastAction?.state, status, await revokedAtCa(w)], ['done', 'revoked', 2])
+  assert.match(statusReason, /^2 of 2 versions: Revoked on /)
+  assert.deepEqual(versions.map((v) => v.revocation?.status), ['revoked', 'revoked'])
+  await assert.rejects(w.start(id, 'revoke'), refused(/revoked already/))
+})
+
+testOnDatabases('of two versions one was revoked by name: the other is named as good, and revoked when nothing is named', async (t, database) => {
+  const w = await makeWorld(t, database)
+  const id = await w.configured('one.example', [await w.addBot('left'), await w.addBot('right')])
+  await w.act(id, 'rotate')
+  const [right, left] = (await w.detail(id)).versions
+  assert.ok(right && left)
+  const one = await w.act(id, 'revoke', { versionId: right.id })
+  assert.ok(one.reason?.includes(`Another version is still good: ${left.serialNumber} (it is installed at`), one.reason ?? '')
+  assert.match((await w.detail(id)).statusReason, /^1 of 2 versions: .*The rest is still good\./)
+  assert.deepEqual(await possible(w, id), ['revoke', 'suspend'])
+  const rest = await w.act(id, 'revoke')
+  assert.match(rest.reason ?? '', new RegExp(`^1 of 2 versions revoked .*: ${left.serialNumber} \\(key at left\\)\\. Not so: ${right.serialNumber} .*revoked already`))
+  assert.equal(await revokedAtCa(w), 2)
+})
+
+testOnDatabases('the authority refuses one of two: the action has failed and says which is revoked and which is not', async (t, database) => {
+  const w = await makeWorld(t, database)
+  const id = await w.configured('half.example', [await w.addBot('left'), await w.addBot('right')])
+  await w.act(id, 'rotate')
+  const [right, left] = (await w.detail(id)).versions
+  await database.db.updateTable('ca_certificate').set({ reference: 'other' }).where('fingerprint', '=', left?.fingerprint ?? '').execute()
+  const ended = await w.act(id, 'revoke')
+  assert.equal(ended.state, 'failed')
+  assert.match(ended.reason ?? '', new RegExp(`^1 of 2 versions revoked \\(unspecified\\): ${right?.serialNumber} .* Not so: ${left?.serialNumber}`))
+  assert.deepEqual((await w.detail(id)).versions.map((v) => v.revocation?.status), ['revoked', undefined])
+})
+
+testOnDatabases('a rekey says that earlier versions are still good', async (t, database) => {
+  const w = await makeWorld(t, database)
+  const id = await w.configured('again.example', [await w.addBot('left'), await w.addBot('right')])
+  await w.act(id, 'rotate')
+  const [second, first] = (await w.detail(id)).versions
+  const rekeyed = await w.act(id, 'rekey')
+  assert.ok(rekeyed.reason?.includes(`2 earlier versions are still good (${second?.serialNumber}, ${first?.serialNumber}): if the key is in other hands, revoke each by naming the version.`), rekeyed.reason ?? '')
+})
+
 testOnDatabases('a lost answer is asked for again and ends once; a refusal is shown as the problem', async (t, database) => {
   const w = await makeWorld(t, database)
   const id = await w.configured('again.example', [await w.addBot('a')])

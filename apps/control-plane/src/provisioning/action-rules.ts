@@ -20,8 +20,8 @@ export interface ActionFacts {
   targetCount: number
   /** Targets for which a version with its key on that host exists. */
   deployableCount: number
-  /** The newest version that was ordered here; null: nothing was. */
-  newest: RevocableVersion | null
+  /** The versions that were ordered here and are current, newest first; none: nothing was ordered. */
+  current: readonly RevocableVersion[]
 }
 
 /** By hand they end the waiting of another action: what was issued is deployed now, or something newer takes its place. */
@@ -44,6 +44,12 @@ export function whyNotRevocable(action: RevocationKind, version: RevocableVersio
   return action === 'suspend' && revocation ? 'It is suspended already.' : null
 }
 
+/** One that can is enough. */
+function whyNoneRevocable(action: RevocationKind, current: readonly RevocableVersion[]): string | null {
+  const whys = current.map((version) => whyNotRevocable(action, version))
+  return whys.length === 0 ? whyNotRevocable(action, null) : whys.find((why) => why === null) === null ? null : whys[0] ?? null
+}
+
 function whyBusy(action: ActionKind | 'delete', f: ActionFacts): string | null {
   if (!f.openAction || endsWaiting(action, f)) return null
   return f.isWaiting ? `"${f.openAction}" waits for the time of its deployment. Start "deploy" or "rotate" to do it now, or cancel it.` : `"${f.openAction}" is running; wait for its end or cancel it.`
@@ -61,13 +67,13 @@ export function whyNot(action: ActionKind | 'delete', f: ActionFacts): string | 
   const busy = whyBusy(action, f)
   if (busy) return busy
   if (action === 'delete') return f.openDeployment ? deploymentIsOpen : null
-  return isRevocationKind(action) ? whyNotRevocable(action, f.newest) : whyNotConfigured(f) ?? whyNotProvisioned(action, f)
+  return isRevocationKind(action) ? whyNoneRevocable(action, f.current) : whyNotConfigured(f) ?? whyNotProvisioned(action, f)
 }
 
 /** Of what orders, deploys or looks at targets. */
 function whyNotProvisioned(action: ActionKind, f: ActionFacts): string | null {
   if (f.openDeployment && action !== 'recheck-pinning') return deploymentIsOpen
-  if ((action === 'renew' || action === 'regenerate') && !f.newest) return 'Nothing was ordered here that could be renewed; order or rotate it first.'
+  if ((action === 'renew' || action === 'regenerate') && f.current.length === 0) return 'Nothing was ordered here that could be renewed; order or rotate it first.'
   if (needTarget.has(action) && f.targetCount === 0) return 'The configuration names no deployment target.'
   if (action === 'deploy' && f.deployableCount === 0) return 'Nothing was issued with a key on the host of a target; order first.'
   return null

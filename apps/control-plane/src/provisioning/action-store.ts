@@ -38,6 +38,10 @@ export type ActionRow = Selectable<ActionTable>
 /** What a command was given beyond what has a column, and what is known of its way so far. */
 export interface ActionDetails {
   revocationReason?: RevocationReasonToGive
+  /** The versions that the authority is asked about, what it has said of each (null: done), and which were left alone and why. */
+  versionIds?: readonly VersionId[]
+  answers?: Record<string, WireError | null>
+  left?: readonly string[]
   /** Who wants it to end. */
   cancelledBy?: string
   /** The deadline that has passed was told. */

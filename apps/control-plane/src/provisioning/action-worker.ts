@@ -13,11 +13,13 @@ import type { Secrets } from '../secret/secrets.ts'
 import { addTask, openTaskCount, type Task } from '../task/task-store.ts'
 import type { BotTaskHandler, PlaneTaskKind, Wakes } from '../task/task-kinds.ts'
 import { inspectedTarget } from './action-checks.ts'
+import { endQuestion } from './action-revocation.ts'
 import { deployWhenDue } from './action-deploying.ts'
 import { changeAction, detailsOf, findAction, raiseOverdue, targetIdsOf, type ActionRow } from './action-store.ts'
 import { deploysAfterRenewal, followsTiming } from './action-timing.ts'
 import { findConfiguration, findTarget, samePlace, targetsOf } from './configuration-store.ts'
 import { afterChild } from './re-enrol.ts'
+import { earlierStillGood } from './revocable-versions.ts'
 import { noteHostKey } from './seen-host-key.ts'
 import { openSecrets } from './kept-secrets.ts'
 
@@ -108,7 +110,8 @@ async function afterDeployments(tx: Tx, wake: Wakes, action: ActionRow, now: Dat
   const orders = await ordersOfAction(tx, action.id)
   const places = deployments.length === 1 ? '1 place' : `${deployments.length} places`
   const proven = deployments.every((d) => fromJson<unknown[]>(d.served).length > 0)
-  await endBy(tx, wake, action, [...orders, ...deployments], proven ? `Deployed and proven at ${places}.` : `Deployed at ${places}. Where the target names no port, nothing could be proven.`, now)
+  const earlier = action.kind === 'rekey' ? await earlierStillGood(tx, action.certificateId, now) : ''
+  await endBy(tx, wake, action, [...orders, ...deployments], `${proven ? `Deployed and proven at ${places}.` : `Deployed at ${places}. Where the target names no port, nothing could be proven.`}${earlier}`, now)
 }
 
 async function afterChecks(tx: Tx, wake: Wakes, action: ActionRow, now: Date): Promise<void> {
@@ -138,7 +141,7 @@ async function compare(tx: Tx, wake: Wakes, action: ActionRow, now: Date): Promi
 
 /** Only a cancelled question comes here: its task is gone. */
 async function afterQuestion(tx: Tx, wake: Wakes, action: ActionRow, now: Date): Promise<void> {
-  if (cancelledBy(action) && await openTaskCount(tx, action.id, 'revoke-version') === 0) await changeAction(tx, wake, action, { event: 'cancelled', reason: `Cancelled by ${cancelledBy(action)} before the authority was asked.` }, now)
+  if (cancelledBy(action) && await openTaskCount(tx, action.id, 'revoke-version') === 0) await endQuestion(tx, wake, action, now)
 }
 
 const notThere: ReadonlySet<ErrorCode> = new Set(['SERVER_NOT_RUNNING', 'SLOT_NOT_FOUND'])

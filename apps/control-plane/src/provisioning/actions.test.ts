@@ -16,7 +16,7 @@ const down = { code: 'FILE_UNWRITABLE' as const, message: 'The disk is read-only
 
 test('which actions are possible when', () => {
   const newest: RevocableVersion = { orderedHere: true, expired: false, revocation: null, abilities: ['revoke', 'suspend', 'resume'] }
-  const ready: ActionFacts = { openAction: null, isWaiting: false, openDeployment: false, configuration: 'complete', targetCount: 1, deployableCount: 1, newest }
+  const ready: ActionFacts = { openAction: null, isWaiting: false, openDeployment: false, configuration: 'complete', targetCount: 1, deployableCount: 1, current: [newest] }
   const all = [...actionKinds, 'delete']
   const but = (...kinds: string[]) => all.filter((kind) => !kinds.includes(kind))
   const held = { status: 'held', reason: 'certificateHold' } as const
@@ -29,12 +29,12 @@ test('which actions are possible when', () => {
     ['a draft', { configuration: 'draft' }, ['revoke', 'suspend', 'delete']],
     ['no target', { targetCount: 0, deployableCount: 0 }, ['order', 're-enrol', 'revoke', 'suspend', 'delete']],
     ['nothing issued on the hosts', { deployableCount: 0 }, but('deploy', 'resume')],
-    ['nothing was ordered here', { newest: null }, but('renew', 'regenerate', 'revoke', 'suspend', 'resume')],
-    ['the newest was found, not ordered', { newest: { ...newest, orderedHere: false } }, but('revoke', 'suspend', 'resume')],
-    ['it has expired', { newest: { ...newest, expired: true } }, but('revoke', 'suspend', 'resume')],
-    ['its authority can only revoke', { newest: { ...newest, abilities: ['revoke'] } }, but('suspend', 'resume')],
-    ['it is suspended', { newest: { ...newest, revocation: held } }, but('suspend')],
-    ['it is revoked', { newest: { ...newest, revocation: { status: 'revoked', reason: 'superseded' } } }, but('revoke', 'suspend', 'resume')],
+    ['nothing was ordered here', { current: [] }, but('renew', 'regenerate', 'revoke', 'suspend', 'resume')],
+    ['the newest was found, not ordered', { current: [{ ...newest, orderedHere: false }] }, but('revoke', 'suspend', 'resume')],
+    ['it has expired', { current: [{ ...newest, expired: true }] }, but('revoke', 'suspend', 'resume')],
+    ['its authority can only revoke', { current: [{ ...newest, abilities: ['revoke'] }] }, but('suspend', 'resume')],
+    ['it is suspended', { current: [{ ...newest, revocation: held }] }, but('suspend')],
+    ['it is revoked', { current: [{ ...newest, revocation: { status: 'revoked', reason: 'superseded' } }] }, but('revoke', 'suspend', 'resume')],
   ]
   for (const [name, facts, possible] of rows) {
     const f = { ...ready, ...facts }

@@ -12,16 +12,17 @@ import { checkAll, checkMinutes } from './action-checks.ts'
 import { deployWhenDue, deployingNext, deployingReason } from './action-deploying.ts'
 import { deployAll, deploymentDeadline, usableTargets } from './action-deployments.ts'
 import { orderAll, orderHours } from './action-orders.ts'
-import { askAuthority, revocableVersion, revocationHours } from './action-revocation.ts'
+import { askAuthority, revocationHours } from './action-revocation.ts'
 import { endsWaiting, isRevocationKind, whyNot, whyNotRevocable, type ActionFacts } from './action-rules.ts'
-import { changeAction, findAction, insertAction, openAction, type ActionRow } from './action-store.ts'
+import { changeAction, findAction, insertAction, openAction, type ActionDetails, type ActionRow } from './action-store.ts'
 import { followsTiming } from './action-timing.ts'
 import { findConfiguration, targetsOf, type ConfigurationRow } from './configuration-store.ts'
 import { beginReEnrolment } from './re-enrol.ts'
+import { currentVersions, revocableVersion, versionNames } from './revocable-versions.ts'
 
 export async function actionFacts(tx: Db | Tx, id: CertificateId, now: Date): Promise<ActionFacts> {
   const [configuration, targets, versions, deployments, running, rollout] = [await findConfiguration(tx, id), await targetsOf(tx, id), await newestVersions(tx, id), await openDeploymentsOf(tx, id), await openAction(tx, id), await openRolloutOn(tx, id)]
-  const ordered = newestOrdered(versions)
+  const current = await currentVersions(tx, id)
   return {
     openAction: running?.kind ?? null,
     isWaiting: running?.state === 'waiting',
@@ -29,10 +30,9 @@ export async function actionFacts(tx: Db | Tx, id: CertificateId, now: Date): Pr
     configuration: !configuration ? 'none' : fromBit(configuration.complete) ? 'complete' : 'draft',
     targetCount: targets.length,
     deployableCount: targets.filter((t) => deployableVersion(versions, t)).length,
-    newest: ordered ? await revocableVersion(tx, ordered, now) : null,
+    current: await Promise.all(current.map((version) => revocableVersion(tx, version, now))),
   }
 }
-const newestOrdered = (versions: readonly VersionFacts[]): VersionFacts | undefined => versions.find((v) => v.source === 'order')
 
 export interface StartAction {
   certificateId: CertificateId
@@ -120,12 +120,12 @@ const afterIssue: Record<'order' | 'rotate' | 'rekey' | 'renew' | 'regenerate' |
   're-enrol': 'Once it is issued as a certificate of its own, that one takes the targets over.',
 }
 
-interface Beginning { state: ActionState; reason: string; nextAction: string; deadline?: string; waitsUntil?: string }
+interface Beginning { state: ActionState; reason: string; nextAction: string; deadline?: string; waitsUntil?: string; details?: ActionDetails }
 const hours = (now: Date, count: number): string => new Date(now.getTime() + count * 3_600_000).toISOString()
 
-async function insert(tx: Tx, wake: Wakes, { certificateId, kind, requester, versionId, targetIds, reason, batchId, why }: StartAction, beginning: Beginning, now: Date): Promise<ActionRow> {
+async function insert(tx: Tx, wake: Wakes, { certificateId, kind, requester, versionId, targetIds, reason, batchId, why }: StartAction, { details, ...beginning }: Beginning, now: Date): Promise<ActionRow> {
   return insertAction(tx, wake, {
-    certificateId, kind, requester, versionId: versionId ?? null, targetIds: targetIds ? toJson(targetIds) : null, batchId: batchId ?? null, details: reason ? { revocationReason: reason } : {}, why, ...beginning,
+    certificateId, kind, requester, versionId: versionId ?? null, targetIds: targetIds ? toJson(targetIds) : null, batchId: batchId ?? null, details: { ...details, ...(reason ? { revocationReason: reason } : {}) }, why, ...beginning,
   }, now)
 }
 
@@ -142,11 +142,20 @@ async function beginDeployment(tx: Tx, wake: Wakes, start: StartAction, configur
   return action
 }
 
+/** Of the version that was named; else of all that are current, as each host has a key of its own. What is as asked already is left alone. */
 async function beginRevocation(tx: Tx, wake: Wakes, start: StartAction, kind: 'revoke' | 'suspend' | 'resume', now: Date): Promise<ActionRow> {
-  const version = start.versionId ? await findVersion(tx, start.versionId) : newestOrdered(await newestVersions(tx, start.certificateId))
-  if (!version || version.certificateId !== start.certificateId) throw notPossible(start, 'This version is none of this certificate.')
-  const why = whyNotRevocable(kind, await revocableVersion(tx, version, now))
-  if (why) throw notPossible(start, why)
-  const action = await insert(tx, wake, { ...start, versionId: version.id }, { state: 'revoking', reason: 'The authority is asked.', nextAction: 'It is asked again until it answers.', deadline: hours(now, revocationHours) }, now)
+  const named = start.versionId ? await findVersion(tx, start.versionId) : undefined
+  if (start.versionId && named?.certificateId !== start.certificateId) throw notPossible(start, 'This version is none of this certificate.')
+  const [able, left]: [VersionFacts[], { version: VersionFacts; why: string }[]] = [[], []]
+  for (const version of named ? [named] : await currentVersions(tx, start.certificateId)) {
+    const why = whyNotRevocable(kind, await revocableVersion(tx, version, now))
+    if (why === null) able.push(version)
+    else left.push({ version, why })
+  }
+  const [first] = able
+  if (!first) throw notPossible(start, left[0]?.why ?? whyNotRevocable(kind, null) ?? '')
+  const names = await versionNames(tx, left.map(({ version }) => version))
+  const details = { versionIds: able.map(({ id }) => id), left: left.map(({ why }, i) => `${names[i]}: ${why}`) }
+  const action = await insert(tx, wake, { ...start, versionId: first.id }, { state: 'revoking', reason: 'The authority is asked.', nextAction: 'It is asked again until it answers.', deadline: hours(now, revocationHours), details }, now)
   return askAuthority(tx, wake, action, now)
 }

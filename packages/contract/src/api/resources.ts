@@ -36,7 +36,8 @@ export type Configuration = Static<typeof Configuration>
 export const CertificateVersion = Type.Object({
   id: idText('ver'), fingerprint: Fingerprint, serialNumber: Type.String(), subject: Type.String(), issuer: Type.String(), names: Type.Array(Type.String()),
   notBefore: instant, notAfter: instant, keyAlgorithm: Type.String(), signatureAlgorithm: Type.String(), custody: literals(keyCustodies), keyBotId: nullable(idText('bot')),
-  orderId: nullable(idText('ord')), source: literals(['order', 'discovery'] as const), chainPem: Type.Array(Type.String()), findings: Type.Array(Finding, { description: 'What is wrong or odd with it and its key' }), createdAt: instant,
+  orderId: nullable(idText('ord')), source: literals(['order', 'discovery'] as const), chainPem: Type.Array(Type.String()), findings: Type.Array(Finding, { description: 'What is wrong or odd with it and its key' }),
+  revocation: nullable(Type.Object({ status: literals(['revoked', 'held'] as const), at: instant, reason: Type.String() }, { ...strict, description: 'What its authority has made of it, as far as is known here; held: suspended' })), createdAt: instant,
 }, { $id: 'CertificateVersion', ...strict })
 export type CertificateVersion = Static<typeof CertificateVersion>
 
