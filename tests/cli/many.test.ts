@@ -31,7 +31,7 @@ test('three certificates are configured and rotated together; the one that fails
   assert.match((await cli.run('bulk', 'discard', 'newest')).stdout, /State: +discarded/)
   const preview = await cli.run('bulk', 'preview', '--search', 'many.test', '--complete', '--renew-days', '20', '--deploy', 'weekly sat 02:00 +4h', '--zone', 'Europe/Berlin')
   assert.equal(preview.code, 0, preview.stderr)
-  assert.match(preview.stdout, /Sets: .*renewal\.daysBefore: 20[^]*a\.many\.test +ready +complete +false +true\n[^]*deployment +immediately +weekly on sat at 02:00 Europe\/Berlin, for 4 h\n[^]* renewal\.daysBefore +30 +20\n[^]*c\.many\.test +ready/)
+  assert.match(preview.stdout, /Sets: .*renewal\.daysBefore: 20[^]*3 certificates ready: a\.many\.test, b\.many\.test, c\.many\.test\n +FIELD +BEFORE +AFTER\n +complete +false +true\n +deployment +immediately +weekly on sat at 02:00 Europe\/Berlin, for 4 h\n +renewal\.daysBefore +30 +20\n/)
   assert.match(preview.stderr, /previewed: 3 ready\nNothing is changed yet\. To change 3 certificates: certloop bulk apply blk_/)
   const unasked = await cli.run('bulk', 'apply', 'newest', '--follow')
   assert.equal(unasked.code, 2, 'silence is no yes')

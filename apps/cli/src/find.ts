@@ -21,9 +21,22 @@ function theOne<T extends Named>(what: string, text: string, found: readonly T[]
   return found[0]
 }
 
+const nouns = { crt: 'certificate', ord: 'order', dep: 'deployment', rol: 'rollout', bat: 'batch', blk: 'bulk change', act: 'action', bot: 'bot', ver: 'version' } as const
+
+/** What begins like an id is one, mistyped or of something else: no certificate has such a name. */
+function refuseOtherId(text: string): void {
+  const prefix = (Object.keys(nouns) as (keyof typeof nouns)[]).find((one) => text.startsWith(`${one}_`))
+  if (prefix === undefined) return
+  const whole = isIdOf(prefix, text)
+  throw new Failure({ exit: exitCodes.failed, what: whole ? `"${text}" is the id of a ${nouns[prefix]}, and that is not what is asked for here.` : `There is no ${nouns[prefix]} "${text}".`, ...(whole ? {} : { why: `An id is ${prefix}_ and 26 letters and digits.` }), remedy: 'Give the whole id, or the name of a certificate.', code: 'NOT_FOUND' })
+}
+
+const newestWord = (text: string) => text.toLowerCase() === 'newest'
+
 /** Id of the certificate with this id, name, or (when no name fits) DNS name. */
 export async function findCertificate(context: Context, text: string): Promise<IdOf<CertificateSummary>> {
   if (isIdOf('crt', text)) return text as IdOf<CertificateSummary>
+  refuseOtherId(text)
   const client = await context.client()
   const { items } = await readPages({ limit: undefined, all: true, cursor: undefined }, (query) => client.call('listCertificates', { query: { ...query, search: text.slice(0, 200) } }))
   const describe = ({ name, status, fingerprint }: CertificateSummary) => [name, status, fingerprint?.slice(0, 16)].filter(Boolean).join('  ')
@@ -80,9 +93,8 @@ const able = <W extends string>(what: string, word: W | undefined): Fitting<{ ca
 /** An order by its id, or by its certificate: the newest one, or the only one in one of these states. */
 export async function findOrder(context: Context, text: string, states?: readonly OrderState[]): Promise<Order['id']> {
   if (isIdOf('ord', text)) return text as Order['id']
-  const certificateId = await findCertificate(context, text)
   const client = await context.client()
-  const { items } = await client.call('listOrders', { query: { certificateId, limit: 200 } })
+  const { items } = await client.call('listOrders', { query: newestWord(text) ? { limit: 1 } : { certificateId: await findCertificate(context, text), limit: 200 } })
   return pick<Order>(context, 'order', text, items, inStates(states), () => '')
 }
 
@@ -90,9 +102,8 @@ const deploymentDone = { approve: 'approved', cancel: 'cancelled', undo: 'undone
 /** A deployment by its id, or by its certificate: the newest one, or the only one with which this can be done. */
 export async function findDeployment(context: Context, text: string, can?: DeploymentSummary['can'][number]): Promise<DeploymentSummary['id']> {
   if (isIdOf('dep', text)) return text as DeploymentSummary['id']
-  const certificateId = await findCertificate(context, text)
   const client = await context.client()
-  const { items } = await client.call('listDeployments', { query: { certificateId, limit: 200 } })
+  const { items } = await client.call('listDeployments', { query: newestWord(text) ? { limit: 1 } : { certificateId: await findCertificate(context, text), limit: 200 } })
   return pick<DeploymentSummary>(context, 'deployment', text, items, can && able(deploymentDone[can], can), ({ targetTitle, botName }) => `${targetTitle} on ${botName}`)
 }
 
@@ -100,9 +111,8 @@ const rolloutDone = { pause: 'paused', resume: 'resumed', stop: 'stopped', undo:
 /** A rollout by its id, or by its certificate: the newest one, or the only one with which this can be done. */
 export async function findRollout(context: Context, text: string, can?: Rollout['can'][number]): Promise<Rollout['id']> {
   if (isIdOf('rol', text)) return text as Rollout['id']
-  const certificateId = await findCertificate(context, text)
   const client = await context.client()
-  const { items } = await client.call('listRollouts', { query: { certificateId, limit: 200 } })
+  const { items } = await client.call('listRollouts', { query: newestWord(text) ? { limit: 1 } : { certificateId: await findCertificate(context, text), limit: 200 } })
   return pick<Rollout>(context, 'rollout', text, items, can && able(rolloutDone[can], can), ({ targets }) => `${targets.length} targets`)
 }
 
@@ -110,8 +120,8 @@ export async function findRollout(context: Context, text: string, can?: Rollout[
 function pick<T extends { id: string; state: string; createdAt: string }>(context: Context, what: string, text: string, items: readonly T[], wanted: Fitting<T> | undefined, describe: (one: T) => string): T['id'] {
   const fitting = items.filter((one) => wanted?.fits(one) ?? true)
   const [newest] = fitting
-  if (!newest) throw new Failure({ exit: exitCodes.failed, what: `"${text}" has no ${what}${wanted ? ` ${wanted.what}` : ''}.`, ...(items[0] ? { why: `The newest, ${items[0].id}, is ${items[0].state}.` } : {}), remedy: `See what there is: certloop ${what} list --certificate ${text}`, code: 'NOT_FOUND' })
+  if (!newest) throw new Failure({ exit: exitCodes.failed, what: `${newestWord(text) ? 'There is' : `"${text}" has`} no ${what}${wanted ? ` ${wanted.what}` : ''}.`, ...(items[0] ? { why: `The newest, ${items[0].id}, is ${items[0].state}.` } : {}), remedy: `See what there is: certloop ${what} list${newestWord(text) ? '' : ` --certificate ${text}`}`, code: 'NOT_FOUND' })
   if (wanted && fitting.length > 1) throw usage(`"${text}" has ${fitting.length} ${what}s that fit; use the id of one:\n${fitting.map((one) => `  ${one.id}  ${one.state}  ${one.createdAt}  ${describe(one)}`.trimEnd()).join('\n')}`)
-  context.note(`The ${wanted ? '' : 'newest '}${what} of ${text}: ${newest.id}`)
+  context.note(newestWord(text) ? `The newest ${what}: ${newest.id}` : `The ${wanted ? '' : 'newest '}${what} of ${text}: ${newest.id}`)
   return newest.id
 }

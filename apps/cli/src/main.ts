@@ -25,6 +25,7 @@ const world: World = {
   out: (words) => { process.stdout.write(words) },
   err: (words) => { process.stderr.write(words) },
   outIsTerminal: process.stdout.isTTY,
+  columns: process.stdout.columns,
   errIsTerminal: process.stderr.isTTY,
   canAsk: process.stdin.isTTY && process.stderr.isTTY,
   ask: (question, options) => askOnTerminal(question, options, process.stdin, process.stderr),

@@ -12,6 +12,8 @@ export interface World {
   out(text: string): void
   err(text: string): void
   outIsTerminal: boolean
+  /** Columns of the terminal; without one, tables with long texts keep to 100. */
+  columns?: number | undefined
   errIsTerminal: boolean
   /** Somebody sits there and can be asked. */
   canAsk: boolean

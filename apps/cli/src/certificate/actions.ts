@@ -4,12 +4,12 @@ import { revocationReasons } from '../choices.ts'
 import { defineCommand, type Command, type OptionSpecs } from '../command.ts'
 import { confirm, yesOption } from '../confirm.ts'
 import type { Context } from '../context.ts'
-import { exitCodes, Failure, usage } from '../failure.ts'
+import { exitCodes, Failure, failureOf, isApiProblem, usage } from '../failure.ts'
 import { findCertificate } from '../find.ts'
 import { readTimeout, waitOptions } from '../follow.ts'
 import { clean } from '../format/clean.ts'
 import { paintState } from '../format/paint.ts'
-import { facts, table } from '../format/table.ts'
+import { facts, plural, table } from '../format/table.ts'
 import { dateAndDistance, momentInZone } from '../format/time.ts'
 import { pickTarget } from '../target/target-input.ts'
 import { followAction, storedFailure } from './follow-action.ts'
@@ -31,7 +31,7 @@ const actions: readonly ActionText[] = [
   { kind: 're-enrol', summary: 'Order from the configuration as a new certificate, which follows this one', notes: ['The new certificate begins as a draft without renewal; it takes over a target when you complete its configuration.'] },
   { kind: 'revoke', summary: 'Revoke a version at its authority, for ever', options: { ...versionOption('revoke'), ...reasonOption, ...yesOption }, question: 'Clients will refuse it, and this can not be taken back.', examples: ['certificate revoke www.example.com --reason keyCompromise --yes --wait'], notes: ['The servers are left alone: rotate first where the certificate is still in use.'] },
   { kind: 'suspend', summary: 'Suspend a version at its authority', options: { ...versionOption('suspend'), ...yesOption }, question: 'Clients will refuse it until it is resumed.' },
-  { kind: 'resume', summary: 'Take a suspension back', options: versionOption('resume') },
+  { kind: 'resume', summary: 'Take a suspension back', options: { ...versionOption('resume'), yes: { type: 'boolean', help: 'accepted for the sake of scripts: nothing is asked' } } },
   { kind: 'recheck-pinning', summary: 'Look what is served everywhere, and whether it is what should be', options: targetOption, examples: ['certificate recheck-pinning www.example.com --target 1 --target 3 --wait'] },
 ]
 
@@ -66,12 +66,38 @@ const certificateFacts = ({ paint, world }: Context, { state }: Action, { status
   ['Certificate', `${paintState(paint, status)}${state === 'failed' ? '' : `. ${statusReason}`}`], ['Fingerprint', fingerprint], ['Ends', dateAndDistance(notAfter, world)],
 ] as const
 
+/** Done, and not everywhere: each target that was left out, with the reason. */
+async function showLeftOut(context: Context, { id, rolloutId, certificateId, createdAt, endedAt }: Action): Promise<number> {
+  const client = await context.client()
+  const rollout = rolloutId === null ? undefined : await client.call('getRollout', { params: { id: rolloutId } })
+  const { items } = await client.call('getTimeline', { params: { id: certificateId }, query: { limit: 100 } })
+  const during = items.filter(({ kind, at }) => kind === 'action.target-left-out' && at >= createdAt && (endedAt === null || at <= endedAt))
+  const left = [...(rollout?.targets ?? []).filter(({ state }) => state === 'left-out').map(({ title, botName, reason }) => `${title} on ${botName}: ${reason ?? 'no reason is known'}`), ...during.map(({ message }) => message)]
+  if (left.length === 0) return exitCodes.done
+  context.fail({ exit: exitCodes.failed, what: `${plural(left.length, 'target')} left out:\n${left.map((line) => `  - ${line}`).join('\n')}`, remedy: 'Mend what is named, then start it again. The other targets are done.', where: `certloop certificate timeline ${certificateId}; the action is ${id}` })
+  return exitCodes.failed
+}
+
 async function showEnded(context: Context, ended: Action): Promise<number> {
   const certificate = await (await context.client()).call('getCertificate', { params: { id: ended.certificateId } })
   context.show(ended, (safe) => facts([...actionFacts(context, certificate.name, safe), ...certificateFacts(context, safe, clean(certificate))]))
-  if (ended.state === 'done') return exitCodes.done
+  if (ended.state === 'done') return showLeftOut(context, ended)
   context.fail(await storedFailure(context, ended.reason ?? `"${ended.kind}" ${ended.state === 'cancelled' ? 'was cancelled' : 'failed'}.`, ended.error))
   return exitCodes.failed
+}
+
+/** Starts it. Refused for want of a configuration, it says with which command to give one. */
+async function startAction(context: Context, name: string, params: { id: CertificateDetail['id']; action: ActionKind }, body: StartActionInput): Promise<Action> {
+  const client = await context.client()
+  try {
+    return await client.call('startAction', { params, body })
+  } catch (error) {
+    if (context.json || !isApiProblem(error) || !['ACTION_NOT_POSSIBLE', 'CONFIGURATION_INCOMPLETE'].includes(error.code)) throw error
+    const { configuration } = await client.call('getCertificate', { params: { id: params.id } })
+    if (configuration?.complete) throw error
+    const remedy = configuration ? `Finish it: certloop certificate configure ${name}` : `Give it one: certloop certificate configure ${name} --target-from-scan`
+    throw new Failure({ ...failureOf(error), remedy })
+  }
 }
 
 function actionCommand({ kind, summary, options = {}, examples = [], notes = [], question }: ActionText): Command {
@@ -81,13 +107,13 @@ function actionCommand({ kind, summary, options = {}, examples = [], notes = [],
     args: { certificate: { help: 'id or name' } },
     options: all,
     examples: [`certificate ${kind} www.example.com --wait`, `certificate ${kind} www.example.com --json`, ...examples],
-    notes: [...notes, 'With --wait each step is shown on standard error as it happens. Exit code 0: done; 1: failed, with code, cause, remedy and where.'],
+    notes: [...notes, 'With --wait each step is shown on standard error as it happens. Exit code 0: done everywhere; 1: a target was left out, or it failed, with code, cause, remedy and where.'],
     async run(context, { args, options: given }) {
       const timeout = readTimeout(given.timeout)
       const id = await findCertificate(context, args.certificate)
       const body = await readBody(context, id, given)
       if (question !== undefined) await confirm(context, `${kind === 'revoke' ? 'Revoke' : 'Suspend'} "${args.certificate}"? ${question}`, Boolean(given['yes']))
-      const started = await (await context.client()).call('startAction', { params: { id, action: kind }, body })
+      const started = await startAction(context, args.certificate, { id, action: kind }, body)
       if (given.wait) return showEnded(context, await followAction(context, started, timeout))
       context.show(started, (safe) => [...facts(actionFacts(context, args.certificate, safe)), `Follow it: certloop certificate timeline ${args.certificate}`])
       return exitCodes.done
@@ -111,7 +137,7 @@ export const certificateCancel = defineCommand({
     const client = await context.client()
     const { name, lastAction } = await client.call('getCertificate', { params: { id } })
     if (lastAction === null || lastAction.endedAt !== null) {
-      throw new Failure({ exit: exitCodes.failed, what: `Nothing is running on "${name}".`, ...(lastAction ? { why: `The last action, "${lastAction.kind}", is ${lastAction.state}.` } : {}), code: 'ACTION_NOT_POSSIBLE', remedy: `See what happened: certloop certificate timeline ${name}` })
+      throw new Failure({ exit: exitCodes.failed, what: `Nothing is running on "${name}".`, ...(lastAction ? { why: `The last action, "${lastAction.kind}", is ${lastAction.state}.` } : {}), code: 'ACTION_NOT_POSSIBLE', remedy: `See what happened: certloop certificate timeline ${args.certificate}` })
     }
     const answer = await client.call('cancelAction', { params: { id: lastAction.id } })
     const ended = options.wait ? await followAction(context, answer, timeout) : answer

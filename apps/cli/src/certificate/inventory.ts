@@ -6,7 +6,7 @@ import { findCertificate } from '../find.ts'
 import { nearest } from '../nearest.ts'
 import { pageOptions, readPages, showPage } from '../page.ts'
 import { timelineLines } from '../timeline.ts'
-import { showCertificate } from './show.ts'
+import { showCertificate, wordFor } from './show.ts'
 
 const certificate = { certificate: { help: 'id or name' } } as const
 
@@ -19,7 +19,7 @@ export const certificateAdd = defineCommand({
     const client = await context.client()
     const made = await client.call('createCertificate', { body: { names: args.name, ...(label === undefined ? {} : { name: label }) } })
     await showCertificate(context, made)
-    context.note(`Next: certloop certificate configure ${made.name} --target-from-scan`)
+    context.note(`Next: certloop certificate configure ${await wordFor(context, made)} --target-from-scan`)
   },
 })
 

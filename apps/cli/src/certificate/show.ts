@@ -31,8 +31,7 @@ function targetFacts({ botName, title, reach, placement: { labels, pair }, overw
 const servedText = ({ served, fingerprint: installed }: Installation) => served.map(({ endpoint: e, fingerprint }) =>
   `${describeEndpoint(e)}${fingerprint === installed ? '' : ` serves ${short(fingerprint) ?? 'nothing'}`}`).join(', ')
 
-/** What `certificate show`, `add`, `configure` and `manage` print. */
-export /** What goes on with it: the action that has not ended, and what it waits for. */
+/** What goes on with it: the action that has not ended, and what it waits for. */
 function runningFacts({ paint, world }: Context, { lastAction }: CertificateDetail): (readonly [string, Cell])[] {
   if (lastAction === null || lastAction.endedAt !== null) return []
   const { kind, state, reason, nextAction, waitsUntil, deadline, requester, rolloutId } = lastAction
@@ -42,7 +41,33 @@ function runningFacts({ paint, world }: Context, { lastAction }: CertificateDeta
   ]
 }
 
-const nextText = ({ name, nextAction }: CertificateDetail) => nextAction && `certloop certificate ${nextAction} ${name}`
+/** How to name it in a command: by its name where no other has it and a shell leaves it alone, else by its id. */
+export async function wordFor(context: Context, { id, name }: Pick<CertificateDetail, 'id' | 'name'>): Promise<string> {
+  if (!/^[\w.:*-]+$/.test(name) || name.includes('*')) return id
+  const { items } = await (await context.client()).call('listCertificates', { query: { search: name, limit: 200 } })
+  const alike = items.filter((one) => one.name.toLowerCase() === name.toLowerCase())
+  return alike.length === 1 && items.length < 200 ? name : id
+}
+
+/** What failed last and was not started again since: the same once more runs into the same wall. */
+const freshError = ({ lastAction, problem }: CertificateDetail) => (lastAction?.state === 'failed' ? lastAction.error : null) ?? problem
+
+/** Only what goes away by itself is simply tried again; else what is to be mended comes first. */
+function nextFacts(c: CertificateDetail, { word, specs }: Shown): (readonly [string, Cell])[] {
+  if (c.nextAction === null) return []
+  const command = `certloop certificate ${c.nextAction} ${word}`
+  const error = c.nextAction === 'configure' ? null : freshError(c)
+  const spec = error && error.code in specs ? specs[error.code as keyof typeof specs] : undefined
+  return spec?.retry === 'after-change' || spec?.retry === 'never' ? [['Do next', spec.remedy], ['Then', command]] : [['Do next', command]]
+}
+
+/** How the last action failed, where neither reason nor problem tells it: an older problem does not hide it. */
+function failedFacts({ lastAction, problem, statusReason }: CertificateDetail): (readonly [string, Cell])[] {
+  const error = lastAction?.state === 'failed' ? lastAction.error : null
+  if (!lastAction || !error || error.message === problem?.message || statusReason.includes(error.message)) return []
+  return [['Last failure', `${lastAction.kind}: ${error.message} (${error.code})`]]
+}
+
 const relativeText = ({ name, status, id }: CertificateDetail['children'][number]) => `${name}, ${status} (${id})`
 
 /** What is possible, then what is not, those with the same reason together. */
@@ -52,16 +77,18 @@ function actionLines({ paint }: Context, actions: CertificateDetail['actions']):
   return [possible.join(', ') || 'none now', ...[...refused].map(([why, group]) => paint('dim', `Not now: ${group.map(({ action }) => action).join(', ')}. ${why}`))]
 }
 
-function certificateLines(context: Context, c: CertificateDetail, names: NamesOf): string[] {
+interface Shown { names: NamesOf; word: string; specs: Awaited<ReturnType<Context['api']>>['errorSpecs'] }
+
+function certificateLines(context: Context, c: CertificateDetail, shown: Shown): string[] {
   const { paint, world } = context
   return [
     ...facts([
-      ['Certificate', paint('bold', c.name)], ['Id', c.id], ['Status', paintState(paint, c.status)], ['Why', c.statusReason], ['Do next', nextText(c)], ['Problem', c.problem && `${c.problem.message} (${c.problem.code})`],
+      ['Certificate', paint('bold', c.name)], ['Id', c.id], ['Status', paintState(paint, c.status)], ['Why', c.statusReason], ...nextFacts(c, shown), ...failedFacts(c), ['Problem', c.problem && `${c.problem.message} (${c.problem.code})`],
       ...runningFacts(context, c),
       ['Management', c.management], ['Names', c.names.join(', ')], ['Issuer', c.issuer], ['Ends', dateAndDistance(c.notAfter, world)], ['Fingerprint', c.fingerprint],
       ['Next renewal', moment(c.nextRenewalAt, world)], ['Follows', c.parent && relativeText(c.parent)], ...c.children.map((child) => ['Followed by', relativeText(child)] as const),
     ]),
-    ...headed('Configuration', configurationLines(c.configuration, names)),
+    ...headed('Configuration', configurationLines(c.configuration, shown.names)),
     ...headed('Next runs', runLines(context, c.nextRuns)),
     ...headed('Places', c.installations.length === 0 ? [] : table(['PLACE', 'BOT', 'STATE', 'SERVED ON', 'FINGERPRINT'], c.installations.map((i) => [
       i.title, i.botName, paintState(paint, i.state), servedText(i), short(i.fingerprint)]))),
@@ -72,14 +99,16 @@ function certificateLines(context: Context, c: CertificateDetail, names: NamesOf
   ]
 }
 
-/** Reads the names of authority and template for people; nobody needs them in JSON, and who may not read them sees the ids. */
+/** What `certificate show`, `add`, `configure` and `manage` print. Reads the names of authority and template for people; nobody needs them in JSON, and who may not read them sees the ids. */
 export async function showCertificate(context: Context, certificate: CertificateDetail): Promise<void> {
   const { authorityId, csr: { templateId } } = certificate.configuration ?? { authorityId: null, csr: { templateId: null } }
   const client = await context.client()
   const authorities = context.json || !authorityId ? undefined : await client.call('listAuthorities').catch(() => undefined)
   const templates = context.json || !templateId ? undefined : await client.call('listCsrTemplates').catch(() => undefined)
   const names = { authority: authorities?.items.find(({ id }) => id === authorityId)?.name, template: templates?.items.find(({ id }) => id === templateId)?.name }
-  context.show(certificate, (safe) => certificateLines(context, safe, clean(names)))
+  const word = context.json ? certificate.id : await wordFor(context, certificate)
+  const { errorSpecs: specs } = await context.api()
+  context.show(certificate, (safe) => certificateLines(context, safe, { names: clean(names), word, specs }))
 }
 
 export const certificateShow = defineCommand({

@@ -45,19 +45,23 @@ function readCheck(o: RolloutGiven, before: HttpCheck): HttpCheck {
   return { url: '', status: 200, timeoutSeconds: 10, ...before, ...present({ url, status, timeoutSeconds: timeout }) }
 }
 
+/** Who goes first. Who names waves wants them; who says "together" or "in-order" does not mean the canary and the waves of before. */
+function orderAfter(o: RolloutGiven, before: RolloutSettings): Pick<RolloutSettings, 'mode' | 'canary' | 'waves'> {
+  const waves = o.wave?.filter((text) => text !== '').map(readWave)
+  const canary = wholeNumber('canary', o.canary, 0, 100)
+  const names = { canary: (canary ?? 0) > 0, waves: (waves ?? []).length > 0 }
+  const mode = o.rollout ?? (names.canary || names.waves ? 'waves' : before.mode)
+  if (mode !== 'waves' && names.waves) throw usage(`--wave goes with --rollout waves, not with ${mode}.`)
+  const kept = o.rollout === undefined || o.rollout === 'waves' ? before : { canary: 0, waves: [] }
+  return { mode, canary: canary ?? kept.canary, waves: waves ?? kept.waves }
+}
+
 /** The whole rollout after the options; undefined when they say nothing about it. @throws Failure */
 export function rolloutAfter(o: RolloutGiven, before: RolloutSettings = rolloutDefault): RolloutSettings | undefined {
   if (Object.keys(rolloutOptions).every((name) => o[name as keyof RolloutGiven] === undefined)) return undefined
-  const waves = o.wave?.filter((text) => text !== '').map(readWave)
-  const canary = wholeNumber('canary', o.canary, 0, 100)
   const soakSeconds = o.soak === undefined ? undefined : readDuration('soak', o.soak)
-  // Who names waves wants them.
-  const mode = o.rollout ?? ((canary ?? 0) > 0 || (waves?.length ?? 0) > 0 ? 'waves' : before.mode)
-  if (mode !== 'waves' && waves !== undefined && waves.length > 0) throw usage(`--wave goes with --rollout waves, not with ${mode}.`)
-  // Who says "together" or "in-order" does not mean the canary and the waves of before.
-  const kept = o.rollout === undefined || o.rollout === 'waves' ? before : { ...before, canary: 0, waves: [] }
   return {
-    ...kept, mode, ...present({ canary, waves, stopAfterFailures: wholeNumber('stop-after-failures', o['stop-after-failures'], 1, 1000), onStop: o['on-stop'] }),
+    ...before, ...orderAfter(o, before), ...present({ stopAfterFailures: wholeNumber('stop-after-failures', o['stop-after-failures'], 1, 1000), onStop: o['on-stop'] }),
     gate: { ...before.gate, ...present({ soakSeconds, approval: o['approve-first-wave'] }), httpCheck: readCheck(o, before.gate.httpCheck) },
   }
 }

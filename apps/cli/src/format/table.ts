@@ -18,6 +18,30 @@ export function table(heading: readonly string[], rows: readonly (readonly Cell[
   return lines.map((line) => line.map((cell, column) => pad(cell, widths[column] ?? 0)).join('  ').trimEnd())
 }
 
+/** Words in lines of at most this width; a word that is longer stays whole. A colour goes on in each line. */
+function wrapped(text: string, width: number): string[] {
+  // oxlint-disable-next-line no-control-regex -- our own colour codes
+  const [, begin = '', plain = text, end = ''] = /^(\u001b\[\d+m)(.*)(\u001b\[\d+m)$/s.exec(text) ?? []
+  const lines: string[] = []
+  for (const word of plain.split(' ')) {
+    const last = lines.at(-1)
+    if (last !== undefined && widthOf(`${last} ${word}`) <= width) lines[lines.length - 1] = `${last} ${word}`
+    else lines.push(word)
+  }
+  return lines.map((line) => `${begin}${line}${end}`)
+}
+
+const defaultColumns = 100
+const leastWidth = 24
+
+/** A table whose one column of long texts is wrapped so that the whole fits, as far as the other columns leave room. */
+export function fittedTable(heading: readonly string[], rows: readonly (readonly Cell[])[], wide: number, columns = defaultColumns): string[] {
+  const texts = rows.map((row) => row.map(textOf))
+  const others = heading.reduce((sum, title, i) => (i === wide ? sum : sum + 2 + Math.max(widthOf(title), ...texts.map((row) => widthOf(row[i] ?? '')))), 0)
+  const width = Math.max(leastWidth, columns - others)
+  return table(heading, texts.flatMap((row) => wrapped(row[wide] ?? '', width).map((line, i) => row.map((cell, column) => (column === wide ? line : i === 0 ? cell : ' ')))))
+}
+
 /** "Name:  value" lines; entries without a value are left out. */
 export function facts(entries: readonly (readonly [name: string, value: Cell])[], indent = ''): string[] {
   const shown = entries.filter(([, value]) => value !== null && value !== undefined && value !== '')

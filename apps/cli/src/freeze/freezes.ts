@@ -1,6 +1,7 @@
 import type { Freeze, FreezeInput } from '@certloop/api-client'
 import { defineCommand, type OptionSpecs } from '../command.ts'
 import { confirm, yesOption } from '../confirm.ts'
+import { endedPeriods } from '../configuration/schedule-options.ts'
 import { dayAndTimeText, readDayAndTime } from '../configuration/words.ts'
 import type { Context } from '../context.ts'
 import { usage } from '../failure.ts'
@@ -51,6 +52,7 @@ export const freezeAdd = defineCommand({
   async run(context, { args, options: { from, to, reason = '', zone = context.world.zone } }) {
     if (from === undefined || to === undefined) throw usage('Say when it begins and ends: --from and --to.', 'certloop freeze add --help')
     const body: FreezeInput = { name: args.name, from: readDayAndTime('from', from), to: readDayAndTime('to', to), reason, zone }
+    if (endedPeriods([body], zone, context.world.now()).length > 0) throw usage(`That period has passed: it ended on ${dayAndTimeText(body.to)} ${zone}.`, 'Check the year.')
     show(context, await (await context.client()).call('createFreeze', { body }))
   },
 })
@@ -65,6 +67,7 @@ export const freezeChange = defineCommand({
       name: given.name ?? name, from: given.from === undefined ? from : readDayAndTime('from', given.from), to: given.to === undefined ? to : readDayAndTime('to', given.to), reason: given.reason ?? reason, zone: given.zone ?? zone,
     }
     show(context, await (await context.client()).call('updateFreeze', { params: { id }, body }))
+    if (endedPeriods([body], body.zone, context.world.now()).length > 0) context.warn('This period has passed: it holds nothing up.')
   },
 })
 

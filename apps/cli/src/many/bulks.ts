@@ -47,21 +47,27 @@ const bulkFacts = ({ paint, world }: Context, b: BulkChange): string[] => facts(
   ['Bulk change', b.id], ['State', paintState(paint, b.state)], ['Sets', partsText(b.parts)], ['Certificates', `${b.total}: ${countsText(b.counts)}`], ['By', b.requester], ['Made', moment(b.createdAt, world)], ['Ended', moment(b.endedAt, world)],
 ])
 
-/** A row for each change, and one for a certificate where nothing changes. */
-const itemTable = ({ paint }: Context, items: readonly BulkItem[]): string[] => table(
-  ['CERTIFICATE', 'STATE', 'FIELD', 'BEFORE', 'AFTER'],
-  items.flatMap(({ certificateName, state, changes }) => {
-    const rows = changes.map(({ field, before, after }, i) => [i === 0 ? certificateName : ' ', i === 0 ? paintState(paint, state) : ' ', field, valueText(field, before), valueText(field, after)])
-    return rows.length > 0 ? rows : [[certificateName, paintState(paint, state), ' ', ' ', ' ']]
-  }),
-)
+/** So many names of a group are told; the rest is in --json. */
+const mostNames = 20
+
+/** Certificates for which the same changes from the same to the same are told once. */
+function groupLines({ paint }: Context, items: readonly BulkItem[]): string[] {
+  const groups = Map.groupBy(items, ({ state, changes }) => JSON.stringify([state, changes]))
+  return [...groups.values()].flatMap((group) => {
+    const [{ state, changes } = { state: 'unchanged' as const, changes: [] }] = group
+    const names = group.slice(0, mostNames).map(({ certificateName }) => certificateName).join(', ')
+    const rest = group.length > mostNames ? `, and ${group.length - mostNames} more (--json names all)` : ''
+    const title = `${plural(group.length, 'certificate')} ${paintState(paint, state)}: ${names}${rest}`
+    return changes.length === 0 ? ['', title] : headed(title, table(['FIELD', 'BEFORE', 'AFTER'], changes.map(({ field, before, after }) => [field, valueText(field, before), valueText(field, after)])))
+  })
+}
 const errorTexts = (items: readonly BulkItem[]) => items.flatMap(({ certificateName, error }) => (error ? [`${certificateName}: ${error.message} (${error.code})`] : []))
 
 interface Shown { change: BulkChange; items: BulkItem[]; nextCursor: string | null }
 
 function shownLines(context: Context, { change, items }: Shown): string[] {
   const changed = items.filter(({ changes, error }) => changes.length > 0 || error === null)
-  return [...bulkFacts(context, change), ...(changed.length > 0 ? ['', ...itemTable(context, changed)] : []), ...headed('What does not fit', errorTexts(items))]
+  return [...bulkFacts(context, change), ...groupLines(context, changed), ...headed('What does not fit', errorTexts(items))]
 }
 
 async function showBulk(context: Context, change: BulkChange, paging: Parameters<typeof readPages>[0], state?: BulkItem['state']): Promise<void> {

@@ -8,11 +8,11 @@ import { exitCodes } from '../failure.ts'
 import { findCertificate, findRollout } from '../find.ts'
 import { follow, readTimeout, waitOptions } from '../follow.ts'
 import { paintState } from '../format/paint.ts'
-import { facts, headed, plural, table } from '../format/table.ts'
+import { facts, fittedTable, headed, plural, table } from '../format/table.ts'
 import { moment, momentInZone, timeOfDay } from '../format/time.ts'
 import { pageOptions, readPages, showPage } from '../page.ts'
 
-const argument = (which: string) => ({ rollout: { help: `id; or a certificate's name for ${which}` } }) as const
+const argument = (which: string) => ({ rollout: { help: `id; a certificate's name for ${which}; or "newest" for the one started last` } }) as const
 const progress = ({ state, wave, waveCount }: Rollout) => (['done', 'undone'].includes(state) || waveCount < 2 ? '' : `, wave ${Math.min(wave + 1, waveCount)} of ${waveCount}`)
 const count = ({ targets }: Rollout, state: Rollout['targets'][number]['state']) => targets.filter((target) => target.state === state).length
 
@@ -36,11 +36,12 @@ const rolloutList = defineCommand({
   },
 })
 
-function waveLines({ paint }: Context, r: Rollout): string[] {
+function waveLines({ paint, world }: Context, r: Rollout): string[] {
+  const undone = r.targets.some(({ undoId }) => undoId !== null)
   const waves = [...Map.groupBy(r.targets, ({ wave }) => wave)].toSorted(([a], [b]) => a - b)
-  return waves.flatMap(([wave, targets]) => headed(`Wave ${wave + 1} of ${Math.max(r.waveCount, wave + 1)}`, table(
-    ['TARGET', 'BOT', 'STATE', 'LABELS', 'WHAT', 'DEPLOYMENT', 'UNDONE BY'],
-    targets.map((t) => [t.title, t.botName, paintState(paint, t.state), t.labels.join(', '), t.error ? `${t.error.message} (${t.error.code})` : t.reason, t.deploymentId, t.undoId]),
+  return waves.flatMap(([wave, targets]) => headed(`Wave ${wave + 1} of ${Math.max(r.waveCount, wave + 1)}`, fittedTable(
+    ['TARGET', 'BOT', 'STATE', 'LABELS', 'WHAT', 'DEPLOYMENT', ...(undone ? ['UNDONE BY'] : [])],
+    targets.map((t) => [t.title, t.botName, paintState(paint, t.state), t.labels.join(', '), t.error ? `${t.error.message} (${t.error.code})` : t.reason, t.deploymentId, ...(undone ? [t.undoId] : [])]), 4, world.columns,
   )))
 }
 
