@@ -4,7 +4,7 @@ import { refreshCertificate } from '../certificate/certificate-refresh.ts'
 import { lockCertificate, versionByFingerprint } from '../certificate/certificate-store.ts'
 import { revocationsOf } from '../certificate/version-revocation.ts'
 import type { Tx } from '../database/database.ts'
-import { findTarget } from '../provisioning/configuration-store.ts'
+import { findTarget, type TargetRow } from '../provisioning/configuration-store.ts'
 import type { Secrets } from '../secret/secrets.ts'
 import { addTask } from '../task/task-store.ts'
 import type { Wakes } from '../task/task-kinds.ts'
@@ -45,14 +45,21 @@ async function whyNoUndo(tx: Tx, d: DeploymentRow, now: Date): Promise<string | 
   if (d.state !== 'deployed') return `The deployment is ${d.state}; only one that was deployed can be taken back.`
   const target = await findTarget(tx, d.targetId)
   if (!target || target.removedAt) return 'The target was removed from the configuration.'
+  const busy = await whyBusy(tx, d, target)
+  if (busy) return busy
+  const bot = await findBot(tx, d.botId)
+  if (!bot || bot.revokedAt) return 'The bot that did it was revoked, and with it what it had kept.'
+  return whyNotPutBack(tx, d, now)
+}
+
+/** Other work on the same place or its pair, under way or after this. */
+async function whyBusy(tx: Tx, d: DeploymentRow, target: TargetRow): Promise<string | null> {
   const last = await lastAt(tx, target)
   if (last && isOpenDeployment(last.state)) return 'Another deployment is working on this target; wait for its end.'
   if (last?.undoes === d.id) return 'It was taken back already.'
   if (last && last.id !== d.id) return 'A later deployment has changed this target since. Take that one back, or deploy an earlier version.'
-  if (target.pair !== null && (await openInPairs(tx, [target.pair])).length > 0) return `Another target of the pair "${target.pair}" is being worked on; wait for its end, as one of the two has to go on serving.`
-  const bot = await findBot(tx, d.botId)
-  if (!bot || bot.revokedAt) return 'The bot that did it was revoked, and with it what it had kept.'
-  return whyNotPutBack(tx, d, now)
+  if (target.pair === null || (await openInPairs(tx, [target.pair])).length === 0) return null
+  return `Another target of the pair "${target.pair}" is being worked on; wait for its end, as one of the two has to go on serving.`
 }
 
 /** What nobody may trust any more is not put back, whoever asks. */

@@ -24,8 +24,8 @@ export interface ActionFacts {
   current: readonly RevocableVersion[]
 }
 
-/** By hand they end the waiting of another action: what was issued is deployed now, or something newer takes its place. */
-const endWaiting: ReadonlySet<ActionKind | 'delete'> = new Set(['deploy', 'rotate', 'rekey'])
+/** By hand they end the waiting of another action: what was issued is deployed now, something newer takes its place, or nobody has time to wait. */
+const endWaiting: ReadonlySet<ActionKind | 'delete'> = new Set(['deploy', 'rotate', 'rekey', 'revoke', 'suspend'])
 export const endsWaiting = (action: ActionKind | 'delete', { isWaiting }: Pick<ActionFacts, 'isWaiting'>): boolean => isWaiting && endWaiting.has(action)
 const needTarget: ReadonlySet<ActionKind> = new Set(['initiate', 'deploy', 'rotate', 'rekey', 'renew', 'regenerate', 'recheck-pinning'])
 
@@ -52,6 +52,7 @@ function whyNoneRevocable(action: RevocationKind, current: readonly RevocableVer
 
 function whyBusy(action: ActionKind | 'delete', f: ActionFacts): string | null {
   if (!f.openAction || endsWaiting(action, f)) return null
+  if (!f.isWaiting && isRevocationKind(action)) return `"${f.openAction}" is running. Cancel it, which stops and takes back what runs, or wait for its end; then ${action}.`
   return f.isWaiting ? `"${f.openAction}" waits for the time of its deployment. Start "deploy" or "rotate" to do it now, or cancel it.` : `"${f.openAction}" is running; wait for its end or cancel it.`
 }
 

@@ -23,7 +23,7 @@ test('which actions are possible when', () => {
   const rows: [string, Partial<ActionFacts>, string[]][] = [
     ['ready', {}, but('resume')],
     ['an action runs', { openAction: 'order' }, []],
-    ['an action waits for its time', { openAction: 'renew', isWaiting: true }, ['deploy', 'rotate', 'rekey']],
+    ['an action waits for its time', { openAction: 'renew', isWaiting: true }, ['deploy', 'rotate', 'rekey', 'revoke', 'suspend']],
     ['a deployment is open', { openDeployment: true }, ['revoke', 'suspend', 'recheck-pinning']],
     ['no configuration', { configuration: 'none' }, ['revoke', 'suspend', 'delete']],
     ['a draft', { configuration: 'draft' }, ['revoke', 'suspend', 'delete']],

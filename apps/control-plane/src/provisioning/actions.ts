@@ -74,7 +74,7 @@ const notPossible = ({ kind, certificateId }: StartAction, why: string) => new C
 
 /**
  * Starts a lifecycle action: the action, its first orders, deployments, checks or question to the authority and their tasks, in
- * one transaction. By hand, deploy, rotate and rekey end an action that waits for its time.
+ * one transaction. By hand, deploy, rotate, rekey, revoke and suspend end an action that waits for its time.
  * @throws CertloopError ACTION_NOT_POSSIBLE with the reason, INPUT_INVALID, CONFIGURATION_INCOMPLETE, CSR_INVALID, NAME_INVALID, TOO_MANY_NAMES
  */
 export async function startAction(tx: Tx, wake: Wakes, start: StartAction, secrets: Secrets, now: Date): Promise<ActionRow> {
@@ -85,7 +85,7 @@ export async function startAction(tx: Tx, wake: Wakes, start: StartAction, secre
   const facts = await actionFacts(tx, certificateId, now)
   const why = requester === 'schedule' && facts.isWaiting ? whyNot(kind, { ...facts, isWaiting: false }) : whyNot(kind, facts)
   // Of a version that was named, only that one counts.
-  if (why && !(isRevocationKind(kind) && start.versionId !== undefined && !facts.openAction)) throw notPossible(start, why)
+  if (why && !(isRevocationKind(kind) && start.versionId !== undefined && (!facts.openAction || endsWaiting(kind, facts)))) throw notPossible(start, why)
   if (endsWaiting(kind, facts)) await endWaiting(tx, wake, start, now)
   const action = await begin(tx, wake, start, secrets, now)
   await refreshCertificate(tx, wake, certificateId, now)
@@ -94,7 +94,8 @@ export async function startAction(tx: Tx, wake: Wakes, start: StartAction, secre
 
 async function endWaiting(tx: Tx, wake: Wakes, { certificateId, kind, requester }: StartAction, now: Date): Promise<void> {
   const waiting = await openAction(tx, certificateId)
-  if (waiting) await changeAction(tx, wake, waiting, { event: 'cancelled', reason: `It waited for its time; "${kind}" was started by ${requester} instead.` }, now)
+  const next = isRevocationKind(kind) ? 'What was issued is kept: deploy it now, unless that is what nobody may trust any more.' : ''
+  if (waiting) await changeAction(tx, wake, waiting, { event: 'cancelled', reason: `It waited for its time; "${kind}" was started by ${requester} instead. ${next}`.trimEnd() }, now)
 }
 
 async function begin(tx: Tx, wake: Wakes, start: StartAction, secrets: Secrets, now: Date): Promise<ActionRow> {

@@ -30,12 +30,28 @@ function command(name: RolloutCommand, carryOut: (work: Work, requester: string)
 }
 
 /** What keeps ended rollouts of a certificate from being taken back, as it is newer than they are. */
-export async function cameLater(db: Db | Tx, { id, certificateId, actionId }: { id: RolloutId; certificateId: CertificateId; actionId: RolloutRow['actionId'] }): Promise<string | null> {
+async function cameLater(db: Db | Tx, { id, certificateId, actionId }: { id: RolloutId; certificateId: CertificateId; actionId: RolloutRow['actionId'] }): Promise<string | null> {
   const action = await openAction(db, certificateId)
-  if (action && action.id !== actionId) return `"${action.kind}" is running on this certificate; wait for its end.`
+  if (action && action.id !== actionId) return isRunning(action.kind)
   const newer = await db.selectFrom('rollout').select('id').where('certificateId', '=', certificateId).where('id', '>', id).executeTakeFirst()
-  return newer ? 'A newer rollout of this certificate has come after it.' : null
+  return newer ? newerCame : null
 }
+
+/** The same for a page of them, in two queries. */
+export async function cameLaterThan(db: Db | Tx, ended: readonly Pick<RolloutRow, 'id' | 'certificateId' | 'actionId'>[]): Promise<(rollout: Pick<RolloutRow, 'id' | 'certificateId' | 'actionId'>) => string | null> {
+  const ids = [...new Set(ended.map((rollout) => rollout.certificateId))]
+  if (ids.length === 0) return () => null
+  const open = await db.selectFrom('action').select(['id', 'kind', 'certificateId']).where('certificateId', 'in', ids).where('endedAt', 'is', null).execute()
+  const newest = await db.selectFrom('rollout').select((eb) => ['certificateId', eb.fn.max('id').as('newest')]).where('certificateId', 'in', ids).groupBy('certificateId').execute()
+  const [actions, rollouts] = [new Map(open.map((action) => [action.certificateId, action])), new Map(newest.map((row) => [row.certificateId, row.newest]))]
+  return ({ id, certificateId, actionId }) => {
+    const action = actions.get(certificateId)
+    if (action && action.id !== actionId) return isRunning(action.kind)
+    return (rollouts.get(certificateId) ?? id) > id ? newerCame : null
+  }
+}
+const newerCame = 'A newer rollout of this certificate has come after it.'
+const isRunning = (kind: string) => `"${kind}" is running on this certificate; wait for its end.`
 
 /** Begin nothing further; what is under way ends. */
 export const pauseRollout = command('pause', async (work, requester) => {

@@ -2,7 +2,7 @@ import type { CertificateId, Rollout, RolloutId, RolloutState, RolloutTarget } f
 import { fromJsonOrNull } from '../database/columns.ts'
 import type { Db, Tx } from '../database/database.ts'
 import { placementOf } from '../provisioning/configuration-store.ts'
-import { cameLater } from './rollout-control.ts'
+import { cameLaterThan } from './rollout-control.ts'
 import { possibleCommands } from './rollout-rules.ts'
 import { isOpenRollout } from './rollout-state.ts'
 import { getRollout, type RolloutRow, type RolloutTargetRow } from './rollout-store.ts'
@@ -32,15 +32,16 @@ async function toRollouts(db: Db | Tx, rows: readonly RolloutRow[]): Promise<Rol
   const names = await db.selectFrom('certificate').select(['id', 'name']).where('id', 'in', [...new Set(rows.map((row) => row.certificateId))]).execute()
   const nameOf = new Map(names.map(({ id, name }) => [id, name]))
   const targets = Map.groupBy(await joinedTargets(db, rows.map(({ id }) => id)), ({ rolloutId }) => rolloutId)
-  return Promise.all(rows.map(async (row) => {
+  const laterThan = await cameLaterThan(db, rows.filter((row) => !isOpenRollout(row.state)))
+  return rows.map((row) => {
     const { id, certificateId, actionId, state, wave, waveCount, failures, requester, reason, nextAction, deadline, createdAt, updatedAt, endedAt } = row
     const own = targets.get(id) ?? []
-    const later = isOpenRollout(state) ? null : await cameLater(db, row)
+    const later = isOpenRollout(state) ? null : laterThan(row)
     return {
       id, certificateId, certificateName: nameOf.get(certificateId) ?? certificateId, actionId, state, wave, waveCount, failures, targets: own.map(toRolloutTarget), requester, reason, nextAction, deadline,
       can: possibleCommands({ ...row, targets: own, later }), createdAt, updatedAt, endedAt,
     }
-  }))
+  })
 }
 
 type Joined = RolloutTargetRow & { title: string | null; placement: string | null; botName: string | null }
