@@ -3,7 +3,7 @@ import type { VersionFacts } from '../certificate/certificate-store.ts'
 import type { Db, Tx } from '../database/database.ts'
 import { deployableVersion, wantedVersion } from '../proof/inspection.ts'
 import type { TargetRow } from '../provisioning/configuration-store.ts'
-import { lastOn } from './deployment-store.ts'
+import { lastOn, type DeploymentRow } from './deployment-store.ts'
 
 /**
  * A target that somebody keeps the version away from that belongs there. undone: it was taken back. earlier: another version was
@@ -28,7 +28,7 @@ export async function takenBackFrom(db: Db | Tx, certificateId: CertificateId, v
 /** Where the last change was made by hand and put something else there than what belongs there. */
 async function replacedOn(db: Db | Tx, certificateId: CertificateId, versions: readonly VersionFacts[], targets: readonly TargetRow[]): Promise<Found> {
   const wanted = new Map(targets.map((target) => [target.id, wantedVersion(versions, target)]))
-  const since = [...wanted.values()].map((v) => v?.createdAt ?? '').toSorted()[0]
+  const [since] = [...wanted.values()].flatMap((version) => version?.createdAt ?? []).toSorted()
   if (since === undefined) return new Map()
   const rows = await db.selectFrom('deployment').select(['id', 'targetId', 'versionId', 'requester', 'undoes', 'createdAt']).where('certificateId', '=', certificateId).where('state', '=', 'deployed')
     .where((eb) => eb.or([eb('undoes', 'is not', null), eb.and([eb('requester', '!=', 'schedule'), eb('createdAt', '>=', since)])])).orderBy('id').execute()
@@ -36,12 +36,17 @@ async function replacedOn(db: Db | Tx, certificateId: CertificateId, versions: r
   const found: Found = new Map()
   for (const target of targets) {
     const [row, version] = [last.get(target.id), wanted.get(target.id)]
-    if (!row || !version) continue
-    const isEarlier = row.undoes === null && row.versionId !== version.id && row.createdAt >= version.createdAt && deployableVersion(versions, target)?.id === version.id
-    const how = row.undoes !== null && row.versionId === version.id ? 'undone' : isEarlier ? 'earlier' : undefined
+    const how = row && version && howKeptAway(row, version, deployableVersion(versions, target))
     if (how && (await lastOn(db, target.id))?.id === row.id) found.set(target.id, { how, by: row.requester })
   }
   return found
+}
+
+/** What a change by hand did to the version that belongs there; undefined: it did not keep it away. */
+function howKeptAway(row: Pick<DeploymentRow, 'versionId' | 'undoes' | 'createdAt'>, wanted: VersionFacts, deployable: VersionFacts | undefined): 'undone' | 'earlier' | undefined {
+  const isOther = row.versionId !== wanted.id
+  if (row.undoes !== null) return isOther ? undefined : 'undone'
+  return isOther && deployable?.id === wanted.id && row.createdAt >= wanted.createdAt ? 'earlier' : undefined
 }
 
 const brokenOff: readonly string[] = ['stopped', 'undone', 'undo-failed']
