@@ -42,6 +42,18 @@ test('all five steps are set, shown, checked and taken from a file; templates ke
   assert.equal(missing.code, 1, missing.stdout)
   assert.match(missing.stdout, /The configuration is not complete\.\n\nStep "csr"\n {2}csr\/keyAlgorithm: .*\n {2}csr\/subject\/country: the template asks for it\n/)
 
+  // A draft that lacks nothing is still a draft, and the way out of it is named.
+  await ok('certificate', 'configure', name, '--draft')
+  const idle = await ok('certificate', 'check-configuration', name)
+  assert.match(idle.stdout, /Nothing is missing, but it is a draft\. Finish it: certloop certificate configure shop\.cli\.test\n/)
+  assert.match((await cli.run('certificate', 'rotate', name)).stderr, /is a draft[^]*What to do: Finish it: certloop certificate configure shop\.cli\.test\n/)
+  const warned = await ok('certificate', 'configure', name, '--draft', '--wave', 'nowhere', '--freeze', '2020-01-01 to 2020-01-02')
+  assert.match(warned.stderr, /Note: --wave: no target has the label "nowhere"[^]*Note: --freeze: the period from 2020-01-01 00:00 to 2020-01-02 00:00 has passed/)
+  const nowhere = await cli.run('certificate', 'configure', name, '--draft', '--deploy', 'daily 02:00 +2h', '--zone', 'Mars/Base')
+  assert.match(nowhere.stderr, /--zone: "Mars\/Base" is not an IANA time zone/)
+  assert.match(nowhere.stderr, /Where: +The options of "certloop certificate configure"/)
+  await ok('certificate', 'configure', name, '--draft', '--rollout', 'together', '--freeze', '')
+
   const options = ['--template', 'servers', '--subject', 'C=DE', '--renew-by', 'regenerate', '--renew-days', '20', '--check', 'weekly sun 04:30', '--deploy', 'weekly sat 02:00 +4h', '--zone', 'Europe/Berlin',
     '--freeze', '2030-12-20 to 2031-01-04: end of the year', '--deploy-before-expiry', '3', '--canary', '1', '--wave', 'two', '--soak', '10m', '--approve-first-wave', '--on-stop', 'undo']
   const checked = await ok('certificate', 'check-configuration', name, ...options)
@@ -70,6 +82,8 @@ test('all five steps are set, shown, checked and taken from a file; templates ke
   assert.deepEqual(jsonOf<CsrTemplate>(await cli.run('template', 'create', 'again', '--file', 'rules.json', '--json')).rules, first.template.rules)
   assert.match((await ok('template', 'delete', 'again', '--yes')).stdout, /"again" is deleted/)
 
+  const past = await cli.run('freeze', 'add', 'Past', '--from', '2020-01-01', '--to', '2020-01-02', '--zone', 'UTC')
+  assert.deepEqual([past.code, /has passed/.test(past.stderr)], [2, true])
   const freeze = jsonOf<Freeze>(await cli.run('freeze', 'add', 'Year', '--from', '2026-01-01', '--to', '2126-01-01', '--reason', 'never', '--zone', 'UTC', '--json'))
   assert.deepEqual([freeze.from, freeze.to, freeze.isNow], ['2026-01-01T00:00', '2126-01-01T00:00', true])
   assert.match((await ok('freeze', 'change', 'year', '--to', '2026-01-02 08:00')).stdout, /From: +2026-01-01 00:00 UTC\nTo: +2026-01-02 08:00 UTC\nReason: +never\n$/)
@@ -100,6 +114,8 @@ test('a renewal waits for its window and is cancelled; a rollout is shown by wav
   assert.match((await ok('rollout', 'list', '--certificate', name)).stdout, /done +2 of 2 +0 /)
   const rollout = await ok('rollout', 'show', name)
   assert.match(rollout.stdout, /Possible: +undo\n[^]*Wave 1 of 2\n.*\n.*one\.crt +\S+ +deployed +one [^]*Wave 2 of 2\n.*\n.*two\.crt +\S+ +deployed +two /)
+  assert.match((await ok('rollout', 'show', 'newest')).stdout, /Wave 2 of 2/)
+  assert.match((await cli.run('order', 'show', 'ord_x')).stderr, /There is no order "ord_x"\./)
   const both = await cli.run('deployment', 'undo', name, '--yes')
   assert.equal(both.code, 2)
   const [, id = ''] = /(dep_\w{26}) .*one\.crt/.exec(both.stderr) ?? []
@@ -112,6 +128,7 @@ test('a renewal waits for its window and is cancelled; a rollout is shown by wav
   await ok('target', 'set', name, '--target', '1', '--field', `certificatePath=${join(world.folder, 'missing/x.crt')}`)
   const failed = await cli.run('certificate', 'deploy', name, '--target', '1', '--wait')
   assert.equal(failed.code, 1, failed.stdout)
+  assert.match((await ok('certificate', 'show', name)).stdout, /Do next: +Make the folder with the rights[^]*Then: +certloop certificate deploy shop\.cli\.test\n/, 'the same once more would run into the same wall')
   const { items: [last] } = await client.call('listDeployments', { query: { limit: 1 } })
   const retried = await cli.run('deployment', 'retry', last?.id ?? '', '--wait')
   assert.equal(retried.code, 1, retried.stdout)

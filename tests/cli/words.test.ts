@@ -20,6 +20,8 @@ test('mistyped words, options and values name the nearest, and end with 2', { ti
     [['certificate', 'list', '--status'], /argument missing/],
     [['certificate', 'configure', 'x', '--bot', 'y'], /add --target-from-scan/],
     [['certificate', 'configure', 'x', '--file', 'y', '--key', 'ec-256'], /does not go with --key/],
+    [['certificate', 'configure', 'x', '--canary', '-1'], /--canary takes no negative number, such as -1\./],
+    [['certificate', 'list', '--search', '--all'], /--search needs a value, and "--all" looks like the next option/],
     [['order'], /needs a verb: list, show, cancel/],
     [[], /No command was given/],
     [['--url', 'x', 'bot', 'list'], /stands before a command/],
@@ -50,6 +52,7 @@ test('the API says what is wrong with names, and things are found by name', { ti
   const second = jsonOf<CertificateDetail>(await cli.run('certificate', 'add', 'www.cli.test', '--label', 'shop', '--json'))
   const both = await cli.run('certificate', 'show', 'shop')
   assert.equal(both.code, 2)
+  assert.match((await cli.run('certificate', 'show', second.id)).stdout, new RegExp(`Do next: +certloop certificate configure ${second.id}\n`), 'the name alone would not do')
   assert.match(both.stderr, new RegExp(`names 2 certificates[^]*${first.id}[^]*${second.id}|names 2 certificates[^]*${second.id}[^]*${first.id}`))
 
   assert.equal((await cli.run('certificate', 'manage', second.id, 'ignored')).code, 0)

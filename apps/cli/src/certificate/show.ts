@@ -57,7 +57,7 @@ function nextFacts(c: CertificateDetail, { word, specs }: Shown): (readonly [str
   if (c.nextAction === null) return []
   const command = `certloop certificate ${c.nextAction} ${word}`
   const error = c.nextAction === 'configure' ? null : freshError(c)
-  const spec = error && error.code in specs ? specs[error.code as keyof typeof specs] : undefined
+  const spec = error && error.code in specs ? specs[error.code] : undefined
   return spec?.retry === 'after-change' || spec?.retry === 'never' ? [['Do next', spec.remedy], ['Then', command]] : [['Do next', command]]
 }
 

@@ -49,9 +49,9 @@ function readCheck(o: RolloutGiven, before: HttpCheck): HttpCheck {
 function orderAfter(o: RolloutGiven, before: RolloutSettings): Pick<RolloutSettings, 'mode' | 'canary' | 'waves'> {
   const waves = o.wave?.filter((text) => text !== '').map(readWave)
   const canary = wholeNumber('canary', o.canary, 0, 100)
-  const names = { canary: (canary ?? 0) > 0, waves: (waves ?? []).length > 0 }
-  const mode = o.rollout ?? (names.canary || names.waves ? 'waves' : before.mode)
-  if (mode !== 'waves' && names.waves) throw usage(`--wave goes with --rollout waves, not with ${mode}.`)
+  const named = [waves?.length, canary].map((many = 0) => many > 0)
+  const mode = o.rollout ?? (named.includes(true) ? 'waves' : before.mode)
+  if (mode !== 'waves' && named[0]) throw usage(`--wave goes with --rollout waves, not with ${mode}.`)
   const kept = o.rollout === undefined || o.rollout === 'waves' ? before : { canary: 0, waves: [] }
   return { mode, canary: canary ?? kept.canary, waves: waves ?? kept.waves }
 }

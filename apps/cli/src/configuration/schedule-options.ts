@@ -51,6 +51,7 @@ function readTrigger({ 'renew-trigger': trigger, 'renew-on': on }: RenewalGiven)
 const saysTimes = (o: RenewalGiven) => (o.check ?? o.at ?? o['renew-on']) !== undefined
 /** What has no time needs no zone: a zone beside it is meant for the others. */
 const saysTiming = ({ deploy, freeze = [] }: TimingGiven) => (deploy !== undefined && !isAtOnce(deploy)) || freeze.some((text) => text !== '')
+const namesTiming = (o: TimingGiven) => (o.deploy ?? o.freeze) !== undefined
 const isAtOnce = (text: string) => /^\s*immediately\s*$/i.test(text)
 
 /** What the options say about the renewal, and nothing else. @throws Failure */
@@ -116,7 +117,7 @@ export function timingAfter(o: ScheduleGiven, before: DeploymentTiming | undefin
   const beforeExpiryDays = daysOrNever(o['deploy-before-expiry'])
   const hasTimes = before !== undefined && timesOf(before)
   const zoneIsMeant = o.zone !== undefined && (saysTiming(o) || !saysTimes(o))
-  if ((o.deploy ?? o.freeze) === undefined && beforeExpiryDays === undefined && !(zoneIsMeant && hasTimes)) return undefined
+  if (!namesTiming(o) && beforeExpiryDays === undefined && !(zoneIsMeant && hasTimes)) return undefined
   const base: DeploymentTiming = before ?? { when: 'immediately', at: null, window: null, zone, freezes: [], beforeExpiryDays: null }
   const kept = hasTimes ? base.zone : zone
   return { ...base, zone: zoneIsMeant ? o.zone ?? kept : kept, ...timesAfter(o), ...present({ beforeExpiryDays }) }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { clean, cleanText, jsonText } from './clean.ts'
 import { paintFor, paintState } from './paint.ts'
-import { facts, table } from './table.ts'
+import { facts, fittedTable, table } from './table.ts'
 import { dateAndDistance, moment, timeOfDay } from './time.ts'
 
 test('columns are aligned, whatever colour and width the cells have', () => {
@@ -11,6 +11,13 @@ test('columns are aligned, whatever colour and width the cells have', () => {
     'NAME  STATE   N', `a     ${paint('green', 'ok')}      1`, '日本  failed  -',
   ])
   assert.deepEqual(facts([['A', 1], ['Longer', 'x\n  y'], ['Gone', null]]), ['A:      1', 'Longer: x y'])
+})
+
+test('a column of long texts is wrapped to the width there is; colour goes on, and no word is cut', () => {
+  const paint = paintFor(true, {})
+  assert.deepEqual(fittedTable(['ID', 'WHAT', 'WHO'], [['a', paint('red', 'one two three four five six'), 'me'], ['b', null, 'you']], 1, 34), [
+    'ID  WHAT                     WHO', `a   ${paint('red', 'one two three four five')}  me`, `    ${paint('red', 'six')}`, 'b   -                        you',
+  ])
 })
 
 test('colour is for terminals that want it', () => {
