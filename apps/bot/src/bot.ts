@@ -14,7 +14,7 @@ import { lockDataFolder, prepareDataFolder, type FolderLock } from './data-folde
 import { createEngine } from './engine/engine.ts'
 import { createRedactor, secretsOf } from './engine/secrets.ts'
 import { probersFor } from './engine/probe.ts'
-import type { Engine, Way } from './engine/types.ts'
+import type { Engine, WatchStops, Way } from './engine/types.ts'
 import { createLimits } from './hosts/limits.ts'
 import { createLocalHost } from './hosts/local-host.ts'
 import { createSshPool } from './hosts/ssh/pool.ts'
@@ -26,6 +26,7 @@ import { scanHost } from './scan.ts'
 import { userAgent, version } from './version.ts'
 import { jobFor, type HandlerDeps } from './work/handlers.ts'
 import { createTaskRunner } from './work/task-runner.ts'
+import { stopWatching } from './work/stop-watch.ts'
 import { createTurns } from './work/turns.ts'
 import { workLoop } from './work/work-loop.ts'
 
@@ -53,7 +54,7 @@ export interface RunningBot {
 }
 
 /**
- * Starts a joined bot: recovers what was under way, then works until stopped or dismissed.
+ * Starts a joined bot: recovers what was under way, and works beside it until stopped or dismissed.
  * Returns once the folder is held and the configuration is read; connecting goes on behind.
  * @throws CertloopError BOT_NOT_JOINED, DATA_FOLDER_IN_USE, DATA_FOLDER_UNWRITABLE, BOT_CONFIGURATION_INVALID
  */
@@ -87,13 +88,15 @@ function run(identity: Identity & { encryptionKey: KeyObject }, configuration: B
     transport, clock: createServerClock({ now, logger }), botId, key: identity.key,
     onDismissed: (error) => { taking.abort(error); delivery.abort(error) },
   })
-  const { host, ...parts } = localParts(dataFolder, configuration, options)
+  const { host, ...parts } = localParts(dataFolder, configuration, options, stopWatching({ controlPlane, logger }))
   const handling: HandlerDeps = { ...parts, purpose, turns: createTurns(), openSecrets: (sealed) => openTargetSecrets(sealed, botId, identity.encryptionKey) }
   const runner = createTaskRunner({ controlPlane, logger, random, backoff, limit, takingSignal: taking.signal, deliverySignal: delivery.signal, jobFor: (task) => jobFor(task, handling) })
 
+  let recovering: Promise<void> | undefined
   async function work(): Promise<never> {
     logger.info('The bot starts.', { version, botId, controlPlane: url.origin, proxy: proxyForLog(proxy), configuration: configuration.file ?? 'defaults' })
-    await recover(parts.engine, logger)
+    // Contact comes first: a reload that hangs again must cut off nobody. New work on a machine waits for its recovery in the engine.
+    recovering = recover(parts.engine, logger)
     const hello = { bootId: randomUUID(), version, protocol: botProtocolVersion, host: await host.facts(), encryptionKeyPem: encryptionKeyPem(identity.encryptionKey) }
     const onConnection = connectionNotes(dataFolder, now, logger)
     return workLoop({ controlPlane, runner, hello, logger, random, backoff, signal: taking.signal, onConnection })
@@ -104,6 +107,7 @@ function run(identity: Identity & { encryptionKey: KeyObject }, configuration: B
     if (error) logger.error('The bot ends.', errorFacts(error))
     // What runs ends by itself: a deployment is never left half-done. Each result is tried at least once.
     const grace = setTimeout(() => delivery.abort(stopReason), deliveryGraceMs)
+    await recovering
     await runner.idle()
     clearTimeout(grace)
     parts.closeConnections()
@@ -120,7 +124,7 @@ function run(identity: Identity & { encryptionKey: KeyObject }, configuration: B
 interface LocalParts { host: Host; engine: Engine; keys: KeyStore; scan: (way?: Way) => Promise<HostScan>; closeConnections: () => void }
 
 /** Everything that needs no network. */
-function localParts(dataFolder: string, { limits, undoDays }: BotConfiguration, { now, crashPoint }: BotOptions): LocalParts {
+function localParts(dataFolder: string, { limits, undoDays }: BotConfiguration, { now, crashPoint }: BotOptions, watchStops: WatchStops): LocalParts {
   const allowed = createLimits(limits)
   const host = createLocalHost({ limits: allowed })
   const pool = createSshPool()
@@ -128,7 +132,7 @@ function localParts(dataFolder: string, { limits, undoDays }: BotConfiguration, 
   const wayTo = (way: Way): Host => hostFor(way, { local: host, pool, limits: allowed })
   const keys = createKeyStore({ folder: join(dataFolder, 'keys'), now })
   const engine = createEngine({
-    folder: join(dataFolder, 'engine'), now, keys, probeFor, scripts: limits.scripts, hostFor: wayTo, ...(undoDays === null ? {} : { limits: { undoDays } }), ...(crashPoint ? { crashPoint } : {}),
+    folder: join(dataFolder, 'engine'), now, keys, probeFor, watchStops, scripts: limits.scripts, hostFor: wayTo, ...(undoDays === null ? {} : { limits: { undoDays } }), ...(crashPoint ? { crashPoint } : {}),
     driverFor(serverType) {
       const entry = serverTypes.find(serverType)
       if (entry) return entry.driver()
@@ -147,9 +151,16 @@ function localParts(dataFolder: string, { limits, undoDays }: BotConfiguration, 
   return { host, engine, keys, scan, closeConnections: () => { pool.close() } }
 }
 
-/** Before the network is asked for anything: what was under way when the bot stopped is finished or undone. */
+/** What was under way when the bot stopped is finished or undone. Never throws: what can't be ended is tried again before the next deployment there. */
 async function recover(engine: Engine, logger: Logger): Promise<void> {
-  const { recovered, stuck } = await engine.recover((deployment, { phase, ok, message }) => logger.info(message, { deployment, phase, ok }))
+  try {
+    tell(await engine.recover((deployment, { phase, ok, message }) => logger.info(message, { deployment, phase, ok })), logger)
+  } catch (thrown) {
+    logger.error('What was under way when the bot stopped could not be looked at; it is tried again before the next deployment.', errorFacts(toCertloopError(thrown)))
+  }
+}
+
+function tell({ recovered, stuck }: Awaited<ReturnType<Engine['recover']>>, logger: Logger): void {
   for (const { deploymentId, result } of recovered) logger.warn('A deployment that was under way when the bot stopped has been brought to its end.', { deployment: deploymentId, outcome: result.outcome })
   for (const { deploymentId, error } of stuck) logger.error('A deployment that was under way when the bot stopped could not be brought to its end; it is tried again before the next one.', { deployment: deploymentId, code: error.code, detail: error.message })
 }

@@ -1,7 +1,7 @@
 import type { KeyObject } from 'node:crypto'
 import {
-  botPaths, HelloResponse, LeasedTasks, ProgressResponse, signRequest, toCertloopError,
-  type BotId, type CertloopError, type HelloRequest, type LeaseRequest, type ProgressRequest, type ResultRequest, type TaskId,
+  botPaths, HelloResponse, LeasedTasks, ProgressResponse, signRequest, StopsResponse, toCertloopError,
+  type BotId, type CertloopError, type DeploymentId, type HelloRequest, type LeaseRequest, type ProgressRequest, type ResultRequest, type TaskId,
 } from '@certloop/contract'
 import { expectAccepted, readAnswer } from './answer.ts'
 import type { ServerClock } from './server-clock.ts'
@@ -22,12 +22,16 @@ export interface ControlPlane {
   /** Raw tasks: each is checked by itself, so that one that can't be read doesn't hold up the others. */
   lease(request: LeaseRequest, signal: AbortSignal): Promise<unknown[]>
   progress(taskId: TaskId, request: ProgressRequest): Promise<ProgressResponse>
+  /** Which of these people asked to stop. Waits for an answer a few seconds only. */
+  stops(deploymentIds: DeploymentId[]): Promise<StopsResponse>
   result(taskId: TaskId, request: ResultRequest): Promise<void>
   /** The control plane's time as far as known. */
   now(): Date
 }
 
 const callTimeoutMs = 30_000
+/** A control plane that does not answer must not hold up the end of a deployment. */
+const stopsTimeoutMs = 5_000
 
 export function createControlPlane({ transport, clock, botId, key, onDismissed }: ClientDeps): ControlPlane {
   const send = async (path: string, message: object, options: { timeoutMs: number; signal?: AbortSignal }): Promise<Answer> => {
@@ -53,6 +57,7 @@ export function createControlPlane({ transport, clock, botId, key, onDismissed }
     hello: (request, signal) => call(botPaths.hello, request, (answer) => readAnswer(HelloResponse, answer, 'The answer to hello'), { timeoutMs: callTimeoutMs, signal }),
     lease: (request, signal) => call(botPaths.lease, request, leasedTasks, { timeoutMs: callTimeoutMs + request.waitSeconds * 1000, signal }),
     progress: (taskId, request) => call(botPaths.progress(taskId), request, (answer) => readAnswer(ProgressResponse, answer, 'The answer to progress')),
+    stops: (deploymentIds) => call(botPaths.stops, { deploymentIds }, (answer) => readAnswer(StopsResponse, answer, 'The answer to stops'), { timeoutMs: stopsTimeoutMs }),
     result: (taskId, request) => call(botPaths.result(taskId), request, expectAccepted),
   }
 }

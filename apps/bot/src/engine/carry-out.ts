@@ -36,8 +36,8 @@ export async function carryOut(parts: EngineParts, prepared: Prepared, { log, hi
     store.create({ deploymentId, target, plan, rollback, files, leaf, secrets: neededLater(plan.steps, secrets), ...(undoes === undefined ? {} : { undoes }) }))
   try {
     return await execute({
-      deploymentId, plan, rollback, host, probe, secrets, material, leaf, journal, log, hide, undoes, restored, cancel,
-      ...shared(parts, machine),
+      deploymentId, plan, rollback, host, probe, secrets, material, leaf, journal, log, hide, undoes, restored, cancel, folder: journal.folder,
+      ...shared(parts, machine, deploymentId),
       staged: new Map(),
       backup: (path) => store.backup(journal.folder, path),
       installed: installedBy(parts, target, host),

@@ -14,6 +14,8 @@ export function createEngine(deps: EngineDeps): Engine {
   const turns = createTurns()
   const known = new Map<string, Recovery>()
   let preparing: Promise<void> | undefined
+  /** What a start of the bot waits for, by machine. */
+  let starting: Promise<Map<string, Promise<Recovery>>> | undefined
 
   /** Once, whoever comes first; when it fails the next one tries again. */
   const prepared = () => (preparing ??= prepareFolder(parts).catch((error: unknown) => {
@@ -39,7 +41,11 @@ export function createEngine(deps: EngineDeps): Engine {
     }),
     deploy: (request, onLog, cancel) => turns.take(machineOf(request.target), () => onceReady(request, onLog, cancel, () => deployNow(parts, request, onLog, cancel))),
     undo: (request, onLog, cancel) => turns.take(machineOf(request.target), () => onceReady(request, onLog, cancel, () => takeBackNow(parts, request, onLog, cancel))),
-    inspect,
+    async inspect(target) {
+      // A look at what is being recovered would see a half-done state.
+      await starting?.then((machines) => machines.get(machineOf(target))).catch(() => undefined)
+      return inspectTarget(deps, target)
+    },
     recover,
     outcomeOf: (deploymentId) => storedOutcome(parts, deploymentId),
     async acknowledge(deploymentId) {
@@ -52,13 +58,18 @@ export function createEngine(deps: EngineDeps): Engine {
 
   /** The bot's own machine is waited for to the end; another that does not answer only for a time. */
   async function recover(onLog?: RecoverySink): Promise<Recovery> {
+    starting = recoveries(onLog)
+    const all = await Promise.all((await starting).values())
+    return { recovered: all.flatMap((one) => one.recovered), stuck: all.flatMap((one) => one.stuck) }
+  }
+
+  async function recoveries(onLog?: RecoverySink): Promise<Map<string, Promise<Recovery>>> {
     await prepared()
     const machines = new Set(['local', ...await openMachines(parts)])
-    const all = await Promise.all([...machines].map((machine) => {
+    return new Map([...machines].map((machine) => {
       const done = turns.take(machine, () => ready(machine, onLog))
-      return machine === 'local' ? done : within(done, parts.limits.recoverySeconds, () => notYetEnded(parts, machine))
+      return [machine, machine === 'local' ? done : within(done, parts.limits.recoverySeconds, () => notYetEnded(parts, machine))]
     }))
-    return { recovered: all.flatMap((one) => one.recovered), stuck: all.flatMap((one) => one.stuck) }
   }
 
   async function makePlan(request: PlanRequest): Promise<Plan> {
@@ -75,16 +86,16 @@ export function createEngine(deps: EngineDeps): Engine {
     if (stuck.deploymentId === request.deploymentId && saysNothing(stuck.error)) throw new DeploymentUnfinished(stuck.error)
     return refusedBy(stuck, request)
   }
+}
 
-  async function inspect(target: EngineTarget): Promise<TargetInspection> {
-    const hide = createRedactor(secretsOf(target.secrets ?? {}))
-    try {
-      const [host, driver] = await Promise.all([deps.hostFor(target), deps.driverFor(target.serverType)])
-      const { served, installedPem } = await driver.inspect({ host, probe: deps.probeFor(host) }, fieldsOf(target))
-      return { at: deps.now().toISOString(), installedPem, served: served.map((one) => ({ ...one, error: one.error && hide.text(one.error) })) }
-    } catch (thrown) {
-      throw hide.error(toCertloopError(thrown))
-    }
+async function inspectTarget(deps: EngineDeps, target: EngineTarget): Promise<TargetInspection> {
+  const hide = createRedactor(secretsOf(target.secrets ?? {}))
+  try {
+    const [host, driver] = await Promise.all([deps.hostFor(target), deps.driverFor(target.serverType)])
+    const { served, installedPem } = await driver.inspect({ host, probe: deps.probeFor(host) }, fieldsOf(target))
+    return { at: deps.now().toISOString(), installedPem, served: served.map((one) => ({ ...one, error: one.error && hide.text(one.error) })) }
+  } catch (thrown) {
+    throw hide.error(toCertloopError(thrown))
   }
 }
 

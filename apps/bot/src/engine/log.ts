@@ -5,6 +5,8 @@ import type { Redactor } from './secrets.ts'
 import type { LogSink } from './types.ts'
 
 type Phase = DeployLogEntry['phase']
+/** What takes longer than this is named while it runs. */
+const longMs = 3_000
 
 /** The log of one deployment: each line goes out at once and into the result. */
 export interface DeployLog {
@@ -34,6 +36,8 @@ export function createLog(now: () => Date, sink: LogSink | undefined, hide: Reda
   async function measured<T>(phase: Phase, step: number | null, what: string, work: () => Promise<T>, report: (value: T) => StepReport | undefined): Promise<T> {
     const start = performance.now()
     const spent = () => Math.round((performance.now() - start) * 10) / 10
+    const since = now().toISOString().slice(11, 19)
+    const long = setTimeout(() => { say(phase, `${what}: runs since ${since} UTC and is waited for.`, { step }) }, longMs).unref()
     try {
       const value = await work()
       const { message = what, output = null } = report(value) ?? {}
@@ -44,6 +48,8 @@ export function createLog(now: () => Date, sink: LogSink | undefined, hide: Reda
       const output = typeof error.facts['output'] === 'string' ? forLog(error.facts['output']) : null
       say(phase, `${what}: ${error.message}`, { step, ok: false, output, durationMs: spent() })
       throw error
+    } finally {
+      clearTimeout(long)
     }
   }
   return {

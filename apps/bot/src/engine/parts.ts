@@ -9,7 +9,7 @@ import { recoverRun } from './recovery.ts'
 import type { Run } from './run.ts'
 import { createSealer } from './sealing.ts'
 import { createRedactor, type Redactor, secretsOf } from './secrets.ts'
-import type { EngineDeps, EngineLimits, EngineTarget, Recovered, Unrecovered } from './types.ts'
+import type { EngineDeps, EngineLimits, EngineTarget, Recovered, StopWatch, Unrecovered } from './types.ts'
 import { away } from './unfinished.ts'
 
 const defaultLimits: EngineLimits = { backupDays: 30, backupsPerPath: 5, undoDays: 7, backupBytes: 256 * 1024 * 1024, planDays: 30, plansKept: 500, recoverySeconds: 60 }
@@ -40,8 +40,8 @@ export function createParts(deps: EngineDeps): EngineParts {
 }
 
 /** What a run has of the engine. */
-export const shared = ({ deps, ledger, point }: EngineParts, machine: string): Pick<Run, 'now' | 'point' | 'ledger'> =>
-  ({ now: deps.now, point, ledger: (placed) => ledger.note(machine, placed) })
+export const shared = ({ deps, ledger, point }: EngineParts, machine: string, id: DeploymentId): Pick<Run, 'now' | 'point' | 'ledger' | 'watchStops' | 'stops' | 'machine'> =>
+  ({ now: deps.now, machine, point, ledger: (placed) => ledger.note(machine, placed), stops: undefined, watchStops: () => deps.watchStops?.(id) })
 
 /** The fields as a driver gets them, secret ones among them. */
 export const fieldsOf = ({ fields, secrets }: EngineTarget): Record<string, unknown> => ({ ...fields, ...secrets?.fields })
@@ -69,11 +69,13 @@ export async function takeUp(parts: EngineParts, stored: StoredJournal, log: Dep
   hide.learn([...secretsOf(target.secrets ?? {}), ...Object.values(secrets)])
   const host = await hostOf(parts, stored, target, now?.target)
   const journal = await store.reopen(stored)
+  const stops = await stopsOf(deps, stored)
   try {
     return await recoverRun({
       deploymentId, plan, rollback, host, journal, log, hide, secrets, leaf, undoes,
-      cancel: now?.deploymentId === deploymentId ? now?.cancel : undefined,
-      ...shared(parts, machineIn(stored)),
+      cancel: anyOf(cancelOf(deploymentId, now), stops?.cancel),
+      ...shared(parts, machineIn(stored), deploymentId),
+      stops, folder: stored.folder,
       probe: deps.probeFor(host),
       material: undefined,
       staged: new Map(),
@@ -82,9 +84,24 @@ export async function takeUp(parts: EngineParts, stored: StoredJournal, log: Dep
       begun: new Set(), recovering: true, troubled: true, mayActivate: true,
     })
   } finally {
+    stops?.end()
     if (!journal.records.some((record) => record.type === 'closed')) parts.leftOpen.add(machineIn(stored))
     await journal.close()
   }
+}
+
+/** What people want of it by now. What is decided already needs nobody's word. */
+async function stopsOf(deps: EngineDeps, { begin, records }: StoredJournal): Promise<StopWatch | undefined> {
+  if (outcomeIn(records) !== undefined) return undefined
+  const stops = deps.watchStops?.(begin.deploymentId)
+  await stops?.asked
+  return stops
+}
+
+const cancelOf = (id: DeploymentId, now: Asked | undefined) => (now?.deploymentId === id ? now.cancel : undefined)
+const anyOf = (...signals: (AbortSignal | undefined)[]): AbortSignal | undefined => {
+  const given = signals.filter((signal) => signal !== undefined)
+  return given.length === 0 ? undefined : AbortSignal.any(given)
 }
 
 const entryRefused: ReadonlySet<ErrorCode> = new Set(['LOGIN_REFUSED', 'HOST_KEY_UNKNOWN', 'HOST_KEY_CHANGED'])

@@ -8,6 +8,7 @@ import { type DeployLog, stepTitle } from './log.ts'
 import type { Redactor } from './secrets.ts'
 import type { Role, RunMaterial, StepContext } from './steps/executor.ts'
 import { executorOf } from './steps/index.ts'
+import type { StopWatch } from './types.ts'
 
 /** One deployment under way, from its journal on. */
 export interface Run {
@@ -36,6 +37,13 @@ export interface Run {
   readonly undoes: DeploymentId | undefined
   /** A person's request to stop; undefined once it is too late for that. */
   cancel: AbortSignal | undefined
+  /** Opened for a run that is taken up again or undone. */
+  stops: StopWatch | undefined
+  watchStops: () => StopWatch | undefined
+  /** As machineOf names it. */
+  readonly machine: string
+  /** Of its journal. */
+  readonly folder: string
   /** What the driver finds installed, PEM. @throws CertloopError as ServerTypeDriver.inspect */
   installed(): Promise<string | null>
   /** Notes what is on the target now by this engine's doing. */
@@ -56,8 +64,10 @@ export const stepsOf = (run: Run, ...roles: Role[]): { index: number; step: Step
 /** Part of temporary file names; from the id alone, so that recovery finds what a crash left. */
 export const shortName = (deploymentId: DeploymentId): string => sha256Hex(deploymentId).slice(0, 10)
 
-export function contextOf(run: Run, index: number, quick = false): StepContext {
-  const { probe, plan, troubled, deploymentId, now, cancel } = run
+/** `stop`: for what is not the way forward, which run.cancel is for. */
+export function contextOf(run: Run, index: number, { quick = false, stop }: { quick?: boolean; stop?: AbortSignal | undefined } = {}): StepContext {
+  const { probe, plan, troubled, deploymentId, now } = run
+  const cancel = run.cancel ?? stop
   return {
     host: cancellable(run.host, cancel), cancel, probe, plan, index, troubled, quick, deploymentId, now,
     short: shortName(deploymentId),
@@ -74,16 +84,16 @@ export function contextOf(run: Run, index: number, quick = false): StepContext {
     noteStaged: (digest) => { run.staged.set(index, digest) },
     backup: (path) => run.backup(path),
     restored: async (path) => run.restored?.(path),
-    activateAgain: () => activateBefore(run, index),
+    activateAgain: () => activateBefore(run, index, stop),
   }
 }
 
 /** A failure here is logged and no more: the proof that asked for it decides. */
-async function activateBefore(run: Run, before: number): Promise<void> {
+async function activateBefore(run: Run, before: number, stop: AbortSignal | undefined): Promise<void> {
   if (!run.mayActivate) return
   for (const { index, step } of stepsOf(run, 'activate').filter((s) => s.index < before)) {
     run.log.say('prove', 'Something else is still served, so the service is told once more.', { step: index })
-    await run.log.reported('prove', index, stepTitle(run.plan, index), () => executorOf(step).do(contextOf(run, index), step)).catch(toCertloopError)
+    await run.log.reported('prove', index, stepTitle(run.plan, index), () => executorOf(step).do(contextOf(run, index, { stop }), step)).catch(toCertloopError)
   }
 }
 

@@ -1,7 +1,8 @@
-import { CertloopError, type DeployResult, type ServedCertificate, toCertloopError } from '@certloop/contract'
+import { type CertloopError, type DeployResult, type ServedCertificate, toCertloopError } from '@certloop/contract'
 import { cancelled, endCancelling, heedCancel } from './cancelling.ts'
 import type { Placed } from './ledger.ts'
 import { stepTitle } from './log.ts'
+import { rollbackFailed } from './rollback-failed.ts'
 import { contextOf, inspectionOf, type Run, stepsOf } from './run.ts'
 import { executorOf } from './steps/index.ts'
 import { undoAndShow } from './undo.ts'
@@ -89,10 +90,11 @@ export async function undo(run: Run, error: CertloopError): Promise<DeployResult
   run.troubled = true
   if (!(run.recovering || await anythingTouched(run))) return abandon(run, error)
   await writeOrLog(run, () => run.journal.append({ type: 'undo', error: run.hide.error(error).toWire() }))
-  const { problems, unclean } = await undoAndShow(run)
+  const undone = await undoAndShow(run)
+  const { problems, unclean } = undone
   const inspection = await inspectionOf(run, undefined)
   if (problems.length === 0) return conclude(run, 'old', { outcome: 'rolled-back', touched: true, error: error.toWire(), inspection })
-  const failure = new CertloopError('ROLLBACK_FAILED', `The deployment failed (${error.message}) and could not be undone completely: ${problems.join(' ')}`, { ...error.facts, cause: error.code })
+  const failure = await rollbackFailed(run, error, undone)
   return conclude(run, 'old', { outcome: 'failed', touched: true, error: failure.toWire(), inspection }, unclean)
 }
 

@@ -32,6 +32,17 @@ export interface EngineLimits {
   recoverySeconds: number
 }
 
+/** What people ask for while a deployment is on its way. */
+export interface StopWatch {
+  /** The first answer is there, or none came in time. */
+  asked: Promise<void>
+  cancel: AbortSignal
+  /** Asked once more: what only activates the old state again is not waited for. */
+  again: AbortSignal
+  end(): void
+}
+export type WatchStops = (deploymentId: DeploymentId) => StopWatch
+
 export interface EngineDeps {
   /** Of the bot alone, on a local disk. Made with mode 0700 when missing. */
   folder: string
@@ -46,6 +57,8 @@ export interface EngineDeps {
   /** limits.scripts of bot.toml: plans with scripts are refused where it is false. Default true. */
   scripts?: boolean
   limits?: Partial<EngineLimits>
+  /** Asked before a journal is taken up, so that nothing goes on that somebody stopped meanwhile, and while one is undone. */
+  watchStops?: WatchStops
   /** Called before and after everything that lasts; a test ends the process in it. */
   crashPoint?: (name: string) => void
 }

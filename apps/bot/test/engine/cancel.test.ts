@@ -6,6 +6,7 @@ import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import type { DeployRequest } from '../../src/engine/index.ts'
+import type { WatchStops } from '../../src/engine/types.ts'
 import { leftOutReach, reached } from '../kit/reach.ts'
 import { localHost, testEngine } from './engine-kit.ts'
 import { assertWhole, request, tinyScene, toolCommand, type TinyScene } from './scene.ts'
@@ -123,6 +124,69 @@ test('one whose journal is open is taken back at once when it is wanted no more'
   await eventually(async () => (await readFile(join(scene.folder, 'journals', name, 'journal.ndjson'), 'utf8')).includes('"type":"begun","step":2'), { what: 'the test being begun' })
   const result = await testEngine(scene.folder).deploy(deploy, undefined, AbortSignal.abort())
   assert.deepEqual([result.outcome, result.error?.code], ['rolled-back', 'DEPLOYMENT_CANCELLED'])
+  await assertWhole(scene, 'old')
+})
+
+/** What a control plane answers of every deployment. */
+const wanted = (stops: { cancel?: AbortSignal; again?: AbortSignal }): WatchStops => () => ({ asked: Promise.resolve(), cancel: stops.cancel ?? new AbortController().signal, again: stops.again ?? new AbortController().signal, end: () => undefined })
+
+/** As a killed process leaves it: the new files are in place, and the test was begun. */
+async function leftInTheMiddle(scene: TinyScene): Promise<DeployRequest> {
+  const deploy = await request(scene)
+  void testEngine(scene.folder, { hostFor: () => ({ ...localHost, run: () => never() }) }).deploy(deploy)
+  const journals = join(scene.folder, 'journals')
+  await eventually(async () => (await readFile(join(journals, `${deploy.deploymentId}.1`, 'journal.ndjson'), 'utf8').catch(() => '')).includes('"type":"begun","step":2'), { what: 'the test being begun' })
+  return deploy
+}
+
+test('one that a person stopped while the bot was gone is taken back by its recovery, although it could go on', async (t) => {
+  const scene = await tinyScene(t)
+  await leftInTheMiddle(scene)
+  const { recovered } = await testEngine(scene.folder, { watchStops: wanted({ cancel: AbortSignal.abort() }) }).recover()
+  assert.deepEqual(recovered.map(({ result }) => [result.outcome, result.error?.code]), [['rolled-back', 'DEPLOYMENT_CANCELLED']])
+  await assertWhole(scene, 'old')
+})
+
+test('a reload that hangs in a recovery is ended when somebody stops it, and looks at that machine wait for its end', async (t) => {
+  const scene = await tinyScene(t)
+  const hanging = await hangingOnce(t, scene)
+  await leftInTheMiddle(scene)
+  const stop = new AbortController()
+  const engine = testEngine(scene.folder, { watchStops: wanted({ cancel: stop.signal }) })
+  const order: string[] = []
+  const recovering = engine.recover().finally(() => { order.push('recovered') })
+  await eventually(async () => (await hanging.pids()).length === 2, { what: 'the reload hanging' })
+  const look = engine.inspect({ serverType: 'tiny', reach: 'local', fields: { ...scene.fields } }).finally(() => { order.push('seen') })
+  await new Promise((resolve) => { setTimeout(resolve, 300) })
+  assert.deepEqual(order, [])
+  stop.abort()
+  const { recovered } = await recovering
+  assert.deepEqual(recovered.map(({ result }) => [result.outcome, result.error?.code]), [['rolled-back', 'DEPLOYMENT_CANCELLED']])
+  await look
+  await allGone(await hanging.pids())
+  await assertWhole(scene, 'old')
+})
+
+test('asked once more while the reload hangs with the old files too, it is not waited for: what is back and what to run is said', async (t) => {
+  const scene = await tinyScene(t)
+  const pids = join(await tempFolder(t, 'hang'), 'pids')
+  scene.fields.reloadArgv = ['/bin/sh', '-c', 'echo "$$" >> "$1"; exec sleep 600', 'reload', pids]
+  const [stop, again] = [new AbortController(), new AbortController()]
+  const running = async () => (await readFile(pids, 'utf8').catch(() => '')).trim().split('\n').filter(Boolean).map(Number)
+  const deploy = await request(scene)
+  const said: string[] = []
+  const done = testEngine(scene.folder, { watchStops: wanted({ again: again.signal }) }).deploy(deploy, ({ message }) => said.push(message), stop.signal)
+  await eventually(async () => (await running()).length === 1, { what: 'the reload hanging' })
+  await eventually(() => said.some((line) => /^Step 4 of 5: Reload tiny.*: runs since \d\d:\d\d:\d\d UTC/.test(line)), { what: 'the step that runs being named' })
+  stop.abort()
+  await eventually(async () => (await running()).length === 2, { what: 'the reload hanging with the old files' })
+  assert.ok(said.some((line) => /^Step 4 of 5: Reload tiny.*: again with the old files, for at most \d+ (s|min)\.$/.test(line)), said.join('\n'))
+  again.abort()
+  const result = await done
+  await allGone(await running())
+  assert.deepEqual([result.outcome, result.error?.code], ['failed', 'ROLLBACK_FAILED'])
+  const message = result.error?.message ?? ''
+  for (const part of [`the old files are in place again (${scene.certPath}, ${scene.keyPath})`, 'it was not waited for, as somebody cancelled once more', 'Step 4 of 5 did not work with them; run it by hand: Reload tiny', join(scene.folder, 'journals', `${deploy.deploymentId}.1`)]) assert.ok(message.includes(part), `${part}\n${message}`)
   await assertWhole(scene, 'old')
 })
 

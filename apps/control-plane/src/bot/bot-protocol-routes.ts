@@ -1,9 +1,10 @@
-import { CertloopError, HelloRequest, HelloResponse, idText, JoinRequest, JoinResponse, LeaseRequest, LeaseResponse, ProgressRequest, ProgressResponse, readEncryptionKey, ResultRequest, TrustAnchor } from '@certloop/contract'
+import { CertloopError, HelloRequest, HelloResponse, idText, JoinRequest, JoinResponse, LeaseRequest, LeaseResponse, ProgressRequest, ProgressResponse, readEncryptionKey, ResultRequest, StopsRequest, StopsResponse, TrustAnchor } from '@certloop/contract'
 import { Type } from 'typebox'
 import { iso, toJson } from '../database/columns.ts'
 import { announce } from '../event/event-store.ts'
 import { implementBotRoute, type App } from '../http/index.ts'
 import { releaseLeases } from '../task/task-store.ts'
+import { stopsOf } from '../deployment/stops.ts'
 import { updateBot } from './bot-store.ts'
 import { join, type JoinDeps } from './join.ts'
 import { resealTasks } from './reseal.ts'
@@ -46,6 +47,9 @@ export function registerBotProtocol(app: App, deps: JoinDeps & LeaseDeps & { tru
 
   implementBotRoute(app, { operationId: 'botProgress', method: 'POST', path: '/tasks/{id}/progress', access: 'bot', summary: 'Renew the lease and tell what goes on', params: taskParams, body: ProgressRequest, response: ProgressResponse, status: 200 },
     async ({ bot, params, body }) => reportProgress(deps, bot.botId, params.id, body))
+
+  implementBotRoute(app, { operationId: 'botStops', method: 'POST', path: '/deployments/stops', access: 'bot', summary: 'Which deployments people asked to stop', body: StopsRequest, response: StopsResponse, status: 200 },
+    async ({ bot, body }) => stopsOf(database.db, bot.botId, body.deploymentIds))
 
   implementBotRoute(app, { operationId: 'botResult', method: 'POST', path: '/tasks/{id}/result', access: 'bot', summary: 'End a task with its result', params: taskParams, body: ResultRequest, bodyLimit: resultLimit, response: null, status: 204 },
     async ({ bot, params, body }) => { await reportResult(deps, bot.botId, params.id, body); return undefined })

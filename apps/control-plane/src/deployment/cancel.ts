@@ -9,10 +9,8 @@ import { failDeployment, settle } from './deployment-ending.ts'
 import { isOpenDeployment } from './deployment-state.ts'
 import { changeDeployment, getDeployment, noteDeployment, updateDeployment, type DeploymentRow } from './deployment-store.ts'
 import { askForScan } from './rescan.ts'
-import { botContact, minutesAfter, watchTakeUp } from './watch-deployment.ts'
-
-/** Who does not want to wait for a bot any longer may give up after so long without a word of it. */
-const giveUpSeconds = 15 * 60
+import { askedAgain, stopsOf } from './stops.ts'
+import { botContact, giveUpSeconds, minutesAfter, stopWords, watchTakeUp } from './watch-deployment.ts'
 
 /**
  * Cancels what was not begun. What a bot works on is stopped: the bot learns it, takes back what it did and tells how that ended.
@@ -28,17 +26,30 @@ export async function cancelDeployment(tx: Tx, wake: Wakes, id: DeploymentId, re
   if (d.state === 'planning' || d.state === 'planned' || (d.state === 'pending' && takenBack > 0)) {
     await settle(tx, wake, await changeDeployment(tx, wake, d, { event: 'cancelled', message: 'Cancelled by hand. Nothing was touched.', requester }, now), now)
   } else if (d.cancelRequestedAt === null) await askToStop(tx, wake, d, requester, now)
-  else if ((await botContact(tx, d, now)).silentSeconds >= giveUpSeconds) await giveUp(tx, wake, d, requester, now)
+  else await askAgain(tx, wake, d, requester, now)
 }
 
 async function askToStop(tx: Tx, wake: Wakes, d: DeploymentRow, requester: string, now: Date): Promise<void> {
-  const { isSilent, words } = await botContact(tx, d, now)
+  const { reason, next } = await stopWords(tx, d, now)
   await updateDeployment(tx, d, { cancelRequestedAt: iso(now), cancelledBy: requester, deadline: iso(minutesAfter(now, giveUpSeconds / 60)) }, now)
-  const reason = isSilent ? `It is to be stopped, and waits for the bot. ${words}` : 'It is being stopped: the bot ends what runs, and puts back what was there before.'
-  const next = isSilent ? 'Start the bot. When it will not come back, cancel once more after it has been silent for 15 minutes.' : 'Nothing: the bot tells how it ended.'
   await noteDeployment(tx, wake, d, reason, next, now)
   await addEvent(tx, { kind: 'deployment.cancel-asked', message: reason, requester, certificateId: d.certificateId, deploymentId: d.id, botId: d.botId }, now)
   await watchTakeUp(tx, wake, d, now)
+  await refreshCertificate(tx, wake, d.certificateId, now)
+}
+
+/** A bot that talks to us is told so; one that is silent is waited for, or given up. */
+async function askAgain(tx: Tx, wake: Wakes, d: DeploymentRow, requester: string, now: Date): Promise<void> {
+  const { isSilent, silentSeconds } = await botContact(tx, d, now)
+  if (silentSeconds >= giveUpSeconds) return giveUp(tx, wake, d, requester, now)
+  if (isSilent) {
+    const { reason, next } = await stopWords(tx, d, now)
+    return noteDeployment(tx, wake, d, reason, next, now)
+  }
+  if ((await stopsOf(tx, d.botId, [d.id])).again.length > 0) return
+  const reason = 'It is to be stopped at once: the bot puts the files back and does not wait for what tells the service.'
+  await noteDeployment(tx, wake, d, reason, 'Nothing: the bot tells how it ended, and what is left to be done by hand.', now)
+  await addEvent(tx, { kind: askedAgain, message: reason, requester, certificateId: d.certificateId, deploymentId: d.id, botId: d.botId }, now)
   await refreshCertificate(tx, wake, d.certificateId, now)
 }
 

@@ -7,6 +7,7 @@ import { inspectionOf, makeWorld, place, reportProgress, reportResult, type Test
 import { cancelDeployment } from './cancel.ts'
 import { readDeployment } from './deployment-store.ts'
 import { retryDeployment } from './retry.ts'
+import { stopsOf } from './stops.ts'
 import { undoDeployment } from './undo.ts'
 
 const refused = (message: RegExp) => (error: unknown) => error instanceof CertloopError && error.code === 'ACTION_NOT_POSSIBLE' && message.test(error.message)
@@ -54,13 +55,20 @@ testOnDatabases('stopped while the bot is at it: the bot learns it, and what it 
   const { bot, id, d, before } = await hanging(w)
   assert.deepEqual([d.state, d.can, d.cancelRequestedAt], ['deploying', ['cancel'], null])
   assert.equal((await progress(w, bot, d.id)).cancel, undefined)
+  assert.deepEqual(await stopsOf(database.db, bot.id, [d.id]), { cancel: [], again: [] })
   await cancel(w, d.id)
+  assert.deepEqual(await stopsOf(database.db, bot.id, [d.id]), { cancel: [d.id], again: [] })
   const asked = await readDeployment(database.db, d.id)
   assert.deepEqual([asked.state, asked.cancelRequestedAt, asked.can], ['deploying', w.now().toISOString(), ['cancel']])
   assert.match(asked.reason, /being stopped: the bot ends what runs/)
   assert.ok(asked.deadline && asked.nextAction)
   await cancel(w, d.id)
-  assert.equal((await readDeployment(database.db, d.id)).state, 'deploying', 'asked twice while the bot answers changes nothing')
+  const twice = await readDeployment(database.db, d.id)
+  assert.equal(twice.state, 'deploying')
+  assert.match(twice.reason, /at once: the bot puts the files back and does not wait/)
+  await cancel(w, d.id)
+  assert.deepEqual(await stopsOf(database.db, bot.id, [d.id]), { cancel: [d.id], again: [d.id] })
+  assert.deepEqual(await stopsOf(database.db, (await w.addBot('other')).id, [d.id]), { cancel: [], again: [] }, 'another bot learns nothing')
   assert.equal((await progress(w, bot, d.id)).cancel, true)
 
   const { fence } = await heldTask(w, d.id)
@@ -72,7 +80,7 @@ testOnDatabases('stopped while the bot is at it: the bot learns it, and what it 
   assert.match(ended.reason, /The previous certificate is served again/)
   assert.equal((await w.detail(id)).status, 'rolled-back')
   const kinds = (await listEvents(database.db, { deploymentId: d.id }, 20)).map((e) => e.kind)
-  assert.deepEqual(kinds, ['deployment.undone', 'deployment.cancel-asked', 'deployment.begun', 'deployment.approved', 'deployment.created'])
+  assert.deepEqual(kinds, ['deployment.undone', 'deployment.cancel-asked-again', 'deployment.cancel-asked', 'deployment.begun', 'deployment.approved', 'deployment.created'])
 
   bot.silent.clear()
   const action = await database.transaction((tx, wake) => retryDeployment(tx, wake, d.id, 'user:anna', w.secrets, w.now()))
@@ -120,10 +128,12 @@ testOnDatabases('stopped while the bot is away: it waits, a person may give up, 
   await cancel(w, d.id)
   const waits = await readDeployment(database.db, d.id)
   assert.match(waits.reason, /waits for the bot\. The bot "web" was last heard of at/)
+  assert.match(waits.nextAction ?? '', /^Start the bot\. From \S+Z on, .* cancelling once more gives up waiting/)
   await cancel(w, d.id)
   assert.equal((await readDeployment(database.db, d.id)).state, 'deploying', 'ten minutes are not long enough to give up')
   w.clock.pass(6 * minute)
   await w.settle()
+  assert.match((await readDeployment(database.db, d.id)).nextAction ?? '', /^Start the bot\. Cancelling once more gives up waiting/, 'worked out anew')
   const { fence } = await heldTask(w, d.id)
   await cancel(w, d.id)
   const given = await readDeployment(database.db, d.id)

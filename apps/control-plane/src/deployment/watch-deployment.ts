@@ -7,6 +7,7 @@ import { addEvent } from '../event/event-store.ts'
 import { addTask } from '../task/task-store.ts'
 import type { PlaneTaskKind, Wakes } from '../task/task-kinds.ts'
 import { findDeployment, noteDeployment, pastDurations, updateDeployment, type DeploymentRow } from './deployment-store.ts'
+import { stopsOf } from './stops.ts'
 import { expectation, usualLimits, type SlowLimits } from './usual-time.ts'
 
 export const planMinutes = 60
@@ -52,6 +53,17 @@ export async function botContact(tx: Tx, { botId }: Pick<DeploymentRow, 'botId'>
   return { name, silentSeconds: silent, isSilent: silent > silentSeconds, words: last ? `The bot "${name}" was last heard of at ${last.slice(0, 19)}Z.` : `The bot "${name}" has never been heard of.` }
 }
 
+/** Who does not want to wait for a bot any longer may give up after so long without a word of it. */
+export const giveUpSeconds = 15 * 60
+
+/** What is going on with one that is to be stopped, as it is now. */
+export async function stopWords(tx: Tx, d: DeploymentRow, now: Date): Promise<{ reason: string; next: string }> {
+  const { isSilent, silentSeconds, words } = await botContact(tx, d, now)
+  if (!isSilent) return { reason: 'It is being stopped: the bot ends what runs, and puts back what was there before.', next: 'Nothing: the bot tells how it ended. Cancel once more to have it not wait for a reload that hangs.' }
+  const givesUp = Number.isFinite(silentSeconds) && silentSeconds < giveUpSeconds ? `From ${iso(secondsAfter(now, giveUpSeconds - silentSeconds)).slice(0, 16)}Z on, when it has been silent for 15 minutes, cancelling once more gives up waiting` : 'Cancelling once more gives up waiting'
+  return { reason: `It is to be stopped, and waits for the bot. ${words}`, next: `Start the bot. ${givesUp}: what is on the host is unknown then.` }
+}
+
 export interface WatchDeps { database: Database; now: () => Date; slow?: SlowLimits }
 
 /** Says of a deployment that waits or takes long why, and what to do. Comes when it is due, so that nobody has to look through all of them. */
@@ -93,18 +105,26 @@ async function sayDeploying(tx: Tx, wake: Wakes, d: DeploymentRow, now: Date, li
   const begun = new Date(d.begunAt ?? d.updatedAt)
   const { usualSeconds, afterSeconds, known } = expectation(await pastDurations(tx, d), limits)
   const since = secondsAfter(begun, afterSeconds)
+  if (d.cancelRequestedAt) return sayStopping(tx, wake, d, now)
   if (since > now) {
     await watchAt(tx, wake, d, since, now)
     return
   }
-  const { isSilent, words } = await botContact(tx, d, now)
-  if (!d.slow) await flagSlow(tx, wake, d, { since: iso(since), usualSeconds }, { known, begun }, now)
-  else if (!d.cancelRequestedAt || !isSilent) return
-  if (d.cancelRequestedAt && isSilent) {
-    await noteDeployment(tx, wake, d, `It is to be stopped, and waits for the bot. ${words}`, 'Start the bot. When it will not come back, cancel once more: what is on the host is unknown then.', now)
-    await refreshCertificate(tx, wake, d.certificateId, now)
-  }
+  if (d.slow) return
+  await flagSlow(tx, wake, d, { since: iso(since), usualSeconds }, { known, begun }, now)
   await watchAt(tx, wake, d, minutesAfter(now, againMinutes), now)
+}
+
+/** Anew at each look: the bot may have gone away or come back since. */
+async function sayStopping(tx: Tx, wake: Wakes, d: DeploymentRow, now: Date): Promise<void> {
+  const { isSilent } = await botContact(tx, d, now)
+  const atOnce = (await stopsOf(tx, d.botId, [d.id])).again.length > 0
+  if (isSilent || !atOnce) {
+    const { reason, next } = await stopWords(tx, d, now)
+    if (reason !== d.reason || next !== d.nextAction) await noteDeployment(tx, wake, d, reason, next, now)
+  }
+  await refreshCertificate(tx, wake, d.certificateId, now)
+  await watchAt(tx, wake, d, secondsAfter(now, takeUpSeconds), now)
 }
 
 async function flagSlow(tx: Tx, wake: Wakes, d: DeploymentRow, slow: { since: string; usualSeconds: number }, { known, begun }: { known: boolean; begun: Date }, now: Date): Promise<void> {

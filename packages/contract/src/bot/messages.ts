@@ -146,6 +146,15 @@ export type ProgressRequest = Static<typeof ProgressRequest>
 export const ProgressResponse = Type.Object({ leaseUntil: instant, cancel: Type.Optional(Type.Boolean({ description: 'A person asked to stop: end what runs, take back what was done, and tell how it ended' })) }, strict)
 export type ProgressResponse = Static<typeof ProgressResponse>
 
+/** Asked when a deployment is taken up after a restart, and from time to time while it is ended or undone. */
+export const StopsRequest = Type.Object({ deploymentIds: Type.Array(idText('dep'), { maxItems: 100 }) }, strict)
+export type StopsRequest = Static<typeof StopsRequest>
+export const StopsResponse = Type.Object({
+  cancel: Type.Array(Type.String(), { description: 'Those that a person asked to stop' }),
+  again: Type.Array(Type.String(), { description: 'Those of them that a person asked to stop again: a reload that runs with the old files is not waited for' }),
+}, strict)
+export type StopsResponse = Static<typeof StopsResponse>
+
 export const ResultRequest = Type.Object({
   fence: Type.Integer(),
   result: Type.Union([

@@ -10,6 +10,7 @@ import type { TaskId } from '../ids.ts'
  * | POST hello | HelloRequest | HelloResponse |
  * | POST lease | LeaseRequest | LeaseResponse |
  * | POST progress | ProgressRequest | ProgressResponse, or LEASE_LOST |
+ * | POST stops | StopsRequest | StopsResponse |
  * | POST result | ResultRequest | 204, also when this very result was accepted before; or LEASE_LOST |
  */
 export const botPaths = {
@@ -18,5 +19,6 @@ export const botPaths = {
   hello: '/bot/v1/hello',
   lease: '/bot/v1/tasks/lease',
   progress: (id: TaskId) => `/bot/v1/tasks/${id}/progress`,
+  stops: '/bot/v1/deployments/stops',
   result: (id: TaskId) => `/bot/v1/tasks/${id}/result`,
 } as const
