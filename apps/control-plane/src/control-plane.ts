@@ -54,6 +54,7 @@ import { askRenewalWindowKind } from './renewal/renewal-window-worker.ts'
 import { refreshKind, renewKind } from './renewal/renewal-worker.ts'
 import { registerRolloutRoutes } from './rollout/rollout-routes.ts'
 import { watchHandler } from './rollout/rollout-watch.ts'
+import type { CheckSettings } from './rollout/rollout-check.ts'
 import { advanceRolloutKind } from './rollout/rollout-worker.ts'
 import { loadMasterKey } from './secret/master-key.ts'
 import { createSecrets, type Secrets } from './secret/secrets.ts'
@@ -96,7 +97,7 @@ const tlsCheckMs = 3_600_000
 const isEverywhere = (host: string) => host === '0.0.0.0' || host === '::'
 
 /** Everything that works on the database, put together. */
-export function makeParts(now: () => Date, { database, localCa, secrets }: Pick<Opened, 'database' | 'localCa' | 'secrets'>, slow?: SlowLimits) {
+export function makeParts(now: () => Date, { database, localCa, secrets }: Pick<Opened, 'database' | 'localCa' | 'secrets'>, slow?: SlowLimits, checks: CheckSettings = { ownHostName: hostname(), loopback: false }) {
   const authorityOf: AuthorityOf = async (db, id) => {
     const row = await getAuthority(db, id)
     if (row.kind !== 'local-ca') throw new CertloopError('CONFIGURATION_INCOMPLETE', `There is no connector of kind "${row.kind}".`)
@@ -106,7 +107,7 @@ export function makeParts(now: () => Date, { database, localCa, secrets }: Pick<
     const issuers = await localCa.issuers()
     return chainAbove(issuerInSlot(issuers, 'intermediate'), issuers)
   }
-  const deps = { database, secrets, now, authorityOf, ...(slow ? { slow } : {}) }
+  const deps = { database, secrets, now, authorityOf, checks, ...(slow ? { slow } : {}) }
   const planeKinds: Record<string, PlaneTaskKind> = {
     'follow-template': followTemplateKind(deps),
     'submit-order': submitOrderKind(deps), 'advance-action': advanceActionKind(deps), 'revoke-version': revokeVersionKind(deps), 'advance-rollout': advanceRolloutKind(deps), 'advance-batch': advanceBatchKind(deps), 'advance-bulk-change': advanceBulkKind(deps), 'renew': renewKind(deps), 'ask-renewal-window': askRenewalWindowKind(deps), 'freeze-changed': freezeChangedKind(deps), 'refresh-certificate': refreshKind(deps), 'watch-deployment': watchDeploymentKind(deps), [publishCrlKind]: localCa.crls.taskKind, [maintenanceKind]: localCa.maintenanceTask,

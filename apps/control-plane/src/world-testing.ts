@@ -90,7 +90,7 @@ export async function makeWorld(t: TestContext, database: Database) {
   const localCa = createLocalCa({ database, secrets, now })
   await localCa.ensureHierarchy()
   await database.transaction((tx) => ensureBuiltInAuthority(tx, now()))
-  const parts = makeParts(now, { database, localCa, secrets })
+  const parts = makeParts(now, { database, localCa, secrets }, undefined, { ownHostName: 'here', loopback: true })
   const logged: { level: string; message: string; facts: Record<string, unknown> }[] = []
   const log = (level: 'info' | 'warn' | 'error', message: string, facts: Record<string, unknown>) => { logged.push({ level, message, facts }) }
   const workerDeps = { database, kinds: parts.planeKinds, now, random: () => 0.5, log }

@@ -76,37 +76,63 @@ testOnDatabases('the HTTP check goes to the address of each target: 200 lets it 
   const good = await w.roll()
   assert.deepEqual([good.rollout.state, asked.toSorted()], ['done', [`127.0.0.1:${port} /health?key=s3cret`, `127.0.0.1:${port} /health?key=s3cret`, `localhost:${port} /health?key=s3cret`]])
   answers.status = 500
-  const bad = await w.roll()
-  assert.deepEqual([bad.rollout.state, states(bad.rollout), asked.length], ['stopped', ['failed', 'left-out', 'left-out'], 4])
-  assert.equal(bad.rollout.targets[0]?.reason, `http://localhost:${port}/health answered 500, not 200.`)
-  assert.ok(!JSON.stringify(bad.rollout).includes('s3cret'))
+  const { rollout: trying } = await w.roll()
+  assert.deepEqual([trying.state, states(trying), asked.length], ['watching', ['deployed', 'waiting', 'waiting'], 4])
+  assert.match(trying.reason, /fails: http:\/\/localhost:\d+\/health answered 500, not 200\.$/)
+  for (let i = 0; i < 2; i++) assert.equal((await w.pass(10)).state, 'watching')
+  const bad = await w.pass(10)
+  assert.deepEqual([bad.state, states(bad), asked.splice(4).length], ['stopped', ['failed', 'left-out', 'left-out'], 3], 'for half a minute')
+  assert.equal(bad.targets[0]?.reason, `http://localhost:${port}/health answered 500, not 200.`)
+  assert.ok(!JSON.stringify(bad).includes('s3cret'))
+  const { rollout: again } = await w.roll()
+  assert.deepEqual([again.state, asked.splice(4).length], ['watching', 1])
   answers.status = 200
+  const mended = await w.pass(10)
+  assert.deepEqual([mended.state, mended.targets[0]?.error, asked.splice(4).length], ['done', null, 3], 'it needed a moment')
   await w.configure({ canary: 1, gate: { httpCheck, soakSeconds: 60 } })
   await w.roll()
   assert.equal(asked.length, 4, 'asked after the watching, not before')
   assert.deepEqual([(await w.pass(60)).wave, asked.length], [1, 5])
   answers.status = 500
-  const both = await w.pass(60)
+  await w.pass(60)
+  assert.equal(asked.splice(5).length, 2)
+  for (let i = 0; i < 2; i++) await w.pass(10)
+  asked.splice(5)
+  const both = await w.pass(10)
   assert.deepEqual([both.state, states(both), asked.length], ['stopped', ['deployed', 'failed', 'failed'], 7])
 })
 
 test('the HTTP check: redirects are not followed, a silent server is given up, any TLS certificate will do, endless bodies are not read', async (t) => {
-  const wanted = { status: 200, timeoutSeconds: 1 }
+  const [wanted, here] = [{ status: 200, timeoutSeconds: 1 }, { loopback: true }]
   let followed = false
   const redirecting = await serve(t, (request, response) => { if (request.url === '/') response.writeHead(302, { location: '/next' }).end(); else { followed = true; response.end() } })
-  assert.match((await checkStatus(`http://127.0.0.1:${redirecting}/`, wanted))?.message ?? '', /answered 302, not 200/)
+  assert.match((await checkStatus(`http://127.0.0.1:${redirecting}/`, wanted, here))?.message ?? '', /answered 302, not 200/)
   assert.equal(followed, false)
-  assert.equal(await checkStatus(`http://127.0.0.1:${redirecting}/`, { ...wanted, status: 302 }), null)
+  assert.equal(await checkStatus(`http://127.0.0.1:${redirecting}/`, { ...wanted, status: 302 }, here), null)
   const silent = await serve(t, () => {})
-  assert.match((await checkStatus(`http://127.0.0.1:${silent}/`, wanted))?.message ?? '', /did not answer within 1 s/)
+  assert.match((await checkStatus(`http://127.0.0.1:${silent}/`, wanted, here))?.message ?? '', /did not answer within 1 s/)
   const endless = await serve(t, (_request, response) => { const more = () => { if (response.write('x'.repeat(100_000))) setImmediate(more); else response.once('drain', more) }; more() })
-  assert.equal(await checkStatus(`http://127.0.0.1:${endless}/`, wanted), null)
+  assert.equal(await checkStatus(`http://127.0.0.1:${endless}/`, wanted, here), null)
   const { keyPem, certPem } = await selfSignedPair(['else.example'])
   const tls = await serve(t, (_request, response) => { response.end() }, { key: keyPem, cert: certPem })
-  assert.equal(await checkStatus(`https://127.0.0.1:${tls}/`, wanted), null)
-  const refused = await checkStatus(`http://user:pass@127.0.0.1:1/x?y=z`, wanted)
+  assert.equal(await checkStatus(`https://127.0.0.1:${tls}/`, wanted, here), null)
+  const refused = await checkStatus(`http://user:pass@127.0.0.1:1/x?y=z`, wanted, here)
   assert.deepEqual([refused?.code, refused?.message], ['HTTP_CHECK_FAILED', 'http://127.0.0.1:1/x could not be asked: ECONNREFUSED.'])
-  assert.doesNotMatch((await checkStatus('http://user:pass@[broken/', wanted))?.message ?? 'pass', /pass/)
+  assert.doesNotMatch((await checkStatus('http://user:pass@[broken/', wanted, here))?.message ?? 'pass', /pass/)
+})
+
+test('the HTTP check asks no link-local address, and this machine only for a target on it, by whichever name', async (t) => {
+  const wanted = { status: 200, timeoutSeconds: 1 }
+  let asked = 0
+  const port = await serve(t, (_request, response) => { asked++; response.end() })
+  for (const host of ['169.254.169.254', '[fe80::1]', '[::ffff:169.254.169.254]', '0xa9fea9fe']) {
+    assert.match((await checkStatus(`http://${host}:${port}/`, wanted, { loopback: true }))?.message ?? '', /link-local/, host)
+  }
+  for (const host of ['127.0.0.1', '127.1', 'localhost', '[::1]', '[::ffff:127.0.0.1]', '0.0.0.0', '[::]', '2130706433']) {
+    assert.match((await checkStatus(`http://${host}:${port}/`, wanted, { loopback: false }))?.message ?? '', /is the control plane itself, and the target is on another machine/, host)
+  }
+  assert.equal(asked, 0)
+  assert.equal(await checkStatus(`http://localhost:${port}/`, wanted, { loopback: true }), null)
 })
 
 testOnDatabases('after the first wave a person lets it go on, or does not', async (t, database) => {

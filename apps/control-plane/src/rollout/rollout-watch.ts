@@ -1,7 +1,7 @@
-import { CertloopError, type BotTaskPayload, type BotTaskResult, type RolloutId, type TargetId } from '@certloop/contract'
+import { CertloopError, type BotTaskPayload, type BotTaskResult, type RolloutId, type TargetId, type WireError } from '@certloop/contract'
 import { refreshCertificate } from '../certificate/certificate-refresh.ts'
 import { findVersion } from '../certificate/certificate-store.ts'
-import { toJson } from '../database/columns.ts'
+import { fromJsonOrNull, toJson } from '../database/columns.ts'
 import type { Tx } from '../database/database.ts'
 import { readInstalled, recordInspection, syncState } from '../proof/inspection.ts'
 import { findTarget } from '../provisioning/configuration-store.ts'
@@ -68,18 +68,32 @@ async function askBot(work: Moving, target: WorkTarget): Promise<void> {
   }
 }
 
+/** A check that fails is made again after `again` for so long: what was just reloaded may need a moment. */
+const [trySeconds, againSeconds] = [30, 10]
+
 /** What the HTTP checks have shown. @returns false when some are still to be made */
 async function takeChecks(work: Moving): Promise<boolean> {
   const due = dueChecks(work.rollout, work.settings.gate, work.targets, work.now)
   for (const target of due) {
     const error = work.checks.get(target.targetId)
-    if (error) await failTarget(work, target, { reason: error.message, error, gate: 'failed' })
-    else if (error === null) await setTarget(work, target, { gate: 'passed' })
+    if (error && !await mayTryAgain(work, target, error)) await failTarget(work, target, { reason: error.message, error, gate: 'failed' })
+    else if (error === null) await setTarget(work, target, { gate: 'passed', error: null })
   }
   await follow(work)
-  if (due.every(({ targetId }) => work.checks.has(targetId))) return true
-  work.lookAgainAt = work.now
+  const left = dueChecks(work.rollout, work.settings.gate, work.targets, work.now)
+  if (left.length === 0) return true
+  work.lookAgainAt = left.every(({ targetId }) => work.checks.has(targetId)) ? new Date(work.now.getTime() + againSeconds * 1000) : work.now
   return false
+}
+
+/** Notes since when the check of a target fails. */
+async function mayTryAgain(work: Moving, target: WorkTarget, error: CertloopError): Promise<boolean> {
+  const since = fromJsonOrNull<WireError>(target.error)?.facts['since'] ?? work.now.toISOString()
+  if (work.now.getTime() - Date.parse(String(since)) >= trySeconds * 1000) return false
+  const wire = error.toWire()
+  await setTarget(work, target, { error: toJson({ ...wire, facts: { ...wire.facts, since } }) })
+  await tell(work, { reason: `The HTTP check of ${target.title} fails: ${error.message}`, nextAction: `It is made again every ${againSeconds} s, for ${trySeconds} s in all.` })
+  return true
 }
 
 const inspected = ({ dedupe }: Pick<Task, 'dedupe'>): TargetId | undefined => dedupe?.split(':')[2] as TargetId | undefined

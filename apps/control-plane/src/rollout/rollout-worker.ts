@@ -4,19 +4,19 @@ import type { Database } from '../database/database.ts'
 import type { Secrets } from '../secret/secrets.ts'
 import type { PlaneTaskKind } from '../task/task-kinds.ts'
 import { advanceRollout } from './rollout-advance.ts'
-import { makeChecks } from './rollout-check.ts'
+import { makeChecks, type CheckSettings } from './rollout-check.ts'
 import { isHalting, isOpenRollout } from './rollout-state.ts'
 import { inState, leaveOutWaiting, move, takeUp, type Work } from './rollout-work.ts'
 import { waveDeadline } from './rollout-words.ts'
 
-export interface RolloutDeps { database: Database; secrets: Secrets; now: () => Date }
+export interface RolloutDeps { database: Database; secrets: Secrets; checks: CheckSettings; now: () => Date }
 
 /** Moves a rollout on: when a deployment of it has ended, when its time has come, when a person wants it. One at a time for each. */
-export function advanceRolloutKind({ database, secrets, now }: RolloutDeps): PlaneTaskKind {
+export function advanceRolloutKind({ database, secrets, checks: settings, now }: RolloutDeps): PlaneTaskKind {
   return {
     async run(task) {
       const id = task.subject as RolloutId
-      const checks = await makeChecks(database.db, id, now())
+      const checks = await makeChecks(database.db, id, settings, now())
       return (tx, wake) => advanceRollout(tx, wake, id, { secrets, now: now(), checks })
     },
     async failed(tx, wake, task, error) {
