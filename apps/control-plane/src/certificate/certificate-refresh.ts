@@ -77,7 +77,7 @@ async function read(tx: Tx, certificate: CertificateRow, now: Date): Promise<Kno
     failure: await latestFailure(tx, actions),
     misfit: fromJsonOrNull<WireError>(configuration?.problem ?? null),
     unknownHostKey: targets.map(hostKeyProblem).find((problem) => problem !== undefined) ?? null,
-    installations: installations.filter((i) => i.state !== 'unexpected').map((i) => ({ title: i.title, state: i.state, notAfter: endOfInstalled(i, installed), trouble: isTrouble(i, installed, current ?? undefined), older: isOlder(i, installed, current ?? undefined), unserved: unservedAt(i, wantedVersion(versions, i)) })),
+    installations: installations.filter((i) => i.state !== 'unexpected').map((i) => ({ title: i.title, state: i.state, notAfter: endOfInstalled(i, installed), trouble: isTrouble(i, installed, current ?? undefined), older: isOlder(i, installed, current ?? undefined), unserved: unservedAt(i, wantedVersion(versions, i)), proven: fromJson<unknown[]>(i.served).length > 0 })),
   }
   const facts: RenewalFacts = { ...plan, certificateId: id, actions, freezes: plan.toDeploy.length > 0 ? await freezesFor(tx, now) : [] }
   return { renewal: facts, evidence, currentVersionId: current?.id ?? null }

@@ -6,7 +6,7 @@ import { deriveStatus, nextStatusChange, type DerivedStatus, type Evidence } fro
 const now = new Date('2026-03-01T00:00:00Z')
 const inDays = (n: number) => new Date(now.getTime() + n * 86_400_000)
 const error = { code: 'RELOAD_FAILED' as const, message: 'nginx did not reload.', facts: {} }
-const place = { title: 'nginx: /a', state: 'in-sync' as const, notAfter: inDays(60), trouble: false, older: false, unserved: null }
+const place = { title: 'nginx: /a', state: 'in-sync' as const, notAfter: inDays(60), trouble: false, older: false, unserved: null, proven: true }
 const found = { fingerprint: 'a', notBefore: inDays(-30), notAfter: inDays(60), source: 'discovery' as const }
 const issued = { ...found, source: 'order' as const }
 /** Configured, issued, proven everywhere. */
@@ -46,6 +46,8 @@ const rows: [string, Partial<Evidence>, CertificateStatus, RegExp, DerivedStatus
   ['the server shows another certificate than its file holds', { installations: [{ ...unserved, unserved: 'other' }] }, 'deployed-not-served', /nginx: \/a \(another certificate is served\).*reloads/, 'deploy'],
   ['nothing answers where it is installed', { installations: [{ ...unserved, unserved: 'nothing' }] }, 'deployed-not-served', /nothing answers.*runs/, 'recheck-pinning'],
   ['revoked and still served', { revocation: noMore }, 'revoked', /^Revoked on 2026-02-27 \(keyCompromise\), and is still served at nginx: \/a\. Rekey it now\.$/, 'rekey'],
+  ['no port is named', { installations: [{ ...place, proven: false }] }, 'deployed', /^Installed at 1 place; nothing proves that it is served, as no port is named\.$/],
+  ['one of two names a port', { targetCount: 2, installations: [place, { ...place, proven: false }] }, 'deployed', /^Installed at 2 places and proven to be served at 1 of them; the others name no port/],
   ['one of two revoked', { revocation: { ...noMore, of: 2 } }, 'revoked', /^1 of 2 versions: Revoked on 2026-02-27 \(keyCompromise\), and are still served at nginx: \/a\. The rest is still good\./, 'rekey'],
   ['suspended, installed nowhere', { revocation: { ...noMore, status: 'held', places: [] } }, 'suspended', /^Suspended on 2026-02-27\. Resume it/, 'resume'],
   ['taken back by hand', { takenBack: [{ title: 'nginx: /a', how: 'undone', by: 'user:anna' }] }, 'renewed-not-deployed', /taken back: nginx: \/a by user:anna\. It is not deployed there again by itself\. .*Deploy it by hand/, 'deploy'],

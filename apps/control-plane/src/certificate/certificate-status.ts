@@ -1,4 +1,5 @@
 import { asSentence, type CertificateStatus, type CertificateSummary, type DeploymentState, type ErrorCode, type InstallationState, type Management, type OrderState, type WireError } from '@certloop/contract'
+import { againWords, provenWords } from '../proof/proof-words.ts'
 
 /** As TakenBack has it. */
 interface Held { title: string; how: 'undone' | 'earlier' | 'stopped'; by: string | null }
@@ -33,9 +34,9 @@ export interface Evidence {
   misfit: WireError | null
   /**
    * trouble: gone, serving something other than its file holds, or holding what somebody else put there. An older version of ours
-   * is none. older: holds an earlier version that was ordered here. unserved: its file is as wanted; what its endpoints show instead.
+   * is none. proven: a handshake was looked at; false where no port is known. older: holds an earlier version that was ordered here. unserved: its file is as wanted; what its endpoints show instead.
    */
-  installations: readonly { title: string; state: InstallationState; notAfter: Date | null; trouble: boolean; older: boolean; unserved: 'other' | 'nothing' | null }[]
+  installations: readonly { title: string; state: InstallationState; notAfter: Date | null; trouble: boolean; older: boolean; unserved: 'other' | 'nothing' | null; proven: boolean }[]
 }
 type NextAction = CertificateSummary['nextAction']
 export interface DerivedStatus { status: CertificateStatus; reason: string; nextAction: NextAction; problem: WireError | null }
@@ -112,7 +113,7 @@ const failedWork: Rule = (e) => {
   // What a later look at the hosts showed counts more than how the deployment ended.
   if (failure?.kind !== 'deployment' || failure.state === 'cancelled' || allInSync(e)) return undefined
   const rolledBack = failure.state === 'rolled-back'
-  return say(rolledBack ? 'rolled-back' : 'deployment-failed', `${asSentence(failure.error.message)}${rolledBack ? ' The previous certificate is served again.' : ''}${e.takenBack.some(({ how }) => how === 'stopped') ? ' Its rollout was stopped; nothing is deployed any further by itself until a newer version comes. Mend what failed and deploy again.' : ''}`, 'deploy')
+  return say(rolledBack ? 'rolled-back' : 'deployment-failed', `${asSentence(failure.error.message)}${rolledBack ? ` The previous certificate ${againWords(e.installations.every((i) => i.proven))}.` : ''}${e.takenBack.some(({ how }) => how === 'stopped') ? ' Its rollout was stopped; nothing is deployed any further by itself until a newer version comes. Mend what failed and deploy again.' : ''}`, 'deploy')
 }
 
 /** The files are as they should be, and clients get something else. */
@@ -174,7 +175,12 @@ const settledIssued: Rule = (e, now) => {
   if (wrong.length > 0) return say('issued', `Issued, but ${wrong.map((i) => `${i.title} is ${i.state}`).join(', ')}. What is served ends on ${endsAt(end)}: deploy the new version, or look at the host.`, 'deploy')
   if (left < warnLimit(e)) return say('expiring', `It ends on ${endsAt(end)}${e.renewalDaysBefore === null ? ' and renewal is off' : ' and has not been renewed'}.`, orConfigure(e, e.targetCount > 0 ? 'renew' : 'order'))
   if (e.targetCount === 0) return say('issued', 'Issued. It has no deployment target.', e.takenOverBy === null ? 'configure' : null)
-  return say('deployed', `Proven to be served at ${plural(e.installations.length, 'place', 'places')}.`)
+  return say('deployed', provenAt(e))
+}
+
+function provenAt({ installations }: Evidence): string {
+  const [places, proven] = [installations.length, installations.filter((i) => i.proven).length]
+  return proven === places ? `Proven to be served at ${plural(places, 'place', 'places')}.` : provenWords('Installed', { places, proven })
 }
 
 /** What can only be done with a complete configuration begins with one. */

@@ -2,6 +2,7 @@ import { asSentence, CertloopError, fromWire, type DeployLogEntry, type DeployRe
 import { refreshCertificate } from '../certificate/certificate-refresh.ts'
 import { fromJson } from '../database/columns.ts'
 import type { Tx } from '../database/database.ts'
+import { againWords } from '../proof/proof-words.ts'
 import { wakeRollout } from '../rollout/rollout-store.ts'
 import { addTask, removeTask } from '../task/task-store.ts'
 import type { Wakes } from '../task/task-kinds.ts'
@@ -29,10 +30,12 @@ export function endingOf(d: Pick<DeploymentRow, 'undoes' | 'cancelRequestedAt'>,
   const error = result.error ? fromWire(result.error) : new CertloopError('INTERNAL', 'The bot gave no reason.')
   const ending = { error: error.toWire(), nextAction: error.spec.remedy }
   if (error.code === 'DEPLOYMENT_CANCELLED' && !result.touched) return { event: 'stopped', message: 'Cancelled by hand. Nothing was touched.', error: null, nextAction: null }
-  if (result.outcome === 'rolled-back' && d.undoes) return { event: 'failed', message: `${asSentence(error.message)} Nothing was taken back: what the deployment installed is served again.`, ...ending }
-  if (result.outcome === 'rolled-back') return { event: 'undone', message: `${asSentence(error.message)} The previous certificate is served again.`, ...ending }
+  if (result.outcome === 'rolled-back' && d.undoes) return { event: 'failed', message: `${asSentence(error.message)} Nothing was taken back: what the deployment installed ${againWords(wasProven(result))}.`, ...ending }
+  if (result.outcome === 'rolled-back') return { event: 'undone', message: `${asSentence(error.message)} The previous certificate ${againWords(wasProven(result))}.`, ...ending }
   return { event: 'failed', message: result.touched || error.message.includes('Nothing was touched') ? error.message : `${asSentence(error.message)} Nothing was touched.`, ...ending }
 }
+
+const wasProven = ({ inspection }: DeployResult): boolean => inspection === null || inspection.served.length > 0
 
 function whatIsProven({ undoes }: Pick<DeploymentRow, 'undoes'>, { inspection }: DeployResult): string {
   const silent = inspection?.served.length === 0

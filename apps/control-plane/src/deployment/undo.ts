@@ -28,7 +28,7 @@ export async function undoDeployment(tx: Tx, wake: Wakes, id: DeploymentId, { re
   const deadline = minutesAfter(now, deployMinutes)
   const row = await insertDeployment(tx, wake, {
     certificateId, actionId: null, versionId, targetId, botId, approval: 'automatic', requester, rollback: true, undoes: id, rolloutId, state: 'pending', deadline,
-    reason: 'What this version replaced is to be put back.', nextAction: 'The bot puts it back and proves that it is served.',
+    reason: 'What this version replaced is to be put back.', nextAction: 'The bot puts it back, and proves it where the target names a port.',
   }, now)
   const target = await orFail(tx, wake, row, () => targetBriefing(tx, secrets, row), now)
   if (!target) return getDeployment(tx, row.id)

@@ -92,7 +92,7 @@ export async function buildHttp(deps: HttpDeps): Promise<App> {
   registerAuditRoutes(app, deps.audit)
   implement(app, 'getSystem', async () => ({ version: deps.version, database: deps.database.kind, startedAt, publicUrl: deps.publicUrl() }))
   await installPages(app, deps.webFolder)
-  app.setNotFoundHandler((request, reply) => sendProblem(new CertloopError('NOT_FOUND', `There is no ${request.method} ${request.url.split('?')[0]}.`), request, reply))
+  app.setNotFoundHandler((request, reply) => sendProblem(new CertloopError('NOT_FOUND', `There is no such call or page: ${request.method} ${request.url.split('?')[0]}.`), request, reply))
   app.addHook('onReady', async () => { if (!deps.allowMissingOperations) refuseMissing(app) })
   return app
 }

@@ -24,7 +24,7 @@ test('bad input is refused with the name of every field', async (t) => {
     return answer.json<Problem>()
   }
   assert.deepEqual((await post({ names: [5, 'ok'], extra: 1 })).fields, [
-    { field: 'body.extra', problem: 'there is no such field' }, { field: 'body.names/0', problem: 'must be string' },
+    { field: 'body.extra', problem: 'there is no such field' }, { field: 'body.names/0', problem: 'must be text' },
   ])
   assert.deepEqual((await post({})).fields, [{ field: 'body.names', problem: 'is missing' }])
   assert.match((await post('{"names":')).detail, /not valid JSON/)

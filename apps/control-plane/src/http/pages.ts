@@ -25,7 +25,7 @@ export async function installPages(app: App, folder: string): Promise<void> {
 
   app.get('/*', { config: { access: 'public' }, schema: { hide: true } }, async (request: FastifyRequest, reply) => {
     const { '*': wanted = '' } = request.params as { '*'?: string }
-    const nothing = () => new CertloopError('NOT_FOUND', `There is no ${request.method} ${request.url.split('?')[0]}.`)
+    const nothing = () => new CertloopError('NOT_FOUND', `There is no such call or page: ${request.method} ${request.url.split('?')[0]}.`)
     if (/^(api|bot)(\/|$)/.test(wanted)) throw nothing()
     const file = path.join(folder, wanted)
     if (wanted !== '' && file.startsWith(folder + path.sep) && !wanted.includes('\0') && await isFile(file)) {

@@ -11,6 +11,7 @@ const patternWords: readonly (readonly [RegExp, string])[] = [
   [/^\^SHA256:/, 'must be a fingerprint such as SHA256:… (43 characters), as "ssh-keygen -lf" prints it'],
   [/^\^\/$/, 'must be an absolute path'],
   [/^\^\[\^\\s\/@\]\+\$$/, 'must be the name or the IP address of a host'],
+  [/^\^\[A-Z\]\{2\}\$$/, 'must be two capital letters, such as DE'],
 ]
 
 /**
@@ -25,15 +26,30 @@ function ofMeantBranch(issues: readonly ValidationIssue[]): ValidationIssue[] {
   return meant.length > 0 ? meant : [...issues]
 }
 
+interface Limits { pattern?: string; limit?: number; format?: string; type?: string; multipleOf?: number }
+const counted = (count: number | undefined, what: string) => `${count} ${count === 1 ? what : `${what}s`}`
+const articleOf: Readonly<Record<string, string>> = { integer: 'a whole number', number: 'a number', string: 'text', boolean: 'true or false', array: 'a list', object: 'an object', null: 'null' }
+
+/** The schema's words as people say them, by its keyword. */
+const keywordWords: Readonly<Record<string, (limits: Limits) => string>> = {
+  pattern: ({ pattern = '' }) => patternWords.find(([known]) => known.test(pattern))?.[1] ?? 'does not have the form that is needed here',
+  maximum: ({ limit }) => `must be at most ${limit}`, minimum: ({ limit }) => `must be at least ${limit}`,
+  exclusiveMaximum: ({ limit }) => `must be less than ${limit}`, exclusiveMinimum: ({ limit }) => `must be more than ${limit}`,
+  minLength: ({ limit }) => (limit === 1 ? 'must not be empty' : `must have at least ${counted(limit, 'character')}`), maxLength: ({ limit }) => `must have at most ${counted(limit, 'character')}`,
+  minItems: ({ limit }) => (limit === 1 ? 'must not be empty' : `must have at least ${limit} entries`), maxItems: ({ limit }) => `must have at most ${limit} ${limit === 1 ? 'entry' : 'entries'}`,
+  uniqueItems: () => 'must not name anything twice', format: ({ format = '' }) => `must be ${formatWords[format] ?? `a ${format}`}`, multipleOf: ({ multipleOf }) => `must be a multiple of ${multipleOf}`,
+  type: ({ type = '' }) => `must be ${type.split(',').map((one) => articleOf[one] ?? one).join(' or ')}`,
+}
+const formatWords: Readonly<Record<string, string>> = { 'date-time': 'a time such as 2026-03-01T00:00:00Z', date: 'a day such as 2026-03-01', uri: 'an address such as https://…', email: 'an e-mail address' }
+const plainWords = ({ keyword, params, message }: ValidationIssue): string => keywordWords[keyword]?.(params as Limits) ?? message ?? 'is not valid'
+
 function fieldLine(context: string, issue: ValidationIssue): string {
   const { params } = issue as { params: { additionalProperty?: unknown; missingProperty?: unknown; allowedValues?: unknown } }
   const base = `${context}${issue.instancePath.replace('/', '.')}`
   if (typeof params.additionalProperty === 'string') return `${base}.${params.additionalProperty}: there is no such field`
   if (typeof params.missingProperty === 'string') return `${base}.${params.missingProperty}: is missing`
   if (Array.isArray(params.allowedValues)) return `${base}: must be one of ${params.allowedValues.join(', ')}`
-  const { pattern } = issue.params as { pattern?: unknown }
-  const words = typeof pattern === 'string' ? patternWords.find(([known]) => known.test(pattern))?.[1] : undefined
-  return `${base}: ${words ?? issue.message ?? 'is not valid'}`
+  return `${base}: ${plainWords(issue)}`
 }
 
 function inputError(error: FastifyError): CertloopError {

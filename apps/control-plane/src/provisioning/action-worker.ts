@@ -8,6 +8,7 @@ import { deploymentsOfAction } from '../deployment/deployment-store.ts'
 import { isOpenOrder } from '../order/order-state.ts'
 import { ordersOfAction } from '../order/order-store.ts'
 import { recordAbsence, recordInspection } from '../proof/inspection.ts'
+import { provenWords } from '../proof/proof-words.ts'
 import { openRolloutOf, rolloutOutcome } from '../rollout/rollout.ts'
 import type { Secrets } from '../secret/secrets.ts'
 import { addTask, openTaskCount, type Task } from '../task/task-store.ts'
@@ -108,10 +109,9 @@ async function afterDeployments(tx: Tx, wake: Wakes, action: ActionRow, now: Dat
     return
   }
   const orders = await ordersOfAction(tx, action.id)
-  const places = deployments.length === 1 ? '1 place' : `${deployments.length} places`
-  const proven = deployments.every((d) => fromJson<unknown[]>(d.served).length > 0)
+  const [places, proven] = [deployments.length, deployments.filter((d) => fromJson<unknown[]>(d.served).length > 0).length]
   const earlier = action.kind === 'rekey' ? await earlierStillGood(tx, action.certificateId, now) : ''
-  await endBy(tx, wake, action, [...orders, ...deployments], `${proven ? `Deployed and proven at ${places}.` : `Deployed at ${places}. Where the target names no port, nothing could be proven.`}${earlier}`, now)
+  await endBy(tx, wake, action, [...orders, ...deployments], `${proven === places ? `Deployed and proven at ${places} ${places === 1 ? 'place' : 'places'}.` : provenWords('Deployed', { places, proven })}${earlier}`, now)
 }
 
 async function afterChecks(tx: Tx, wake: Wakes, action: ActionRow, now: Date): Promise<void> {

@@ -268,14 +268,14 @@ testOnDatabases('each wrong value of a way in, a secret or a script is named in 
   const script = (source: object) => ({ scripts: { before: { source, timeoutSeconds: 5 } } })
   const rows: [string, object, RegExp][] = [
     ['host key', { reach: { ...reach, hostKey: 'MD5:00' } }, /^body\.targets\/0\/reach\/hostKey must be a fingerprint such as SHA256:/],
-    ['port', { reach: { ...reach, port: 70_000 } }, /^body\.targets\/0\/reach\/port must be <= 65535/],
+    ['port', { reach: { ...reach, port: 70_000 } }, /^body\.targets\/0\/reach\/port must be at most 65535/],
     ['user missing', { reach: { ...reach, user: undefined } }, /reach\.user is missing/],
     ['jump without a host', { reach: { ...reach, jumps: [{ ...reach.jumps[0], host: '' }] } }, /reach\/jumps\/0\/host/],
     ['key file of the bot', { reach: { ...reach, authentication: 'bot-key', keyPath: 'id_rsa' }, secrets: { jumps: secrets.jumps } }, /reach\/keyPath must be an absolute path on the machine of the bot/],
     ['the same host twice', { reach: { ...reach, jumps: [{ ...reach.jumps[0], host: 'DB1.example', port: 22 }] } }, /reach\/jumps\/0 this host is on the way twice/],
     ['a way the type does not take', { reach: { kind: 'ftp', host: 'x', port: 21, user: 'u', security: 'none', pin: null }, secrets: { login: { password: 'x' } } }, /reach Eclipse Jetty can not be reached over FTP/],
     ['interpreter', script({ from: 'platform', interpreter: 'bash', text: 'true' }), /interpreter must be an absolute path/],
-    ['script too long', script({ from: 'platform', interpreter: '/bin/sh', text: 'x'.repeat(100_001) }), /text must NOT have more than 100000 characters/],
+    ['script too long', script({ from: 'platform', interpreter: '/bin/sh', text: 'x'.repeat(100_001) }), /text must have at most 100000 characters/],
     ['a secret that is no text', { fields: { ...fields, keystorePassword: 5 } }, /fields\/keystorePassword must be text/],
     ['a secret field that is none', { secrets: { ...secrets, fields: { alias: 'x' } } }, /secrets\/fields\/alias there is no such secret field/],
     ['a choice', { fields: { ...fields, activation: 'magic' } }, /fields\/activation must be one of auto, reload, service, command/],

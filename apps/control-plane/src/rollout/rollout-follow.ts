@@ -14,7 +14,7 @@ export async function follow(work: Work): Promise<void> {
   }
   for (const target of inState(work.targets, 'undoing')) {
     const end = ended(target)
-    if (end?.state === 'deployed') await setTarget(work, target, { state: 'undone', reason: 'Taken back: what was there before is served again.' })
+    if (end?.state === 'deployed') await setTarget(work, target, { state: 'undone', reason: 'Taken back: what was there before is in place again.' })
     else if (end) await setTarget(work, target, { state: 'undo-failed', reason: end.reason })
   }
   for (const target of inState(work.targets, 'deployed').filter(({ gate }) => gate === 'failed')) {

@@ -18,7 +18,7 @@ testOnDatabases('a wave is watched for the time set and looked at again before t
   assert.deepEqual([rollout.state, states(rollout)], ['watching', ['deployed', 'waiting', 'waiting']])
   const { status, statusReason } = await w.detail(w.id)
   assert.deepEqual([status, statusReason], ['deploying', `${rollout.reason} ${rollout.nextAction}`])
-  assert.match(rollout.reason, /^The canary is deployed and proven; it is watched until 2026-03-01T00:05:00/)
+  assert.match(rollout.reason, /^The canary is deployed; it is watched until 2026-03-01T00:05:00/)
   assert.deepEqual([rollout.deadline, rollout.can], ['2026-03-01T00:25:00.000Z', ['pause', 'stop', 'undo']])
   assert.equal((await w.pass(299)).state, 'watching')
   const inspections = () => w.bots.map(({ done }) => done.filter(({ kind }) => kind === 'inspect-target').length)

@@ -55,7 +55,7 @@ async function endUndo(work: Work): Promise<void> {
   const undone = inState(work.targets, 'undone').length
   const failed = inState(work.targets, 'undo-failed')
   if (failed.length === 0) {
-    await move(work, { event: 'takenBack', reason: `Taken back at ${counted(undone, 'target')}: what was there before is served again.`, nextAction: 'Mend what was wrong, then deploy again.', deadline: null })
+    await move(work, { event: 'takenBack', reason: `Taken back at ${counted(undone, 'target')}: what was there before is in place again.`, nextAction: 'Mend what was wrong, then deploy again.', deadline: null })
     return
   }
   await move(work, {

@@ -150,7 +150,7 @@ async function toGate(work: Work): Promise<void> {
   const until = new Date(now.getTime() + gate.soakSeconds * 1000)
   const name = waveName(work.rollout, work.settings)
   await move(work, {
-    event: 'watch', reason: gate.soakSeconds > 0 ? `${capital(name)} is deployed and proven; it is watched until ${until.toISOString()}.` : `${capital(name)} is deployed and proven; now the HTTP check.`,
+    event: 'watch', reason: gate.soakSeconds > 0 ? `${capital(name)} is deployed; it is watched until ${until.toISOString()}.` : `${capital(name)} is deployed; now the HTTP check.`,
     nextAction: gate.soakSeconds > 0 ? 'Then every target of it is looked at again. It goes on by itself.' : 'It goes on by itself.', watchUntil: until, deadline: watchDeadline(until),
   })
 }
