@@ -56,6 +56,7 @@ export interface BatchDetails {
   revocationReason?: RevocationReasonToGive
   /** Failures that somebody let pass: so many do not count for the next stop. */
   failuresLetPass?: number
+  cancelledBy?: string
 }
 export const batchDetails = (row: Pick<BatchRow, 'details'>): BatchDetails => fromJson(row.details)
 export const limitsOf = (row: Pick<BatchRow, 'limits'>): BatchLimits => fromJson(row.limits)
@@ -114,6 +115,11 @@ export async function holdRunning(tx: Tx, id: BatchId, now: Date): Promise<Batch
   return tx.updateTable('batch').set({ updatedAt: iso(now) }).where('id', '=', id).where('state', '=', 'running').returningAll().executeTakeFirst()
 }
 
+/** The batch, held until the end of the transaction, whatever its state: places in it are taken one after the other. */
+export async function holdBatch(tx: Tx, id: BatchId, now: Date): Promise<BatchRow> {
+  return tx.updateTable('batch').set({ updatedAt: iso(now) }).where('id', '=', id).returningAll().executeTakeFirstOrThrow()
+}
+
 export interface ItemChange {
   event: BatchItemEvent
   reason: string | null
@@ -162,6 +168,19 @@ export async function itemsToSettle(db: Db | Tx, id: BatchId, limit: number): Pr
 }
 export async function giveUpPlace(tx: Tx, item: BatchItemRow): Promise<void> {
   await tx.updateTable('batchItem').set({ waitsFor: waitsForItsTime }).where('batchId', '=', item.batchId).where('position', '=', item.position).where('state', '=', 'running').where('actionId', '=', item.actionId).execute()
+}
+
+/** The running item whose action this is. */
+export async function waitingItem(tx: Tx, id: BatchId, actionId: ActionId): Promise<BatchItemRow | undefined> {
+  return tx.selectFrom('batchItem').selectAll().where('actionId', '=', actionId).where('batchId', '=', id).where('state', '=', 'running').executeTakeFirst()
+}
+export async function takePlace(tx: Tx, item: BatchItemRow): Promise<void> {
+  await tx.updateTable('batchItem').set({ waitsFor: '' }).where('batchId', '=', item.batchId).where('position', '=', item.position).where('state', '=', 'running').execute()
+}
+/** Actions of a batch that wait for the time of their deployment. */
+export async function actionsInWaiting(db: Db | Tx, id: BatchId, limit: number): Promise<ActionId[]> {
+  const rows = await db.selectFrom('batchItem as i').innerJoin('action as a', 'a.id', 'i.actionId').select('a.id').where('i.batchId', '=', id).where('i.state', '=', 'running').where('a.state', '=', 'waiting').orderBy('i.position').limit(limit).execute()
+  return rows.map((row) => row.id)
 }
 
 /** What items wait for, each once. Steps from one to the next in the index, so that ten thousand that wait for the same are one step. */

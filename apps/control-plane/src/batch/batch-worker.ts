@@ -2,12 +2,13 @@ import type { BatchId } from '@certloop/contract'
 import { fromJsonOrNull } from '../database/columns.ts'
 import type { Tx } from '../database/database.ts'
 import { announce } from '../event/event-store.ts'
+import { cancelIfWaiting } from '../provisioning/action-cancel.ts'
 import { repeatTask, taskTopic, type Task } from '../task/task-store.ts'
 import type { PlaneTaskKind, Wakes } from '../task/task-kinds.ts'
 import { usageOf, type LimitKey, type Usage } from './batch-limits.ts'
 import { startItem, type BatchDeps, type StartOutcome } from './batch-start.ts'
 import { isOpenBatch, type BatchItemEvent } from './batch-state.ts'
-import { batchDetails, changeBatch, changeItem, countItems, failedCount, findBatch, giveUpPlace, hasItems, itemsToSettle, limitsOf, nextWaiting, placesOfItem, runningPlaces, setWaitsFor, waitedFor, type BatchItemRow, type BatchRow, type ItemCounts } from './batch-store.ts'
+import { actionsInWaiting, batchDetails, changeBatch, changeItem, countItems, failedCount, findBatch, giveUpPlace, hasItems, itemsToSettle, limitsOf, nextWaiting, placesOfItem, runningPlaces, setWaitsFor, waitedFor, type BatchItemRow, type BatchRow, type ItemCounts } from './batch-store.ts'
 
 /** One look at a batch ends after so much, and asks for the next: other work gets its turn, and people see how it goes. */
 const slice = { milliseconds: 2000, starts: 100, looks: 5000 } as const
@@ -23,6 +24,7 @@ export function advanceBatchKind(deps: BatchDeps): PlaneTaskKind {
     run: async (task) => {
       const id = task.subject as BatchId
       await settleEnded(deps, id)
+      await cancelThoseInWaiting(deps, id)
       await startNext(deps, id)
       return (tx, wake) => conclude(tx, wake, task, now())
     },
@@ -35,7 +37,7 @@ export function advanceBatchKind(deps: BatchDeps): PlaneTaskKind {
 
 const endings: Record<string, BatchItemEvent> = { done: 'succeeded', failed: 'failed', cancelled: 'cancelled' }
 
-async function settleEnded({ database }: BatchDeps, id: BatchId): Promise<void> {
+async function settleEnded({ database }: Pick<BatchDeps, 'database'>, id: BatchId): Promise<void> {
   for (;;) {
     const count = await database.transaction(async (tx) => {
       const found = await itemsToSettle(tx, id, page)
@@ -47,6 +49,19 @@ async function settleEnded({ database }: BatchDeps, id: BatchId): Promise<void> 
     })
     if (count < page) return
   }
+}
+
+/** A cancelled batch ends what has issued and waits for the time of its deployment; what was issued is kept. */
+async function cancelThoseInWaiting({ database, now }: BatchDeps, id: BatchId): Promise<void> {
+  const endsAt = now().getTime() + slice.milliseconds
+  const batch = await findBatch(database.db, id)
+  if (batch?.state !== 'cancelling') return
+  const by = batchDetails(batch).cancelledBy ?? batch.requester
+  for (const actionId of await actionsInWaiting(database.db, id, page)) {
+    if (now().getTime() >= endsAt) return
+    await database.transaction((tx, wake) => cancelIfWaiting(tx, wake, actionId, by, now()))
+  }
+  await settleEnded({ database }, id)
 }
 
 /** @returns whether the batch still starts something */
@@ -127,7 +142,7 @@ async function conclude(tx: Tx, wake: Wakes, task: Task, now: Date): Promise<voi
     await changeBatch(tx, wake, batch, batch.state === 'cancelling' ? { event: 'stopped', reason: `Cancelled: ${ended(counts)}`, nextAction: null } : { event: 'completed', reason: ended(counts), nextAction }, now)
     return
   }
-  const goesOn = (await itemsToSettle(tx, batch.id, 1)).length > 0 || (batch.state === 'running' && waits && await mayStart(tx, batch))
+  const goesOn = (await itemsToSettle(tx, batch.id, 1)).length > 0 || (batch.state === 'cancelling' && (await actionsInWaiting(tx, batch.id, 1)).length > 0) || (batch.state === 'running' && waits && await mayStart(tx, batch))
   if (!goesOn) return
   await repeatTask(tx, task.id, now)
   wake(taskTopic('control-plane'))

@@ -195,8 +195,40 @@ testOnDatabases('what was issued and waits for the time of its deployment gives 
   assert.deepEqual((await view(w, id)).counts.running, 3)
   for (const certificateId of ids) assert.equal((await w.detail(certificateId)).lastAction?.state, 'waiting')
   w.clock.pass(13 * 3600)
+  bot.silent.add('deploy')
   await w.settle()
+  const deploying = async () => (await Promise.all(ids.map((each) => w.detail(each)))).filter(({ lastAction }) => lastAction?.state === 'deploying').length
+  assert.equal(await deploying(), 1, 'the limits hold at the window, too')
+  await command(w, 'pause', id)
+  bot.silent.delete('deploy')
+  w.clock.pass(120)
+  await w.settle()
+  assert.deepEqual([(await view(w, id)).state, (await view(w, id)).counts.running], ['paused', 2])
+  await command(w, 'resume', id)
+  for (let i = 0; i < 3; i++) {
+    w.clock.pass(120)
+    await w.settle()
+  }
   assert.deepEqual([(await view(w, id)).state, (await view(w, id)).counts.done], ['done', 3])
+})
+
+testOnDatabases('cancelled, it reaches what was issued and waits for the time of its deployment', async (t, database) => {
+  const w = await makeWorld(t, database)
+  const bot = await w.addBot('web-1')
+  const deployment: DeploymentTiming = { when: 'at', at: '2026-03-01T12:00', window: null, zone: 'UTC', freezes: [], beforeExpiryDays: null }
+  const ids: CertificateId[] = []
+  for (const name of ['one.example', 'two.example', 'three.example']) ids.push(await w.configured(name, [bot], { deployment }))
+  for (const id of ids) await w.act(id, 'rotate')
+  const id = await begin(w, { action: 'renew', selection: { certificateIds: ids } })
+  await w.settle()
+  const deployed = bot.done.filter(({ kind }) => kind === 'deploy').length
+  await command(w, 'cancel', id)
+  await w.settle()
+  assert.deepEqual([(await view(w, id)).state, (await view(w, id)).counts.cancelled], ['cancelled', 3])
+  for (const certificateId of ids) assert.equal((await w.detail(certificateId)).lastAction?.state, 'cancelled')
+  w.clock.pass(13 * 3600)
+  await w.settle()
+  assert.equal(bot.done.filter(({ kind }) => kind === 'deploy').length, deployed)
 })
 
 testOnDatabases('bad input names what does not fit', async (t, database) => {

@@ -49,7 +49,7 @@ const mostAtATime = (batch: BatchRow) => (JSON.parse(batch.limits) as { total: n
 export const batchCommands = {
   async pause(tx: Tx, wake: Wakes, id: BatchId, requester: string, now: Date): Promise<void> {
     const batch = await take(tx, wake, id, now)
-    await changeBatch(tx, wake, batch, { event: 'paused', reason: `Paused by ${requester}; what is under way ends.`, nextAction: 'Resume or cancel it.', requester }, now)
+    await changeBatch(tx, wake, batch, { event: 'paused', reason: `Paused by ${requester}; what is under way ends, and what waits for the time of its deployment goes on waiting.`, nextAction: 'Resume or cancel it.', requester }, now)
   },
   async resume(tx: Tx, wake: Wakes, id: BatchId, requester: string, now: Date): Promise<void> {
     const batch = await take(tx, wake, id, now)
@@ -59,7 +59,7 @@ export const batchCommands = {
   },
   async cancel(tx: Tx, wake: Wakes, id: BatchId, requester: string, now: Date): Promise<void> {
     const batch = await take(tx, wake, id, now)
-    await changeBatch(tx, wake, batch, { event: 'cancelled', reason: `Cancelled by ${requester}; what is under way ends.`, nextAction: 'Nothing: it is over once what is under way has ended.', requester }, now)
+    await changeBatch(tx, wake, batch, { event: 'cancelled', reason: `Cancelled by ${requester}; what is under way ends, and what waits for the time of its deployment is cancelled.`, nextAction: 'Nothing: it is over once what is under way has ended.', details: { ...batchDetails(batch), cancelledBy: requester }, requester }, now)
     await cancelWaiting(tx, id, 'The batch was cancelled before it began.', now)
   },
   async retry(tx: Tx, wake: Wakes, id: BatchId, requester: string, now: Date): Promise<void> {

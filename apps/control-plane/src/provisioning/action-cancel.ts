@@ -35,6 +35,12 @@ export async function cancelAction(tx: Tx, wake: Wakes, id: ActionId, requester:
   return getAction(tx, id)
 }
 
+/** Ends an action that waits for the time of its deployment; one that has begun meanwhile goes on. */
+export async function cancelIfWaiting(tx: Tx, wake: Wakes, id: ActionId, requester: string, now: Date): Promise<void> {
+  await lockCertificate(tx, (await getAction(tx, id)).certificateId)
+  if ((await getAction(tx, id)).state === 'waiting') await cancelAction(tx, wake, id, requester, now)
+}
+
 async function endParts(tx: Tx, wake: Wakes, action: ActionRow, requester: string, now: Date): Promise<void> {
   if (action.state === 'ordering') await cancelOrders(tx, wake, action, requester, now)
   if (action.state === 'deploying') await endDeployments(tx, wake, action, requester, now)

@@ -1,3 +1,4 @@
+import { takePlaceBack } from '../batch/batch-place.ts'
 import type { Tx } from '../database/database.ts'
 import { openDeploymentStates } from '../deployment/deployment-state.ts'
 import { openRolloutOn } from '../rollout/rollout.ts'
@@ -21,6 +22,11 @@ export async function deployWhenDue(tx: Tx, wake: Wakes, action: ActionRow, conf
   }
   if (await isBusy(tx, action)) {
     await waitFor(tx, wake, action, { at: new Date(now.getTime() + busyMs), reason: 'Another deployment of this certificate has to end first; it is looked at again every minute.' }, now)
+    return
+  }
+  const full = await takePlaceBack(tx, action, now)
+  if (full !== null) {
+    await waitFor(tx, wake, action, { at: new Date(now.getTime() + busyMs), reason: full }, now)
     return
   }
   await tellOverride(tx, action, time, now)
