@@ -3,7 +3,7 @@ import { resolveSelection } from '../batch/selection.ts'
 import type { Tx } from '../database/database.ts'
 import type { Wakes } from '../task/task-kinds.ts'
 import { saysNothing } from './bulk-merge.ts'
-import { changeBulk, countBulk, forgetUndoErrors, getBulkChange, insertBulkChange, type Asker } from './bulk-store.ts'
+import { changeBulk, countBulk, forgetUndoErrors, getBulkChange, insertBulkChange, retryFailed, type Asker } from './bulk-store.ts'
 
 const certificates = (count: number) => (count === 1 ? '1 certificate' : `${count} certificates`)
 
@@ -20,6 +20,7 @@ export async function createBulkChange(tx: Tx, wake: Wakes, { selection, parts }
 export const bulkCommands = {
   async apply(tx: Tx, wake: Wakes, id: BulkChangeId, asker: Asker, now: Date): Promise<void> {
     const bulk = await getBulkChange(tx, id)
+    await retryFailed(tx, id)
     const { ready } = await countBulk(tx, id)
     await changeBulk(tx, wake, bulk, { event: 'begun', message: `it is made on ${certificates(ready)}.`, asker, works: true }, now)
     if (ready === 0) throw new CertloopError('ACTION_NOT_POSSIBLE', 'There is nothing to change: no certificate would take these settings and differ from them.', { bulkChangeId: id })

@@ -5,7 +5,8 @@ export const bulkTransitions = {
   /** Every certificate was looked at. */
   previewed: { from: ['previewing'], to: 'previewed' },
   discarded: { from: ['previewing', 'previewed'], to: 'discarded' },
-  begun: { from: ['previewed'], to: 'applying' },
+  /** Again, when some could not be changed the first time. */
+  begun: { from: ['previewed', 'applied'], to: 'applying' },
   applied: { from: ['applying'], to: 'applied' },
   /** Again, when some could not be given back the first time. */
   takenBack: { from: ['applied', 'undone'], to: 'undoing' },

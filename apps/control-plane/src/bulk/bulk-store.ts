@@ -97,6 +97,15 @@ export async function changeItem(tx: Tx, item: BulkItemRow, to: { state: BulkIte
   const { numUpdatedRows } = await tx.updateTable('bulkItem').set({ ...columns, error: error && toJson(error.toWire()) }).where('bulkId', '=', item.bulkId).where('position', '=', item.position).where('state', '=', item.state).where('error', 'is', null).executeTakeFirst()
   return numUpdatedRows > 0n
 }
+/** All that wait for this phase are told why it ended early. */
+export async function failItems(tx: Tx, id: BulkChangeId, state: BulkItemState, error: Failure): Promise<void> {
+  await tx.updateTable('bulkItem').set({ state: 'failed', error: toJson(error.toWire()) }).where('bulkId', '=', id).where('state', '=', state).execute()
+}
+/** What could not be changed is tried again; what broke before it was previewed is not. @returns how many */
+export async function retryFailed(tx: Tx, id: BulkChangeId): Promise<number> {
+  const { numUpdatedRows } = await tx.updateTable('bulkItem').set({ state: 'ready', error: null }).where('bulkId', '=', id).where('state', '=', 'failed').where('before', 'is not', null).executeTakeFirst()
+  return Number(numUpdatedRows)
+}
 /** What could not be taken back is tried again. */
 export async function forgetUndoErrors(tx: Tx, id: BulkChangeId): Promise<void> {
   await tx.updateTable('bulkItem').set({ error: null }).where('bulkId', '=', id).where('state', '=', 'applied').where('error', 'is not', null).execute()

@@ -1,4 +1,4 @@
-import { fromWire, toCertloopError, type BulkChangeId, type BulkParts } from '@certloop/contract'
+import { fromWire, toCertloopError, type CertloopError, type BulkChangeId, type BulkParts } from '@certloop/contract'
 import { fromJson } from '../database/columns.ts'
 import type { Tx } from '../database/database.ts'
 import { announce } from '../event/event-store.ts'
@@ -6,7 +6,7 @@ import { repeatTask, taskTopic, type Task } from '../task/task-store.ts'
 import type { PlaneTaskKind, Wakes } from '../task/task-kinds.ts'
 import { applyItem, previewItem, undoItem, type BulkDeps, type ItemWork } from './bulk-item.ts'
 import { isWorking, phases, type WorkingState } from './bulk-state.ts'
-import { changeBulk, changeItem, countBulk, findBulkChange, nextItems, type Asker, type BulkChangeRow, type BulkCounts, type BulkItemRow } from './bulk-store.ts'
+import { changeBulk, changeItem, countBulk, failItems, findBulkChange, nextItems, type Asker, type BulkChangeRow, type BulkCounts, type BulkItemRow } from './bulk-store.ts'
 
 /** One look ends after so much and asks for the next, so that other work gets its turn. */
 const slice = { milliseconds: 2000, items: 200 } as const
@@ -32,9 +32,16 @@ export function advanceBulkKind(deps: BulkDeps): PlaneTaskKind {
     },
     async failed(tx, wake, task, error) {
       const bulk = await findBulkChange(tx, task.subject as BulkChangeId)
-      if (bulk && isWorking(bulk.state)) await changeBulk(tx, wake, bulk, { event: phases[bulk.state].end, message: `it had to end early: ${error.message}`, asker: askerOf(task, bulk) }, now())
+      if (!bulk || !isWorking(bulk.state)) return
+      await endItems(tx, bulk, error)
+      await changeBulk(tx, wake, bulk, { event: phases[bulk.state].end, message: `it had to end early: ${error.message}`, asker: askerOf(task, bulk) }, now())
     },
   }
+}
+
+/** What the work that broke down had not come to: a preview names it, and a change can be applied again. What was to be taken back stays applied, and is when it is asked for again. */
+async function endItems(tx: Tx, { id, state }: BulkChangeRow, error: CertloopError): Promise<void> {
+  if (state === 'previewing' || state === 'applying') await failItems(tx, id, phases[state].items, error)
 }
 
 const askerOf = (task: Task, bulk: BulkChangeRow): Asker => ({ requester: bulk.requester, mayApprove: false, ...fromJson<Partial<Asker>>(task.payload) })

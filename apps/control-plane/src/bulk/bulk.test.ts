@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
-import type { BulkChangeId, BulkItemState, BulkParts, CertificateId, Selection } from '@certloop/contract'
+import { CertloopError, type BulkChangeId, type BulkItemState, type BulkParts, type CertificateId, type Selection } from '@certloop/contract'
 import { testOnDatabases } from '../database/database-testing.ts'
 import { listEvents } from '../event/event-store.ts'
+import { failTask, leaseTasks } from '../task/task-store.ts'
 import { makeWorld, type World } from '../world-testing.ts'
 import { bulkCommands, createBulkChange } from './bulk-change.ts'
 import { listBulkChanges, listBulkItems, readBulkChange } from './bulk-view.ts'
@@ -147,4 +148,30 @@ testOnDatabases('one certificate that is deleted or breaks in between stops no o
   assert.deepEqual((await itemsOf(w, id)).map((item) => [item.state, item.error?.code ?? null]), [['failed', 'INTERNAL'], ['failed', 'NOT_FOUND'], ['applied', null]])
   await assert.rejects(begin(w, { certificateIds: [c] }, {}), { code: 'INPUT_INVALID' })
   await assert.rejects(begin(w, { search: 'no such thing' }, parts), { code: 'INPUT_INVALID' })
+})
+
+testOnDatabases('what failed is changed when it is applied again, also what a worker that broke down had not come to', async (t, database) => {
+  const w = await makeWorld(t, database)
+  const [a, b] = await fleet(w, 2)
+  assert.ok(a && b)
+  const id = await begin(w, { certificateIds: [a, b] }, parts)
+  await w.start(a, 'recheck-pinning')
+  await command(w, 'apply', id)
+  assert.deepEqual((await itemsOf(w, id)).map((item) => [item.state, item.error?.code ?? null]), [['failed', 'ACTION_NOT_POSSIBLE'], ['applied', null]])
+  await w.settle()
+  await command(w, 'apply', id)
+  assert.deepEqual((await itemsOf(w, id)).map((item) => [item.state, item.error?.code ?? null]), [['applied', null], ['applied', null]])
+  await assert.rejects(command(w, 'apply', id), { code: 'ACTION_NOT_POSSIBLE' })
+
+  const second = await begin(w, { certificateIds: [a, b] }, { renewal: { daysBefore: 20 } })
+  await database.transaction((tx, wake) => bulkCommands.apply(tx, wake, second, by, w.now()))
+  const [task] = await leaseTasks(database, 'control-plane', { owner: 'test', max: 1, seconds: 60 }, w.now())
+  assert.ok(task)
+  await database.transaction(async (tx, wake) => {
+    await failTask(tx, task, new CertloopError('INTERNAL', 'It broke.').toWire(), w.now())
+    await w.planeKinds['advance-bulk-change']?.failed(tx, wake, task, new CertloopError('INTERNAL', 'It broke.'))
+  })
+  assert.deepEqual([(await view(w, second)).state, (await view(w, second)).counts.failed, (await view(w, second)).counts.ready], ['applied', 2, 0])
+  await command(w, 'apply', second)
+  assert.deepEqual([(await view(w, second)).counts.applied, (await configurationOf(w, b))?.renewal.daysBefore], [2, 20])
 })
