@@ -41,7 +41,7 @@ const keywordWords: Readonly<Record<string, (limits: Limits) => string>> = {
   type: ({ type = '' }) => `must be ${type.split(',').map((one) => articleOf[one] ?? one).join(' or ')}`,
 }
 const formatWords: Readonly<Record<string, string>> = { 'date-time': 'a time such as 2026-03-01T00:00:00Z', date: 'a day such as 2026-03-01', uri: 'an address such as https://…', email: 'an e-mail address' }
-const plainWords = ({ keyword, params, message }: ValidationIssue): string => keywordWords[keyword]?.(params as Limits) ?? message ?? 'is not valid'
+const plainWords = ({ keyword, params, message }: ValidationIssue): string => keywordWords[keyword]?.(params) ?? message ?? 'is not valid'
 
 function fieldLine(context: string, issue: ValidationIssue): string {
   const { params } = issue as { params: { additionalProperty?: unknown; missingProperty?: unknown; allowedValues?: unknown } }
