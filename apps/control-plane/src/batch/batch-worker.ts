@@ -142,10 +142,16 @@ async function conclude(tx: Tx, wake: Wakes, task: Task, now: Date): Promise<voi
     await changeBatch(tx, wake, batch, batch.state === 'cancelling' ? { event: 'stopped', reason: `Cancelled: ${ended(counts)}`, nextAction: null } : { event: 'completed', reason: ended(counts), nextAction }, now)
     return
   }
-  const goesOn = (await itemsToSettle(tx, batch.id, 1)).length > 0 || (batch.state === 'cancelling' && (await actionsInWaiting(tx, batch.id, 1)).length > 0) || (batch.state === 'running' && waits && await mayStart(tx, batch))
-  if (!goesOn) return
+  if (!await hasMore(tx, batch, waits)) return
   await repeatTask(tx, task.id, now)
   wake(taskTopic('control-plane'))
+}
+
+/** Something to settle, to end or to start now. */
+async function hasMore(tx: Tx, batch: BatchRow, waits: boolean): Promise<boolean> {
+  if ((await itemsToSettle(tx, batch.id, 1)).length > 0) return true
+  if (batch.state === 'cancelling') return (await actionsInWaiting(tx, batch.id, 1)).length > 0
+  return batch.state === 'running' && waits && await mayStart(tx, batch)
 }
 
 async function mayStart(tx: Tx, batch: BatchRow): Promise<boolean> {

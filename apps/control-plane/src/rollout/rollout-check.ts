@@ -91,7 +91,12 @@ async function hostOf(db: Db, id: TargetId, { ownHostName }: CheckSettings): Pro
   const target = await findTarget(db, id)
   if (!target) return { host: undefined, isHere: false }
   const reach = reachOf(target)
-  const facts = reach === 'local' ? fromJsonOrNull<HostFacts>((await findBot(db, target.botId))?.host ?? null) : undefined
-  const host = reach === 'local' ? facts?.hostName || facts?.addresses[0] : reach.host
-  return { host: host && isIP(host) === 6 ? `[${host}]` : host, isHere: reach === 'local' && facts?.hostName === ownHostName }
+  if (reach !== 'local') return { host: inAddress(reach.host), isHere: false }
+  const bot = await findBot(db, target.botId)
+  const facts = bot ? fromJsonOrNull<HostFacts>(bot.host) : null
+  const host = facts?.hostName || facts?.addresses[0]
+  return { host: host === undefined ? undefined : inAddress(host), isHere: facts?.hostName === ownHostName }
 }
+
+/** As a host stands in an address of the web (RFC 3986, 3.2.2). */
+const inAddress = (host: string): string => (isIP(host) === 6 ? `[${host}]` : host)

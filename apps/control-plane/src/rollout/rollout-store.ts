@@ -88,18 +88,25 @@ export interface RolloutChange {
   error?: WireError | null
 }
 
+const whoStops: ReadonlySet<RolloutEvent> = new Set(['stop', 'halt'])
+
+/** Only what is named changes, besides what belongs to the state. */
+function columnsOf({ event, reason, nextAction, deadline, watchUntil, wave, requester }: RolloutChange): Partial<RolloutRow> {
+  return {
+    reason, nextAction, deadline: deadline && iso(deadline),
+    ...(watchUntil === undefined ? {} : { watchUntil: watchUntil && iso(watchUntil) }),
+    ...(event === 'undo' && requester ? { undoneBy: requester } : {}),
+    ...(whoStops.has(event) && requester ? { stoppedBy: requester } : {}),
+    ...(wave === undefined ? {} : { wave }),
+  }
+}
+
 /** One transition with its timeline event. @throws CertloopError CONFLICT when the state does not allow it, or somebody was faster */
 export async function changeRollout(tx: Tx, wake: Wakes, r: RolloutRow, change: RolloutChange, now: Date): Promise<RolloutRow> {
   const next = nextRolloutPosition(r, change.event)
   const conflict = () => new CertloopError('CONFLICT', `Rollout ${r.id} is ${r.state}; "${change.event}" does not apply.`, { rolloutId: r.id })
   if (!next) throw conflict()
-  const columns: Partial<RolloutRow> = {
-    ...next, reason: change.reason, nextAction: change.nextAction, deadline: change.deadline && iso(change.deadline), updatedAt: iso(now), endedAt: isOpenRollout(next.state) ? null : iso(now),
-    ...(change.watchUntil === undefined ? {} : { watchUntil: change.watchUntil && iso(change.watchUntil) }),
-    ...(change.event === 'undo' && change.requester ? { undoneBy: change.requester } : {}),
-    ...((change.event === 'stop' || change.event === 'halt') && change.requester ? { stoppedBy: change.requester } : {}),
-    ...(change.wave === undefined ? {} : { wave: change.wave }),
-  }
+  const columns: Partial<RolloutRow> = { ...next, ...columnsOf(change), updatedAt: iso(now), endedAt: isOpenRollout(next.state) ? null : iso(now) }
   const { numUpdatedRows } = await tx.updateTable('rollout').set(columns).where('id', '=', r.id).where('state', '=', r.state).where('wave', '=', r.wave).executeTakeFirst()
   if (numUpdatedRows === 0n) throw conflict()
   await addEvent(tx, { kind: `rollout.${change.event}`, message: change.reason, error: change.error ?? null, requester: change.requester ?? null, certificateId: r.certificateId }, now)
