@@ -153,7 +153,7 @@ test('revoking a bot ends what it had to do, through the API', async (t) => {
   assert.equal(revoked.statusCode, 200, revoked.body)
   await w.settle()
   const detail = await w.detail(id)
-  assert.deepEqual([detail.status, detail.lastAction?.state, detail.problem?.code], ['deployed', 'failed', undefined])
+  assert.deepEqual([detail.status, detail.lastAction?.state, detail.problem?.code], ['deployed', 'failed', 'CONFIGURATION_INCOMPLETE'], 'a host that can not be renewed any more is told')
   assert.equal((await listDeployments(database.db, { certificateId: id, limit: 1 })).items[0]?.error?.code, 'BOT_REVOKED')
   assert.equal((await database.db.selectFrom('task').selectAll().where('executor', '=', bot.id).where('state', 'in', ['ready', 'leased']).execute()).length, 0)
 
