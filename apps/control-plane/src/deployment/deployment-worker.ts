@@ -1,5 +1,7 @@
 import { CertloopError, type BotTaskPayload, type BotTaskResult, type DeployLogEntry, type DeployResult, type DeploymentId, type Plan } from '@certloop/contract'
 import { refreshCertificate } from '../certificate/certificate-refresh.ts'
+import { findVersion } from '../certificate/certificate-store.ts'
+import { revocationsOf } from '../certificate/version-revocation.ts'
 import { fromBit, fromJson } from '../database/columns.ts'
 import type { Tx } from '../database/database.ts'
 import { addEvent } from '../event/event-store.ts'
@@ -48,7 +50,16 @@ export async function approveDeployment(tx: Tx, wake: Wakes, id: DeploymentId, {
   if (d.state !== 'planned' || !d.plan) throw new CertloopError('ACTION_NOT_POSSIBLE', `The deployment is ${d.state}; only a planned one can be approved.`)
   const plan = fromJson<Plan>(d.plan)
   if (plan.digest !== digest) throw new CertloopError('CONFLICT', 'The plan is another one than the one you saw. Read it again.')
+  const why = await whyNotNow(tx, d)
+  if (why) throw new CertloopError('ACTION_NOT_POSSIBLE', why, { deploymentId: id })
   await hand(tx, wake, secrets, d, { plan, message: 'The plan was approved.', requester }, now)
+}
+
+/** A plan may wait for days; what was revoked meanwhile must not go out. */
+async function whyNotNow(tx: Tx, d: DeploymentRow): Promise<string | undefined> {
+  const version = d.undoes === null ? await findVersion(tx, d.versionId) : undefined
+  const revocation = version && (await revocationsOf(tx, [version.fingerprint])).get(version.fingerprint)
+  return revocation && `Its version was ${revocation.status === 'revoked' ? `revoked (${revocation.reason})` : 'suspended'} since it was planned. Cancel the deployment and rekey the certificate.`
 }
 
 const failedHandler = (now: () => Date): BotTaskHandler['failed'] => async (tx, wake, task, error) => {

@@ -5,6 +5,7 @@ import { testOnDatabases } from '../database/database-testing.ts'
 import { listEvents } from '../event/event-store.ts'
 import { inspectionOf, makeWorld, place, reportProgress, reportResult, type TestBot, type World } from '../world-testing.ts'
 import { cancelDeployment } from './cancel.ts'
+import { approveDeployment } from './deployment-worker.ts'
 import { readDeployment } from './deployment-store.ts'
 import { retryDeployment } from './retry.ts'
 import { stopsOf } from './stops.ts'
@@ -283,4 +284,21 @@ testOnDatabases('after a deployment the bot looks at its host again: one look fo
   w.clock.pass(minute)
   await w.settle()
   assert.equal(scans(), 1)
+})
+
+testOnDatabases('a plan that waited is not approved once its version was revoked', async (t, database) => {
+  const w = await makeWorld(t, database)
+  const bot = await w.addBot('web')
+  const id = await w.configured('shop.example', [bot], { approval: 'manual' })
+  await w.act(id, 'rotate')
+  const d = await newest(w, id)
+  assert.equal(d.state, 'planned')
+  const issued = await database.db.selectFrom('ca_certificate').select('id').where('fingerprint', '=', d.fingerprint).executeTakeFirstOrThrow()
+  const approve = () => database.transaction((tx, wake) => approveDeployment(tx, wake, d.id, { digest: d.plan?.digest ?? '', requester: 'user:anna' }, w.secrets, w.now()))
+  await w.localCa.revocation.suspend(issued.id)
+  await assert.rejects(approve(), refused(/was suspended since it was planned/))
+  await w.localCa.revocation.revoke(issued.id, { reason: 'keyCompromise' })
+  await assert.rejects(approve(), refused(/was revoked \(keyCompromise\) since it was planned. Cancel the deployment and rekey/))
+  await w.settle()
+  assert.deepEqual([(await newest(w, id)).state, bot.installed.size], ['planned', 0])
 })
