@@ -118,7 +118,7 @@ test('what can not be issued, found or read says why and what to do', { skip, ti
     [['issued', 'issue', 'bad.cli.test.csr', '--profile', 'servr'], 1, /no issuance profile "servr"/],
     [['issued', 'issue', 'bad.cli.test.csr', '--profile', 'server', '--issuer', 'Nobody'], 1, /There is no issuer "Nobody"[^]*certloop issuer list/],
     [['issued', 'issue', 'bad.cli.test.csr', '--profile', 'server', '--name', 'other.cli.test'], 1, /\((CSR_MISMATCH|NAME_INVALID)\)/],
-    [['issued', 'issue', 'bad.cli.test.csr', '--profile', 'server', '--validity-days', '4000'], 1, /validityDays: at most 3650[^]*\(PROFILE_VIOLATION\)/],
+    [['issued', 'issue', 'bad.cli.test.csr', '--profile', 'server', '--validity-days', '4000'], 1, /--validity-days: at most 3650[^]*\(PROFILE_VIOLATION\)/],
     [['issued', 'issue', 'bad.cli.test.csr', '--profile', 'server', '--subject', 'Company'], 2, /such as O=Company/],
     [['issued', 'issue', 'bad.cli.test.key', '--profile', 'server'], 2, /private key and no certificate request\. Nothing was sent/],
     [['issued', 'issue', 'text.pem', '--profile', 'server'], 1, /\(CSR_INVALID\)/],

@@ -39,5 +39,5 @@ test('no route of the composed control plane is open by accident, and none of th
   const missing = (Object.keys(operations) as OperationId[]).filter((id) => !app.implementedOperations.has(id))
   assert.deepEqual(missing, [])
   const botRoutes = app.routeList.filter(({ url, access }) => url.startsWith('/bot/v1/') && access === 'bot').map(({ url }) => url)
-  assert.deepEqual(botRoutes.toSorted(), ['/bot/v1/hello', '/bot/v1/tasks/:id/progress', '/bot/v1/tasks/:id/result', '/bot/v1/tasks/lease'])
+  assert.deepEqual(botRoutes.toSorted(), ['/bot/v1/deployments/stops', '/bot/v1/hello', '/bot/v1/tasks/:id/progress', '/bot/v1/tasks/:id/result', '/bot/v1/tasks/lease'])
 })

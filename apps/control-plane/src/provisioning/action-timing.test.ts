@@ -43,7 +43,7 @@ testOnDatabases('what was renewed waits for its window, says so, and is deployed
 testOnDatabases('by hand it is deployed now: the waiting ends, and nothing is deployed twice', async (t, database) => {
   const w = await makeWorld(t, database)
   const { bot, id, action } = await renewed(w, 'now.example', bound(sundays))
-  assert.deepEqual((await w.detail(id)).actions.filter((a) => a.possible).map((a) => a.action), ['deploy', 'rotate', 'rekey'])
+  assert.deepEqual((await w.detail(id)).actions.filter((a) => a.possible).map((a) => a.action), ['deploy', 'rotate', 'rekey', 'revoke', 'suspend'])
   assert.equal((await w.act(id, 'deploy')).state, 'done')
   const waited = await getAction(database.db, action.id)
   assert.deepEqual([waited.state, waited.reason], ['cancelled', 'It waited for its time; "deploy" was started by user:test instead.'])
