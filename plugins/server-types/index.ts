@@ -17,7 +17,7 @@ import { manifest as weblogic } from './weblogic/manifest.ts'
 import { manifest as wildfly } from './wildfly/manifest.ts'
 
 /** Every kind of target. One line each; the order is the order in forms. */
-export const serverTypes = registry([
+export const serverTypes = registry('server type', [
   serverType(nginx, () => import('./nginx/driver.ts').then((m) => m.driver)),
   serverType(postfix, () => import('./postfix/driver.ts').then((m) => m.driver)),
   serverType(dovecot, () => import('./dovecot/driver.ts').then((m) => m.driver)),

@@ -56,6 +56,8 @@ export async function joinWorking(url: string, joinToken: string, signal: AbortS
       case 'scan-host': return { at: now(), host: { hostName: 'made.test', os: 'Linux', osVersion: '6', arch: 'x64', addresses: [] }, servers: [], listeners: [], problems: [] } satisfies HostScan
       case 'make-csr': return { keyId: newId('key', new Date()), csrPem: await createCsr({ privateKeyPem: await generateKey(payload.keyAlgorithm), commonName: payload.commonName, names: payload.names, mustStaple: false, keyUsage: [], extendedKeyUsage: [] }) }
       case 'plan-deployment': return sealPlan({ serverType: 'nginx', observed: [], steps: [] })
+      case 'place-proof':
+      case 'remove-proof': throw new Error(`${kind} is not asked of this bot`)
       case 'deploy': return deploy(payload, tell)
       case 'undo-deployment': put(path, replaced.get(payload.undoes)); return deployed(path)
       case 'inspect-target': return inspectionOf(installed.get(path))

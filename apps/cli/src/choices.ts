@@ -13,7 +13,7 @@ export const deploymentStates = wordsOf<DeploymentState>({ 'planning': true, 'pl
 export const keyAlgorithms = wordsOf<KeyAlgorithm>({ 'rsa-2048': true, 'rsa-3072': true, 'rsa-4096': true, 'ec-256': true, 'ec-384': true, 'ec-521': true, 'ed25519': true, 'ml-dsa-44': true, 'ml-dsa-65': true, 'ml-dsa-87': true })
 export const permissions = wordsOf<Permission>({
   'certificate:read': true, 'certificate:write': true, 'certificate:order': true, 'certificate:deploy': true, 'certificate:revoke': true, 'certificate:delete': true, 'order:read': true, 'order:write': true,
-  'deployment:read': true, 'deployment:approve': true, 'bot:read': true, 'bot:write': true, 'authority:read': true, 'ca:read': true, 'ca:issue': true, 'ca:revoke': true, 'ca:write': true, 'template:read': true, 'template:write': true, 'freeze:read': true, 'freeze:write': true, 'token:read': true, 'token:write': true, 'audit:read': true, 'system:read': true,
+  'deployment:read': true, 'deployment:approve': true, 'bot:read': true, 'bot:write': true, 'authority:read': true, 'authority:write': true, 'dns:read': true, 'dns:write': true, 'ca:read': true, 'ca:issue': true, 'ca:revoke': true, 'ca:write': true, 'template:read': true, 'template:write': true, 'freeze:read': true, 'freeze:write': true, 'token:read': true, 'token:write': true, 'audit:read': true, 'system:read': true,
 })
 export const issuedStatuses = wordsOf<IssuedCertificate['status'] | 'expired'>({ intended: true, good: true, held: true, revoked: true, expired: true })
 export const revocationReasons = wordsOf<RevocationReasonToGive>({
@@ -23,7 +23,7 @@ export const revocationReasons = wordsOf<RevocationReasonToGive>({
 export const csrModes = wordsOf<CsrSettings['mode']>({ existing: true, partial: true, full: true })
 export const certificateTypes = wordsOf<CsrSettings['certificateType']>({ existing: true, dv: true, ov: true, ev: true, other: true })
 export const signatureDigests = wordsOf<NonNullable<CsrSettings['signatureAlgorithm']>>({ sha256: true, sha384: true, sha512: true })
-export const validationMethods = wordsOf<ValidationMethod>({ none: true, file: true, manual: true })
+export const validationMethods = wordsOf<ValidationMethod>({ 'none': true, 'file': true, 'http': true, 'dns': true, 'dns-persist': true, 'tls-alpn': true, 'manual': true })
 export const renewalMethods = wordsOf<RenewalMethod>({ 'renew': true, 'regenerate': true, 're-enrol': true })
 export const renewalTriggers = wordsOf<RenewalTrigger>({ 'days-before': true, 'date': true, 'authority': true })
 export const rolloutModes = wordsOf<RolloutSettings['mode']>({ 'together': true, 'in-order': true, 'waves': true })

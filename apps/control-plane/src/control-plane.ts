@@ -96,6 +96,8 @@ export interface ControlPlane {
 const tlsCheckMs = 3_600_000
 const isEverywhere = (host: string) => host === '0.0.0.0' || host === '::'
 
+const notYetAsked: BotTaskHandler = { completed: async () => {}, failed: async () => {} }
+
 /** Everything that works on the database, put together. */
 export function makeParts(now: () => Date, { database, localCa, secrets }: Pick<Opened, 'database' | 'localCa' | 'secrets'>, slow?: SlowLimits, checks: CheckSettings = { ownHostName: hostname(), loopback: false }) {
   const authorityOf: AuthorityOf = async (db, id) => {
@@ -113,7 +115,7 @@ export function makeParts(now: () => Date, { database, localCa, secrets }: Pick<
     'submit-order': submitOrderKind(deps), 'advance-action': advanceActionKind(deps), 'revoke-version': revokeVersionKind(deps), 'advance-rollout': advanceRolloutKind(deps), 'advance-batch': advanceBatchKind(deps), 'advance-bulk-change': advanceBulkKind(deps), 'renew': renewKind(deps), 'ask-renewal-window': askRenewalWindowKind(deps), 'freeze-changed': freezeChangedKind(deps), 'refresh-certificate': refreshKind(deps), 'watch-deployment': watchDeploymentKind(deps), [publishCrlKind]: localCa.crls.taskKind, [maintenanceKind]: localCa.maintenanceTask,
   }
   const botKinds: Record<BotTaskKind, BotTaskHandler> = {
-    'scan-host': scanHandler(deps), 'make-csr': makeCsrHandler(deps), 'plan-deployment': planHandler(deps), 'deploy': deployHandler(deps), 'undo-deployment': deployHandler(deps), 'inspect-target': bySubject({ act: inspectHandler(deps), rol: watchHandler(deps) }),
+    'scan-host': scanHandler(deps), 'make-csr': makeCsrHandler(deps), 'plan-deployment': planHandler(deps), 'deploy': deployHandler(deps), 'undo-deployment': deployHandler(deps), 'place-proof': notYetAsked, 'remove-proof': notYetAsked, 'inspect-target': bySubject({ act: inspectHandler(deps), rol: watchHandler(deps) }),
   }
   return { deps, chainOf, planeKinds, botKinds }
 }

@@ -3,7 +3,7 @@ export const idKinds = {
   crt: 'certificate', ver: 'version', ins: 'installation', tgt: 'target', ord: 'order', dep: 'deployment',
   act: 'action', tsk: 'task', bot: 'bot', jtk: 'join token', scn: 'host scan', prf: 'proof', evt: 'event',
   ath: 'authority', iss: 'issuer', icc: 'issuer certificate', cac: 'issued certificate', pfl: 'issuance profile', key: 'key', usr: 'user', ses: 'session', tok: 'API token', sec: 'secret',
-  tpl: 'CSR template', frz: 'freeze period', rol: 'rollout', bat: 'batch', blk: 'bulk change', aud: 'audit entry', req: 'request',
+  att: 'attempt of an order', val: 'validation', dnp: 'DNS provider', tpl: 'CSR template', frz: 'freeze period', rol: 'rollout', bat: 'batch', blk: 'bulk change', aud: 'audit entry', req: 'request',
 } as const
 
 export type IdKind = keyof typeof idKinds
@@ -19,6 +19,9 @@ export type ActionId = Id<'act'>
 export type TaskId = Id<'tsk'>
 export type BotId = Id<'bot'>
 export type AuthorityId = Id<'ath'>
+export type AttemptId = Id<'att'>
+export type ValidationId = Id<'val'>
+export type DnsProviderId = Id<'dnp'>
 export type IssuerId = Id<'iss'>
 export type IssuerCertificateId = Id<'icc'>
 export type IssuedCertificateId = Id<'cac'>

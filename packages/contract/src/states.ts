@@ -56,8 +56,32 @@ export type KeyCustody = (typeof keyCustodies)[number]
 
 export const csrModes = ['existing', 'partial', 'full'] as const
 export const certificateTypes = ['existing', 'dv', 'ov', 'ev', 'other'] as const
-export const validationMethods = ['none', 'file', 'manual'] as const
+/**
+ * How the authority sees that a name is ours. none: it asks for no proof. file: the bot places a file. http: the control plane
+ * answers. dns: a record through a DNS provider. dns-persist: a standing record that a person or provider keeps. tls-alpn: the
+ * bot answers a TLS handshake. manual: a person does what the authority asks for.
+ */
+export const validationMethods = ['none', 'file', 'http', 'dns', 'dns-persist', 'tls-alpn', 'manual'] as const
 export type ValidationMethod = (typeof validationMethods)[number]
+/**
+ * planned: nothing is placed yet. placing: the bot or the DNS provider is asked. waiting: a person is to place it. checking: it
+ * is placed, and looked for from outside. asked: it was seen, and the authority was told to look. valid, failed, cancelled: over.
+ */
+export const validationStates = ['planned', 'placing', 'waiting', 'checking', 'asked', 'valid', 'failed', 'cancelled'] as const
+export type ValidationState = (typeof validationStates)[number]
+/** What became of what was placed. nothing: there was nothing of ours to remove. stuck: it could not be removed, and is tried again. */
+export const cleanupStates = ['nothing', 'placed', 'removing', 'removed', 'stuck'] as const
+export type CleanupState = (typeof cleanupStates)[number]
+
+/**
+ * An order asks one authority after the other, each once. intended: written down before it is asked. submitted: it has the
+ * request, and its handle is kept. uncertain: it is unknown whether it has. issued, failed, cancelled: over.
+ */
+export const attemptStates = ['intended', 'submitted', 'uncertain', 'issued', 'failed', 'cancelled'] as const
+export type AttemptState = (typeof attemptStates)[number]
+/** ok: the last test went well. failing: it did not. unknown: not tested yet. */
+export const healthStates = ['unknown', 'ok', 'failing'] as const
+export type HealthState = (typeof healthStates)[number]
 
 export const rolloutModes = ['together', 'in-order', 'waves'] as const
 /**

@@ -47,6 +47,8 @@ const inTurn = <T>({ turns }: HandlerDeps, target: BotTarget, begin: (() => Prom
 // deployment nor a look at a server of the same type on that machine would see anything but a half-done state.
 const handlers: Handlers = {
   'scan-host': async ({ reach, sealed }, { scan, openSecrets }) => scan(reach && { reach, ...(typeof sealed === 'string' ? { secrets: await openSecrets(sealed) } : {}) }),
+  'place-proof': async ({ proof }) => { throw new CertloopError('VALIDATION_METHOD_UNAVAILABLE', `This bot can not place a proof of the kind "${proof.kind}".`) },
+  'remove-proof': async () => ({ removed: true, left: null }),
   'make-csr': (payload, { keys }) => keys.csrFor(payload),
   'plan-deployment': ({ target, ...payload }, deps) => deps.turns.take(placeOf(target), async () => deps.engine.plan({ ...payload, target: await opened(target, deps) })),
   'deploy': ({ target, ...payload }, deps, log, cancel, begin) => inTurn(deps, target, begin, async () => deps.engine.deploy({ ...payload, target: await opened(target, deps) }, log, cancel)),

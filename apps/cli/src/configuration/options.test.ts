@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { validationDefaults } from '@certloop/api-client'
 import { test } from 'node:test'
 import { rolloutDefault } from '@certloop/api-client'
 import type { Context } from '../context.ts'
@@ -77,7 +78,7 @@ test('validation by file has a path, and no other way has one', () => {
   type Validation = Parameters<typeof validationAfter>[0]
   const after = (values: Partial<Validation>, ...before: [Parameters<typeof validationAfter>[1]?]) => validationAfter(given<Validation>(values), ...before)
   assert.equal(after({}), undefined)
-  assert.deepEqual(after({ 'validation-path': '/srv/www' }), { method: 'file', path: '/srv/www' })
+  assert.deepEqual(after({ 'validation-path': '/srv/www' }), { ...validationDefaults, method: 'file', path: '/srv/www' })
   assert.deepEqual(after({ validation: 'manual' }, { method: 'file', path: '/srv/www' }), { method: 'manual', path: null })
   assert.throws(() => after({ 'validation': 'none', 'validation-path': '/srv/www' }), refused(/goes with --validation file/))
 })

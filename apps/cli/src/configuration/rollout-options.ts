@@ -1,4 +1,4 @@
-import { type RolloutSettings, rolloutDefault, type ValidationSettings } from '@certloop/api-client'
+import { type RolloutSettings, rolloutDefault, type ValidationInput, validationDefaults } from '@certloop/api-client'
 import { rolloutModes, validationMethods } from '../choices.ts'
 import type { Given, OptionSpecs } from '../command.ts'
 import { usage } from '../failure.ts'
@@ -67,9 +67,9 @@ export function rolloutAfter(o: RolloutGiven, before: RolloutSettings = rolloutD
 }
 
 /** The whole validation after the options; undefined when they say nothing about it. @throws Failure */
-export function validationAfter({ validation: method, 'validation-path': path }: ValidationGiven, before: ValidationSettings = { method: 'none', path: null }): ValidationSettings | undefined {
+export function validationAfter({ validation: method, 'validation-path': path }: ValidationGiven, before: ValidationInput = validationDefaults): ValidationInput | undefined {
   if ((method ?? path) === undefined) return undefined
   const next = method ?? (path ? 'file' : before.method)
   if (path && next !== 'file') throw usage(`--validation-path goes with --validation file, not with ${next}.`)
-  return { method: next, path: next === 'file' ? path ?? before.path : null }
+  return { ...before, method: next, path: next === 'file' ? path ?? before.path ?? null : null }
 }

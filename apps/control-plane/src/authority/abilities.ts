@@ -1,5 +1,4 @@
-/** What an authority can do beyond issuing; see the optional methods of Authority. */
-export type AuthorityAbility = 'revoke' | 'suspend' | 'resume'
+import type { AuthorityAbility } from '@certloop/contract'
 
 /** By kind of connector, so that it can be told without calling anybody. A test holds it against the connectors. */
 const abilities: Readonly<Record<string, readonly AuthorityAbility[]>> = {

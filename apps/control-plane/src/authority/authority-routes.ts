@@ -5,6 +5,7 @@ import type { Database } from '../database/database.ts'
 import { implement, type App } from '../http/index.ts'
 import { reachesOf } from '../provisioning/reach-problems.ts'
 import type { AuthorityOf } from './authority.ts'
+import { abilitiesOf } from './abilities.ts'
 import { listAuthorities, type AuthorityRow } from './authority-store.ts'
 
 export interface AuthorityRouteDeps {
@@ -20,7 +21,7 @@ export function registerAuthorityRoutes(app: App, { database, authorityOf, chain
     const [issuer] = chainPem
     if (!issuer) throw new CertloopError('INTERNAL', `The authority "${row.name}" has no issuing certificate.`)
     const { subject, notAfter } = readCertificate(issuer)
-    return { id: row.id, name: row.name, kind: row.kind, title: 'Built-in CA', keyAlgorithms: [...authority.keyAlgorithms], issuerSubject: subject, issuerNotAfter: notAfter.toISOString(), chainPem, createdAt: row.createdAt }
+    return { id: row.id, name: row.name, kind: row.kind, title: 'Built-in CA', preset: null, isPublic: false, fields: {}, secretsSet: [], abilities: [...abilitiesOf(row.kind)], keyAlgorithms: [...authority.keyAlgorithms], validationMethods: [...authority.validationMethods], certificateTypes: [...authority.certificateTypes], limits: [], concurrency: row.concurrency, health: { state: 'unknown', since: null, lastReport: null, nextCheckAt: null }, facts: {}, issuerSubject: subject, issuerNotAfter: notAfter.toISOString(), chainPem, createdAt: row.createdAt, updatedAt: row.updatedAt ?? row.createdAt }
   }
   implement(app, 'listAuthorities', async () => ({ items: await Promise.all((await listAuthorities(database.db)).map(show)) }))
   implement(app, 'listServerTypes', async () => ({

@@ -1,10 +1,33 @@
-import { CertloopError, type AuthorityId } from '@certloop/contract'
+import { CertloopError, type AuthorityId, type OrderId } from '@certloop/contract'
 import type { Selectable } from 'kysely'
 import { iso, toJson } from '../database/columns.ts'
 import type { Db, Tx } from '../database/database.ts'
 
-export interface AuthorityTable { id: AuthorityId; name: string; kind: string; settings: string; createdAt: string }
-export interface AuthorityTables { authority: AuthorityTable }
+export interface AuthorityTable {
+  id: AuthorityId
+  name: string
+  kind: string
+  /** The ready-made entry it was made from. */
+  preset: string | null
+  /** JSON of the fields, without secrets. */
+  settings: string
+  /** JSON of the secret fields, sealed for this row. */
+  sealedSecrets: string | null
+  /** JSON of what the connector keeps (Memory), sealed for this row; memoryVersion grows with each change. */
+  sealedMemory: string | null
+  memoryVersion: number
+  /** JSON of RateLimit[]. */
+  limits: string
+  /** So many calls at a time. */
+  concurrency: number
+  /** JSON of Health. */
+  health: string
+  createdAt: string
+  updatedAt: string | null
+}
+/** One use of a rate limit, reserved before the call. */
+export interface AuthorityUseTable { id: string; authorityId: AuthorityId; kind: 'order' | 'domain' | 'same-names' | 'failure'; /** Empty for "order". */ subject: string; orderId: OrderId | null; at: string }
+export interface AuthorityTables { authority: AuthorityTable; authorityUse: AuthorityUseTable }
 export type AuthorityRow = Selectable<AuthorityTable>
 
 export async function listAuthorities(db: Db | Tx): Promise<AuthorityRow[]> {
@@ -24,5 +47,5 @@ export async function ensureBuiltInAuthority(tx: Tx, now: Date): Promise<void> {
   const present = await tx.selectFrom('authority').select('id').where('kind', '=', 'local-ca').executeTakeFirst()
   if (present) return
   const id: AuthorityId = 'ath_00000000000000000000000000'
-  await tx.insertInto('authority').values({ id, name: 'Built-in CA', kind: 'local-ca', settings: toJson({}), createdAt: iso(now) }).onConflict((c) => c.column('id').doNothing()).execute()
+  await tx.insertInto('authority').values({ id, name: 'Built-in CA', kind: 'local-ca', settings: toJson({}), preset: null, sealedSecrets: null, sealedMemory: null, memoryVersion: 0, limits: '[]', concurrency: 20, health: '{}', createdAt: iso(now), updatedAt: iso(now) }).onConflict((c) => c.column('id').doNothing()).execute()
 }

@@ -5,7 +5,7 @@ import { changesBetween, describeChanges, mergeParts, missingParts, saysNothing,
 import { bulkTransitions, isOver, isWorking, nextBulkState, phases, type BulkEvent } from './bulk-state.ts'
 
 const settings: Settings = {
-  complete: true, authorityId: 'ath_00000000000000000000000000', csr: { ...csrDefaults, commonName: 'a.example', names: ['a.example'], keyAlgorithm: 'ec-256', keyReuse: false, validityDays: 90 }, validation: validationDefaults,
+  complete: true, authorityId: 'ath_00000000000000000000000000', fallbackAuthorityIds: [], csr: { ...csrDefaults, commonName: 'a.example', names: ['a.example'], keyAlgorithm: 'ec-256', keyReuse: false, validityDays: 90 }, validation: validationDefaults,
   renewal: { ...renewalDefaults, enabled: true, daysBefore: 30, time: '03:00', zone: 'UTC' }, deployment: deploymentTimingDefault, rollout: rolloutDefault, deployAfterRenewal: true, rollback: true, approval: 'automatic',
 }
 const current: ConfigurationInput = { ...settings, targets: [{ botId: 'bot_00000000000000000000000000', serverType: 'nginx', fields: {} }] }

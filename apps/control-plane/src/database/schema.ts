@@ -4,6 +4,7 @@ import type { BotTables } from '../bot/bot-store.ts'
 import type { BulkTables } from '../bulk/bulk-store.ts'
 import type { CertificateTables } from '../certificate/certificate-store.ts'
 import type { CsrTemplateTables } from '../csr-template/csr-template-store.ts'
+import type { DnsProviderTables } from '../dns-provider/dns-provider-store.ts'
 import type { DeploymentTables } from '../deployment/deployment-store.ts'
 import type { HostNameTables } from '../discovery/host-name-store.ts'
 import type { RemoteScanTables } from '../discovery/remote-scan-store.ts'
@@ -26,10 +27,11 @@ import type { TaskTables } from '../task/task-store.ts'
 import type { AuditTables } from '../audit/audit-store.ts'
 import type { IdempotencyTables } from '../http/idempotency-store.ts'
 import type { ApiTokenTables } from '../user/api-token-store.ts'
+import type { ValidationTables } from '../validation/validation-store.ts'
 import type { UserTables } from '../user/user-store.ts'
 
 /**
  * All tables. Each domain declares its own in its store and is named here once.
  * Both databases: ids, times (UTC ISO 8601 text) and JSON are text, booleans are integers 0 and 1.
  */
-export interface Schema extends AuthorityTables, BotTables, CertificateTables, DeploymentTables, EventTables, OrderTables, ProofTables, ActionTables, ConfigurationTables, RemoteScanTables, HostNameTables, CsrTemplateTables, FreezeTables, RenewalWindowTables, RolloutTables, BulkTables, BatchTables, TaskTables, SecretTables, IssuerTables, IssuedTables, ProfileTables, CrlTables, ResponderTables, LedgerTables, UserTables, ApiTokenTables, AuditTables, IdempotencyTables {}
+export interface Schema extends AuthorityTables, BotTables, CertificateTables, DeploymentTables, EventTables, OrderTables, ProofTables, ActionTables, ConfigurationTables, RemoteScanTables, HostNameTables, CsrTemplateTables, FreezeTables, RenewalWindowTables, RolloutTables, BulkTables, BatchTables, TaskTables, SecretTables, IssuerTables, IssuedTables, ProfileTables, CrlTables, ResponderTables, LedgerTables, UserTables, ApiTokenTables, AuditTables, IdempotencyTables, ValidationTables, DnsProviderTables {}

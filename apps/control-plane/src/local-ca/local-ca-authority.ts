@@ -27,18 +27,27 @@ export function localCaAuthority(localCa: LocalCa, { db, profile: usual, now }: 
     validationMethods: ['none'],
     certificateTypes: ['other'],
     review: (request) => reviewRequest(db, request.profile ?? usual, request, now()),
-    async issue({ request = {}, profile, reference, csrPem, names, commonName, keyAlgorithm, validityDays }) {
+    async submit({ request = {}, profile, reference, csrPem, names, commonName, keyAlgorithm, validityDays }) {
       const { name } = await profileForOrders(db, profile ?? usual)
       try {
         const { chainPem } = await localCa.issue({ reference, csrPem, names, commonName, keyAlgorithm, validityDays, ...wishesOf(request), profile: name })
-        return { chainPem }
+        return { state: 'issued', chainPem }
       } catch (error) {
         throw asRefusal(error)
       }
     },
-    async find(reference) {
+    // It issues at once, or not at all.
+    async proceed({ reference }) {
       const issued = await localCa.findByReference(reference)
-      return issued ? { chainPem: issued.chainPem } : undefined
+      if (!issued) throw new CertloopError('ORDER_EXPIRED', 'The built-in CA knows nothing of this request.')
+      return { state: 'issued', chainPem: issued.chainPem }
+    },
+    async find({ reference }) {
+      const issued = await localCa.findByReference(reference)
+      return issued ? { state: 'issued', chainPem: issued.chainPem } : undefined
+    },
+    async test({ step }) {
+      await step('Signing certificate', async () => localCa.issuers(), (issuers) => `${issuers.length} issuers are there.`)
     },
     ...revocationAbilities(localCa, db),
   }

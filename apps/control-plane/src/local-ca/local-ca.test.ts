@@ -10,6 +10,7 @@ import { createCsr, generateKey, isIssuedBy, isSelfSigned, readCertificate, spli
 import { emptyDatabase, testOnDatabases } from '../database/database-testing.ts'
 import type { Database } from '../database/database.ts'
 import { createSecrets } from '../secret/secrets.ts'
+import type { Call } from '@certloop/plugin-kit'
 import { localCaAuthority } from './local-ca-authority.ts'
 import { findIssued } from './issued-store.ts'
 import { listIssuers } from './issuer-store.ts'
@@ -233,9 +234,13 @@ test('as an authority it issues server certificates and finds them again', async
   const database = await emptyDatabase(t)
   const authority = localCaAuthority(await readyCa(database), { db: database.db, profile: 'server', now: () => new Date() })
   const { csrPem, names } = await requestFor('ord_1')
-  assert.equal(await authority.find('ord_1'), undefined)
-  const issued = await authority.issue({ reference: 'ord_1', csrPem, names, commonName: null, keyAlgorithm: 'ec-256', validityDays: null })
-  assert.equal(issued.chainPem.length, 2)
-  assert.deepEqual(await authority.find('ord_1'), issued)
-  await assert.rejects(authority.issue({ reference: 'ord_2', csrPem, names, commonName: null, keyAlgorithm: 'rsa-4096', validityDays: null }), { code: 'CSR_MISMATCH' })
+  const call: Call = { signal: new AbortController().signal, note: () => {}, keep: async () => {} }
+  const request = { reference: 'ord_1', csrPem, names, commonName: null, keyAlgorithm: 'ec-256', validityDays: null } as const
+  assert.equal(await authority.find?.(request, call), undefined)
+  const issued = await authority.submit(request, call)
+  assert.equal(issued.state === 'issued' && issued.chainPem.length, 2)
+  assert.deepEqual(await authority.find?.(request, call), issued)
+  assert.deepEqual(await authority.proceed(request, {}, call), issued)
+  await assert.rejects(authority.proceed({ ...request, reference: 'ord_2' }, {}, call), { code: 'ORDER_EXPIRED' })
+  await assert.rejects(authority.submit({ ...request, reference: 'ord_2', keyAlgorithm: 'rsa-4096' }, call), { code: 'CSR_MISMATCH' })
 })

@@ -1,4 +1,4 @@
-import { CertloopError, newId, orderStates, type ActionId, type AuthorityId, type BotId, type CertificateId, type CsrRequest, type KeyAlgorithm, type KeyCustody, type KeyId, type Order, type OrderId, type OrderState, type VersionId, type WireError } from '@certloop/contract'
+import { CertloopError, newId, orderStates, type ActionId, type AttemptId, type AttemptState, type AuthorityId, type BotId, type CertificateId, type CsrRequest, type KeyAlgorithm, type KeyCustody, type KeyId, type Order, type OrderId, type OrderState, type VersionId, type WireError } from '@certloop/contract'
 import type { Selectable } from 'kysely'
 import { fromJson, fromJsonOrNull, iso, toJson } from '../database/columns.ts'
 import type { Db, Tx } from '../database/database.ts'
@@ -27,6 +27,12 @@ export interface OrderTable {
   replacesVersionId: VersionId | null
   /** JSON of what the request holds besides names and key: subject, usages, digest, template. */
   request: string
+  /** JSON of the ids of the authorities to be asked after the first, in their order. */
+  fallbacks: string
+  /** JSON of the ValidationSettings as they were when it was ordered. */
+  validation: string
+  /** JSON of the names that a renewal went on without. */
+  leftOut: string
   requester: string
   reason: string
   nextAction: string | null
@@ -36,7 +42,23 @@ export interface OrderTable {
   createdAt: string
   updatedAt: string
 }
-export interface OrderTables { certificateOrder: OrderTable }
+/** One authority that was asked, once per order. */
+export interface OrderAttemptTable {
+  id: AttemptId
+  orderId: OrderId
+  authorityId: AuthorityId
+  position: number
+  state: AttemptState
+  /** JSON of the Handle by which the request is found again there. */
+  handle: string | null
+  /** How often it was submitted: again only after the one before ran out there for certain. */
+  submissions: number
+  reason: string
+  error: string | null
+  startedAt: string
+  endedAt: string | null
+}
+export interface OrderTables { certificateOrder: OrderTable; orderAttempt: OrderAttemptTable }
 export type OrderRow = Selectable<OrderTable>
 
 /** What an order asks for besides names and key. */
@@ -49,11 +71,11 @@ export function csrRequestOf(row: Pick<OrderRow, 'request'>): CsrRequest {
   return request
 }
 
-export type NewOrder = Pick<OrderTable, 'certificateId' | 'actionId' | 'authorityId' | 'commonName' | 'keyAlgorithm' | 'validityDays' | 'custody' | 'botId' | 'reuseKeyId' | 'csrPem' | 'requester' | 'reason' | 'nextAction'> & Partial<Pick<OrderTable, 'replacesVersionId' | 'request'>> & { names: readonly string[]; deadline: Date }
+export type NewOrder = Pick<OrderTable, 'certificateId' | 'actionId' | 'authorityId' | 'commonName' | 'keyAlgorithm' | 'validityDays' | 'custody' | 'botId' | 'reuseKeyId' | 'csrPem' | 'requester' | 'reason' | 'nextAction'> & Partial<Pick<OrderTable, 'replacesVersionId' | 'request' | 'fallbacks' | 'validation'>> & { names: readonly string[]; deadline: Date }
 
 export async function insertOrder(tx: Tx, wake: Wakes, order: NewOrder, now: Date): Promise<OrderRow> {
   const id = newId('ord', now)
-  const row: OrderRow = { replacesVersionId: null, request: '{}', ...order, id, state: 'pending', names: toJson(order.names), keyId: null, deadline: iso(order.deadline), versionId: null, error: null, createdAt: iso(now), updatedAt: iso(now) }
+  const row: OrderRow = { replacesVersionId: null, request: '{}', fallbacks: '[]', validation: '{}', leftOut: '[]', ...order, id, state: 'pending', names: toJson(order.names), keyId: null, deadline: iso(order.deadline), versionId: null, error: null, createdAt: iso(now), updatedAt: iso(now) }
   await tx.insertInto('certificateOrder').values(row).execute()
   await addEvent(tx, { kind: 'order.created', message: order.reason, requester: order.requester, certificateId: order.certificateId, orderId: id, botId: order.botId }, now)
   announce(wake, 'order', id, order.certificateId)

@@ -141,8 +141,10 @@ export function submitOrderKind({ database, authorityOf, now }: OrderDeps): Plan
       if (order.state !== 'processing' || !order.csrPem) return async () => {}
       const authority = await authorityOf(database.db, order.authorityId)
       const { csrPem, commonName, keyAlgorithm, validityDays } = order
-      const issued = (task.attempts > 1 ? await authority.find(order.id) : undefined)
-        ?? await authority.issue({ reference: order.id, csrPem, names: fromJson(order.names), commonName, keyAlgorithm, validityDays, request: csrRequestOf(order), profile: requestOf(order).profile, ...await replacedBy(database, order) })
+      const request = { reference: order.id, csrPem, names: fromJson<string[]>(order.names), commonName, keyAlgorithm, validityDays, request: csrRequestOf(order), profile: requestOf(order).profile, ...await replacedBy(database, order) }
+      const call = { signal: new AbortController().signal, note: () => {}, keep: async () => {} }
+      const issued = (task.attempts > 1 ? await authority.find?.(request, call) : undefined) ?? await authority.submit(request, call)
+      if (issued.state !== 'issued') throw new CertloopError('AUTHORITY_ANSWER_INVALID', 'The authority takes its time.')
       const chain = checkIssued(order, issued.chainPem)
       return (tx, wake) => completeOrder(tx, wake, order, chain, now())
     },

@@ -42,8 +42,8 @@ function fromLine(line: string): FieldProblem {
 
 type Filled = Checked['configuration']
 function filled(input: ConfigurationInput): Filled {
-  const { complete, authorityId, csr, renewal, deployAfterRenewal, rollback, approval, validation = validationDefaults, deployment = deploymentTimingDefault, rollout = rolloutDefault } = input
-  return { complete, authorityId, csr: { ...csrDefaults, ...csr, commonName: csr.commonName?.toLowerCase() ?? null }, validation, renewal: { ...renewalDefaults, ...renewal }, deployment, rollout, deployAfterRenewal, rollback, approval }
+  const { complete, authorityId, csr, renewal, deployAfterRenewal, rollback, approval, validation = validationDefaults, fallbackAuthorityIds = [], deployment = deploymentTimingDefault, rollout = rolloutDefault } = input
+  return { complete, authorityId, csr: { ...csrDefaults, ...csr, commonName: csr.commonName?.toLowerCase() ?? null }, fallbackAuthorityIds, validation: { ...validationDefaults, ...validation }, renewal: { ...renewalDefaults, ...renewal }, deployment, rollout, deployAfterRenewal, rollback, approval }
 }
 
 function readNames(names: readonly string[], problems: FieldProblem[]): { names: string[]; nameError: CertloopError | undefined } {

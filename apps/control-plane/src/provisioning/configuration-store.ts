@@ -9,6 +9,8 @@ export interface ConfigurationTable {
   certificateId: CertificateId
   complete: number
   authorityId: AuthorityId | null
+  /** JSON of the ids of further authorities, in their order. */
+  fallbacks: string
   csr: string
   /** The one that `csr` names, for counting. */
   templateId: CsrTemplateId | null
@@ -66,7 +68,7 @@ export async function otherOwnerOf(tx: Tx, certificateId: CertificateId, { botId
 }
 
 export async function saveConfiguration(tx: Tx, secrets: Secrets, certificateId: CertificateId, c: Omit<Configuration, 'targets' | 'updatedAt'>, targets: readonly NewTarget[], now: Date): Promise<void> {
-  const row = { complete: toBit(c.complete), authorityId: c.authorityId, csr: toJson(c.csr), templateId: c.csr.templateId, problem: null, validation: toJson(c.validation), renewal: toJson(c.renewal), deployment: toJson(c.deployment), rollout: toJson(c.rollout), deployAfterRenewal: toBit(c.deployAfterRenewal), rollback: toBit(c.rollback), approval: c.approval, updatedAt: iso(now) }
+  const row = { complete: toBit(c.complete), authorityId: c.authorityId, fallbacks: toJson(c.fallbackAuthorityIds), csr: toJson(c.csr), templateId: c.csr.templateId, problem: null, validation: toJson(c.validation), renewal: toJson(c.renewal), deployment: toJson(c.deployment), rollout: toJson(c.rollout), deployAfterRenewal: toBit(c.deployAfterRenewal), rollback: toBit(c.rollback), approval: c.approval, updatedAt: iso(now) }
   await tx.insertInto('configuration').values({ certificateId, ...row }).onConflict((o) => o.column('certificateId').doUpdateSet(row)).execute()
   const present = await targetsOf(tx, certificateId)
   for (const [position, target] of targets.entries()) {
@@ -138,5 +140,5 @@ function namesOfSecrets(row: TargetRow, secrets: Secrets): string[] {
 }
 
 export function toConfiguration(row: ConfigurationRow, targets: Target[]): Configuration {
-  return { complete: fromBit(row.complete), targets, authorityId: row.authorityId, csr: csrOf(row), validation: validationOf(row), renewal: renewalOf(row), deployment: deploymentTimingOf(row), rollout: rolloutOf(row), deployAfterRenewal: fromBit(row.deployAfterRenewal), rollback: fromBit(row.rollback), approval: row.approval, updatedAt: row.updatedAt }
+  return { complete: fromBit(row.complete), targets, authorityId: row.authorityId, fallbackAuthorityIds: fromJson<AuthorityId[]>(row.fallbacks), csr: csrOf(row), validation: validationOf(row), renewal: renewalOf(row), deployment: deploymentTimingOf(row), rollout: rolloutOf(row), deployAfterRenewal: fromBit(row.deployAfterRenewal), rollback: fromBit(row.rollback), approval: row.approval, updatedAt: row.updatedAt }
 }

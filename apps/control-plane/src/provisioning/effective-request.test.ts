@@ -158,7 +158,7 @@ testOnDatabases('a CSR or certificate that lacks or adds something is not taken'
   // An authority that drops the subject.
   const forgetful = async (db: Parameters<typeof w.deps.authorityOf>[0], of: Parameters<typeof w.deps.authorityOf>[1]): Promise<Authority> => {
     const real = await w.deps.authorityOf(db, of)
-    return { ...real, issue: async (request) => real.issue({ ...request, request: {}, csrPem: await createCsr({ ...made, subject: [] }) }) }
+    return { ...real, submit: async (request, call) => real.submit({ ...request, request: {}, csrPem: await createCsr({ ...made, subject: [] }) }, call) }
   }
   w.planeKinds['submit-order'] = submitOrderKind({ ...w.deps, authorityOf: forgetful })
   bot.answers.set('make-csr', { keyId: 'key_00000000000000000000000001', csrPem: await createCsr(made) })

@@ -17,7 +17,7 @@ export function AuthorityPart({ draft, change, authorities, problems }: PartProp
         label="Authority" maw={420} placeholder="Choose one" data={authorities.map(({ id, name, title }) => ({ value: id, label: name === title ? name : `${name} (${title})` }))} value={draft.authorityId} required
         onChange={(value) => change({ authorityId: value })} error={problems.authorityId}
       />
-      {authority && <Text size="sm" c="dimmed">Issues as {authority.issuerSubject}, valid until <When at={authority.issuerNotAfter} form="both" inline />.</Text>}
+      {authority?.issuerSubject && authority.issuerNotAfter && <Text size="sm" c="dimmed">Issues as {authority.issuerSubject}, valid until <When at={authority.issuerNotAfter} form="both" inline />.</Text>}
     </Stack>
   )
 }
@@ -54,7 +54,7 @@ export function ValidationPart({ draft, change, authorities, problems }: PartPro
   if (authority.kind === 'local-ca' && validation.method === 'none') return <Text size="sm">None needed: the built-in CA issues for any name that your permissions let you ask for.</Text>
   return (
     <Stack gap="sm">
-      <Select label="Validation" maw={420} allowDeselect={false} data={Object.entries(methods).map(([value, label]) => ({ value, label }))} value={validation.method} onChange={(value) => value !== null && change({ validation: { method: value as Draft['validation']['method'], path: value === 'file' ? validation.path ?? '' : null } })} error={problemAt(problems, 'validation.method')} />
+      <Select label="Validation" maw={420} allowDeselect={false} data={Object.entries(methods).map(([value, label]) => ({ value, label }))} value={validation.method} onChange={(value) => value !== null && change({ validation: { ...validation, method: value as Draft['validation']['method'], path: value === 'file' ? validation.path ?? '' : null } })} error={problemAt(problems, 'validation.method')} />
       {validation.method === 'file' && <TextInput label="Path" description="Folder on the host that the domain serves." maw={420} value={validation.path ?? ''} onChange={(e) => change({ validation: { ...validation, path: e.currentTarget.value } })} error={problemAt(problems, 'validation.path')} required />}
     </Stack>
   )

@@ -14,6 +14,9 @@ const showing: Record<ChangeNotice['kind'], { lists: OperationId[]; details: Ope
   bot: { lists: ['listBots'], details: ['getBot'] },
   rollout: { lists: ['listRollouts'], details: ['getRollout', 'getCertificate'] },
   batch: { lists: ['listBatches'], details: ['getBatch', 'listBatchItems'] },
+  authority: { lists: ['listAuthorities'], details: [] },
+  'dns-provider': { lists: [], details: [] },
+  validation: { lists: [], details: ['getCertificate', 'getTimeline'] },
   'bulk-change': { lists: ['listBulkChanges'], details: ['getBulkChange', 'listBulkItems'] },
 }
 

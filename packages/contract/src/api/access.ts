@@ -2,14 +2,14 @@
 export const permissions = [
   'certificate:read', 'certificate:write', 'certificate:order', 'certificate:deploy', 'certificate:revoke', 'certificate:delete',
   'order:read', 'order:write', 'deployment:read', 'deployment:approve', 'bot:read', 'bot:write',
-  'authority:read', 'ca:read', 'ca:issue', 'ca:revoke', 'ca:write', 'template:read', 'template:write', 'freeze:read', 'freeze:write', 'token:read', 'token:write', 'audit:read', 'system:read',
+  'authority:read', 'authority:write', 'dns:read', 'dns:write', 'ca:read', 'ca:issue', 'ca:revoke', 'ca:write', 'template:read', 'template:write', 'freeze:read', 'freeze:write', 'token:read', 'token:write', 'audit:read', 'system:read',
 ] as const
 export type Permission = (typeof permissions)[number]
 export type Access = Permission | 'public' | 'self'
 
 export const roles = {
   administrator: permissions,
-  operator: permissions.filter((p) => p !== 'token:write' && p !== 'audit:read' && p !== 'ca:write'),
+  operator: permissions.filter((p) => p !== 'token:write' && p !== 'audit:read' && p !== 'ca:write' && p !== 'authority:write' && p !== 'dns:write'),
   viewer: permissions.filter((p) => p.endsWith(':read') && p !== 'audit:read' && p !== 'token:read'),
 } as const satisfies Record<string, readonly Permission[]>
 export type Role = keyof typeof roles

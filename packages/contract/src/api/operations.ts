@@ -3,6 +3,7 @@ import { actionKinds, certificateStatuses, deploymentStates, managements, orderS
 import { idText, literals, instant } from '../text.ts'
 import { permissions, type Permission } from './access.ts'
 import { caOperations } from './ca-operations.ts'
+import { authorityOperations } from './authority-operations.ts'
 import { lifecycleOperations } from './lifecycle-operations.ts'
 import { byId, list, op, page, query } from './operation.ts'
 import * as r from './resources.ts'
@@ -55,9 +56,9 @@ export const operations = {
   startRemoteScan: op({ method: 'POST', path: '/bots/{id}/remote-scans', access: 'bot:write', tag: 'bots', summary: 'Look at another host over SSH through this bot; read the scan until it has ended', params: byId({ id: idText('bot') }), body: t.RemoteScanInput, response: t.RemoteScan, status: 202 }),
   getRemoteScan: op({ method: 'GET', path: '/remote-scans/{id}', access: 'bot:read', tag: 'bots', summary: 'What a scan over SSH found', params: byId({ id: idText('scn') }), response: t.RemoteScan, status: 200 }),
   revokeBot: op({ method: 'POST', path: '/bots/{id}/actions/revoke', access: 'bot:write', tag: 'bots', summary: 'Revoke a bot at once', params: byId({ id: idText('bot') }), response: r.Bot, status: 200 }),
-  listAuthorities: op({ method: 'GET', path: '/authorities', access: 'authority:read', tag: 'authorities', summary: 'Configured authorities', response: list(r.Authority), status: 200 }),
   listServerTypes: op({ method: 'GET', path: '/server-types', access: 'certificate:read', tag: 'server types', summary: 'Kinds of targets with their fields', response: list(r.ServerType), status: 200 }),
 
+  listAuthorities: authorityOperations.listAuthorities,
   ...lifecycleOperations,
   ...caOperations,
 } as const
@@ -71,5 +72,5 @@ export type BodyOf<K extends OperationId> = Part<Operations[K], 'body'>
 export type ResponseOf<K extends OperationId> = Operations[K]['response'] extends infer S extends TSchema ? Static<S> : undefined
 
 /** News on GET /api/v1/events (server-sent events): what changed, to be read again. Needs certificate:read. */
-export const changeKinds = ['certificate', 'order', 'deployment', 'action', 'bot', 'rollout', 'batch', 'bulk-change'] as const
+export const changeKinds = ['certificate', 'order', 'deployment', 'action', 'bot', 'rollout', 'batch', 'bulk-change', 'authority', 'dns-provider', 'validation'] as const
 export interface ChangeNotice { kind: (typeof changeKinds)[number]; id: string; certificateId?: string }

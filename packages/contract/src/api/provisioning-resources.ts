@@ -38,11 +38,21 @@ export const csrDefaults = { mode: 'partial', certificateType: 'existing', signa
 
 /** How the authority sees that the names are ours. */
 export const ValidationSettings = Type.Object({
-  method: literals(validationMethods, { description: 'none: the authority asks for no proof. file: the bot places a file below the path. manual: a person does what the authority asks for' }),
-  path: nullable(Type.String({ pattern: '^/', maxLength: 4096, description: 'For "file": folder on the host that the domain serves' })),
+  method: literals(validationMethods, { description: 'none: the authority asks for no proof. file: the bot places a file below the path. http: the control plane answers below /.well-known/acme-challenge/. dns: a record through a DNS provider. dns-persist: a record that stays. tls-alpn: the bot answers a TLS handshake. manual: a person does what the authority asks for' }),
+  path: nullable(Type.String({ pattern: '^/', maxLength: 4096, description: 'For "file": folder on the host that the domain serves as its root' })),
+  /** For "file" and "tls-alpn": the bot that does it; null: the bot of the first target. */
+  botId: nullable(idText('bot')),
+  listenOn: nullable(Type.String({ maxLength: 60, pattern: '^(\\[[0-9A-Fa-f:]+\\]|[0-9.]+):[0-9]{1,5}$', description: 'For "tls-alpn": address and port on which the bot answers; null: 0.0.0.0:443' })),
+  /** For "dns" and "dns-persist"; null: the one that holds the zone of the name. */
+  dnsProviderId: nullable(idText('dnp')),
+  place: literals(['dns', 'file'] as const, { description: 'For "manual": what the person places' }),
+  notify: Type.Array(Type.String({ maxLength: 254, pattern: '^[^@\\s]+@[^@\\s]+$' }), { maxItems: 20, description: 'For "manual": e-mail addresses that get the instructions' }),
+  leaveOut: Type.Boolean({ description: 'A renewal goes on without names that can not be validated, and says so at once; false: one bad name stops all' }),
 }, strict)
 export type ValidationSettings = Static<typeof ValidationSettings>
-export const validationDefaults = { method: 'none', path: null } as const satisfies ValidationSettings
+export const ValidationInput = Type.Object({ ...Type.Partial(ValidationSettings).properties, method: ValidationSettings.properties.method }, strict)
+export type ValidationInput = Static<typeof ValidationInput>
+export const validationDefaults: ValidationSettings = { method: 'none', path: null, botId: null, listenOn: null, dnsProviderId: null, place: 'dns', notify: [], leaveOut: false }
 
 const share = Type.Integer({ minimum: 1, maximum: 100 })
 /** In which order the targets of one certificate get a new version. */

@@ -7,7 +7,7 @@ import { actionKinds, actionStates, botStatuses, certificateTypes, deploymentSta
 import { certificateStatus, Fingerprint, idText, instant, keyAlgorithm, literals, nullable, pem, Wire } from '../text.ts'
 import { Finding, revocationReasonsToGive } from './ca-resources.ts'
 import { permissions, roles, type Permission, type Role } from './access.ts'
-import { CsrInput, CsrSettings, RolloutSettings, ValidationSettings } from './provisioning-resources.ts'
+import { CsrInput, CsrSettings, RolloutSettings, ValidationInput, ValidationSettings } from './provisioning-resources.ts'
 import { Reach } from '../target.ts'
 import { Target, TargetInput } from './target-resources.ts'
 
@@ -20,8 +20,9 @@ export const ConfigurationInput = Type.Object({
   complete: Type.Boolean(),
   targets: Type.Array(TargetInput, { maxItems: 100 }),
   authorityId: nullable(idText('ath')),
+  fallbackAuthorityIds: Type.Optional(Type.Array(idText('ath'), { maxItems: 10, uniqueItems: true, description: 'Asked one after the other when those before can not issue for a reason of their own' })),
   csr: CsrInput,
-  validation: Type.Optional(ValidationSettings),
+  validation: Type.Optional(ValidationInput),
   renewal: RenewalInput,
   deployAfterRenewal: Type.Boolean({ description: 'false: what is renewed by itself is issued and not deployed' }),
   deployment: Type.Optional(DeploymentTiming),
@@ -30,7 +31,7 @@ export const ConfigurationInput = Type.Object({
   approval: literals(['automatic', 'manual'] as const, { description: 'manual: every plan waits for a person' }),
 }, { $id: 'ConfigurationInput', ...strict })
 export type ConfigurationInput = Static<typeof ConfigurationInput>
-export const Configuration = Type.Object({ ...ConfigurationInput.properties, targets: Type.Array(Target), csr: CsrSettings, validation: ValidationSettings, renewal: RenewalSettings, deployment: DeploymentTiming, rollout: RolloutSettings, updatedAt: instant }, { $id: 'Configuration', ...strict })
+export const Configuration = Type.Object({ ...ConfigurationInput.properties, targets: Type.Array(Target), fallbackAuthorityIds: Type.Array(idText('ath')), csr: CsrSettings, validation: ValidationSettings, renewal: RenewalSettings, deployment: DeploymentTiming, rollout: RolloutSettings, updatedAt: instant }, { $id: 'Configuration', ...strict })
 export type Configuration = Static<typeof Configuration>
 
 export const CertificateVersion = Type.Object({
@@ -141,11 +142,6 @@ export type BotDetail = Static<typeof BotDetail>
 export const BotInput = Type.Object({ name: Type.String({ minLength: 1, maxLength: 200 }), purpose: Type.Optional(literals(['discovery', 'provisioning', 'both'] as const)), activeFrom: Type.Optional(instant), expiresAt: Type.Optional(instant) }, strict)
 /** The token is shown this once. */
 export const BotCreated = Type.Object({ bot: Bot, joinToken: Type.String(), joinCommand: Type.String({ description: 'To paste on the host' }), expiresAt: instant }, { $id: 'BotCreated', ...strict })
-
-export const Authority = Type.Object({
-  id: idText('ath'), name: Type.String(), kind: Type.String({ description: '"local-ca"' }), title: Type.String(), keyAlgorithms: Type.Array(keyAlgorithm), issuerSubject: Type.String(), issuerNotAfter: instant, chainPem: Type.Array(Type.String(), { description: 'Issuing certificate first, root last' }), createdAt: instant,
-}, { $id: 'Authority', ...strict })
-export type Authority = Static<typeof Authority>
 
 export const ServerType = Type.Object({ id: Type.String(), title: Type.String(), category: Type.String(), summary: Type.String(), capabilities: Type.Array(Type.String()), reaches: Type.Array(literals(['local', 'ssh', 'sftp', 'ftp'] as const), { description: 'Ways to a target of this type' }), fields: Type.Unknown({ description: 'JSON Schema of the fields; "x-field" holds label, help and control' }) }, { $id: 'ServerType', ...strict })
 export type ServerType = Static<typeof ServerType>

@@ -81,6 +81,19 @@ export const PlanDeploymentPayload = Type.Object({ deploymentId: idText('dep'), 
 export const DeployPayload = Type.Object({ deploymentId: idText('dep'), target: BotTarget, material: Material, plan: Plan, rollback: Type.Boolean() }, strict)
 /** Puts back what a deployment of this bot replaced, as long as what it left is still there. The result is that of a deployment. */
 export const UndoDeploymentPayload = Type.Object({ deploymentId: idText('dep'), undoes: idText('dep'), target: BotTarget }, strict)
+/** Places what proves a name to an authority, until it is removed or has expired; the bot removes what has expired by itself. Repeating changes nothing. */
+export const PlaceProofPayload = Type.Object({
+  validationId: idText('val'), expires: instant,
+  proof: Type.Union([
+    Type.Object({ kind: Type.Literal('file'), folder: Type.String({ maxLength: 4096, description: 'That the domain serves as its root; it has to be there' }), path: Type.String({ pattern: '^/\\.well-known/[A-Za-z0-9._/-]{1,300}$', description: 'Below the folder; missing folders are made, and removed again when they are empty' }), content: Type.String({ maxLength: 10_000 }) }, strict),
+    Type.Object({ kind: Type.Literal('tls-alpn'), type: literals(['dns', 'ip'] as const), name: Type.String({ maxLength: 255 }), digest: Type.String({ pattern: '^[0-9a-f]{64}$' }), listenOn: Type.String({ maxLength: 60, description: 'Address and port' }) }, strict),
+  ]),
+}, strict)
+export type PlaceProofPayload = Static<typeof PlaceProofPayload>
+export const PlaceProofResult = Type.Object({ where: Type.String({ maxLength: 5000, description: 'The file, or the address and port that answer' }) }, strict)
+/** Removes it. What is not there is fine; a file with other content is left alone and told. */
+export const RemoveProofPayload = Type.Object({ validationId: idText('val'), proof: PlaceProofPayload.properties.proof }, strict)
+export const RemoveProofResult = Type.Object({ removed: Type.Boolean(), left: nullable(Type.String({ maxLength: 5000, description: 'What was left there, and why' })) }, strict)
 export const InspectTargetPayload = Type.Object({ target: BotTarget }, strict)
 
 /** One line of a deployment's log. `output` is capped and carries no secrets. */
@@ -113,6 +126,8 @@ export const botTaskKinds = {
   'plan-deployment': { payload: PlanDeploymentPayload, result: Plan },
   'deploy': { payload: DeployPayload, result: DeployResult },
   'undo-deployment': { payload: UndoDeploymentPayload, result: DeployResult },
+  'place-proof': { payload: PlaceProofPayload, result: PlaceProofResult },
+  'remove-proof': { payload: RemoveProofPayload, result: RemoveProofResult },
   'inspect-target': { payload: InspectTargetPayload, result: TargetInspection },
 } as const
 export type BotTaskKind = keyof typeof botTaskKinds

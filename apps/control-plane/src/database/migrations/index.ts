@@ -10,6 +10,7 @@ import * as builtInCa from './0008-built-in-ca.ts'
 import * as findings from './0009-findings.ts'
 import * as waysToTargets from './0010-ways-to-targets.ts'
 import * as lifecycle from './0011-lifecycle.ts'
+import * as authorities from './0012-authorities.ts'
 
 /** In order. Written once for both databases; a released one is never changed. */
 export const migrations: Record<string, Migration> = {
@@ -24,4 +25,5 @@ export const migrations: Record<string, Migration> = {
   '0009-findings': findings,
   '0010-ways-to-targets': waysToTargets,
   '0011-lifecycle': lifecycle,
+  '0012-authorities': authorities,
 }

@@ -1,0 +1,2 @@
+/** Where and how a DNS question is asked. */
+export interface DnsServer { /** IP address. */ address: string; port: number }
