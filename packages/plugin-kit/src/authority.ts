@@ -129,6 +129,8 @@ export interface AuthorityConnector {
   /** Known to everybody's browser: what is lost with a key is lost everywhere. */
   isPublic?: boolean
   limits?: readonly RateLimit[]
+  /** What CAA records have to name for it to issue (RFC 8659), and the account (RFC 8657); may ask it once and remember. */
+  caa?(): Promise<{ identities: string[]; accountUri: string | null }>
   /** What is known of it and of the account there, for people, without asking it. */
   facts?(): Promise<Record<string, string>>
   /** What it would refuse of a request, or give otherwise, each at the field of the configuration ("csr/validityDays"); nothing is asked for. */
