@@ -53,6 +53,15 @@ export interface OrderAttemptTable {
   handle: string | null
   /** How often it was submitted: again only after the one before ran out there for certain. */
   submissions: number
+  /** Of the lease of the order's task in which the authority is being asked, or was last. */
+  callFence: number | null
+  /** 1 while it may issue, or may have issued, without our knowing. */
+  mayIssue: number
+  /** It is not asked before: its own wish, or a limit. */
+  waitUntil: string | null
+  /** How often in a row it could not be asked, and since when. */
+  failures: number
+  failingSince: string | null
   reason: string
   error: string | null
   startedAt: string

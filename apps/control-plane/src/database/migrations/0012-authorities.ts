@@ -22,7 +22,7 @@ export async function up(db: Kysely<unknown>): Promise<void> {
   await table(db, 'authorityUse', { id: 'text', authorityId: 'text', kind: 'text', subject: 'text', orderId: 'text?', at: 'text' })
   await index(db, 'authorityUse', ['authorityId', 'kind', 'subject', 'at'])
   await index(db, 'authorityUse', ['at'])
-  await table(db, 'orderAttempt', { id: 'text', orderId: 'text', authorityId: 'text', position: 'integer', state: 'text', handle: 'text?', submissions: 'integer', reason: 'text', error: 'text?', startedAt: 'text', endedAt: 'text?' })
+  await table(db, 'orderAttempt', { id: 'text', orderId: 'text', authorityId: 'text', position: 'integer', state: 'text', handle: 'text?', submissions: 'integer', callFence: 'integer?', mayIssue: 'integer', waitUntil: 'text?', failures: 'integer', failingSince: 'text?', reason: 'text', error: 'text?', startedAt: 'text', endedAt: 'text?' })
   await unique(db, 'orderAttempt', ['orderId', 'authorityId'])
   await index(db, 'orderAttempt', ['authorityId', 'state'])
   await table(db, 'dnsProvider', { id: 'text', name: 'text', kind: 'text', settings: 'text', sealedSecrets: 'text?', zones: 'text', health: 'text', createdAt: 'text', updatedAt: 'text' })
