@@ -5,7 +5,7 @@ export interface FieldNotes {
   label: string
   help: string
   /** Form control; also tells the redactor what is secret. */
-  kind: 'text' | 'path' | 'secret' | 'seconds' | 'number' | 'switch' | 'choice' | 'lines'
+  kind: 'text' | 'path' | 'secret' | 'seconds' | 'number' | 'switch' | 'choice' | 'lines' | 'pem'
   /** Shown only when another field has this value, or one of these. */
   shownWhen?: { field: string; is: string | boolean | readonly string[] }
   /** Of a secret: the fields that say whom it is given to, such as an address and a user. When one changes, it has to be entered again. */
@@ -25,6 +25,8 @@ export const field = {
   path: (o: Options): TString => Type.String({ ...notes('path', o), pattern: '^(/|[A-Za-z]:\\\\|\\\\\\\\)[^\\u0000-\\u001f]*$', maxLength: 4096, ...(o.default === undefined ? {} : { default: o.default }) }),
   /** Encrypted at rest, write-only in the API and redacted everywhere because it is declared so. */
   secret: (o: Options): TString => Type.String({ ...notes('secret', o), maxLength: 10000, writeOnly: true }),
+  /** Certificates as PEM text; not secret. */
+  pem: (o: Omit<Options, 'default'>): TString => Type.String({ ...notes('pem', o), maxLength: 200_000, pattern: '-----BEGIN CERTIFICATE-----' }),
   seconds: (o: Options & { min: number; max: number; defaultSeconds: number }): TInteger & { default: number } => Type.Integer({ ...notes('seconds', o), minimum: o.min, maximum: o.max, default: o.defaultSeconds }) as TInteger & { default: number },
   port: (o: Options): TInteger => Type.Integer({ ...notes('number', o), minimum: 1, maximum: 65535 }),
   /** One of a few values; each with the words a form shows for it. */
