@@ -1,6 +1,6 @@
 import type { Static, TObject } from 'typebox'
 import type { TestSteps } from './authority.ts'
-import type { Outbound } from './outbound.ts'
+import type { AddressGuard, Outbound } from './outbound.ts'
 
 /** Public half of a connector to a DNS provider. */
 export interface DnsProviderManifest<F extends TObject = TObject> {
@@ -14,12 +14,18 @@ export interface DnsProviderManifest<F extends TObject = TObject> {
   lowestTtl: number
   /** Changes go one at a time: per "zone" where it replaces sets or counts serial numbers, else per "name". */
   oneAtATime: 'zone' | 'name'
+  /** Its names are made for validations alone, to be pointed at by CNAME records: any name in its zones may be written. */
+  delegationOnly?: true
+  /** It holds the latest so many values of a name and forgets the oldest; none can be removed, and removeTxt does nothing. */
+  keepsLatest?: number
   check?: (fields: Static<F>) => { field: string; problem: string }[]
 }
 export interface DnsProviderContext<Fields = Record<string, unknown>> {
   name: string
   fields: Fields
   outbound(options?: { trustPem?: string }): Outbound
+  /** For those that speak something else than HTTP: addresses that may be connected to, looked up before. */
+  guard: AddressGuard
   now: () => Date
   random: () => number
   /** Waits between looks at the provider; rejects when aborted. */
