@@ -1,4 +1,5 @@
 export * from './apache.ts'
+export * from './bind.ts'
 export * from './chromium.ts'
 export { pidOnceWritten, stopByPid } from './daemon.ts'
 export * from './dovecot.ts'
