@@ -1,2 +1,7 @@
-/** Where and how a DNS question is asked. */
-export interface DnsServer { /** IP address. */ address: string; port: number }
+export type { CaaData, DnsRecord, Question, QuestionType, SoaData } from './message.ts'
+export { decodeMessage } from './message.ts'
+export { checkName, isWithin, plainName, upwards } from './names.ts'
+export { query, sendUpdate, type AskOptions, type DnsAnswer, type QueryOptions } from './query.ts'
+export { serverText, type DnsServer } from './transport.ts'
+export { signMessage, tsigAlgorithms, tsigKey, verifyMessage, type TsigAlgorithm, type TsigKey, type TsigResult } from './tsig.ts'
+export type { Change, Prerequisite, Update, UpdateType } from './update.ts'
