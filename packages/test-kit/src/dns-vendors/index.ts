@@ -1,0 +1,5 @@
+export * from './cloudflare.ts'
+export * from './excerpt.ts'
+export { systemClock } from './vendor-server.ts'
+export type { Exchange, VendorAnswer, VendorRequest, VendorServer } from './vendor-server.ts'
+export type { ZoneStore } from './zone-store.ts'
