@@ -22,6 +22,7 @@ import { hostFor } from './hosts/host-for.ts'
 import { encryptionKeyPem, loadEncryptionKey, loadIdentity, type Identity } from './identity.ts'
 import { createKeyStore, type KeyStore } from './keys/key-store.ts'
 import { errorFacts, type Logger } from './log.ts'
+import { createProofs, type Proofs } from './proofs/proofs.ts'
 import { scanHost } from './scan.ts'
 import { userAgent, version } from './version.ts'
 import { jobFor, type HandlerDeps } from './work/handlers.ts'
@@ -84,19 +85,21 @@ function run(identity: Identity & { encryptionKey: KeyObject }, configuration: B
   const { botId, purpose } = identity.joined
   const proxy = proxyEnvironment(url, configuration.proxy, environment)
   const transport = createTransport({ url, proxy, userAgent, trust: identity.anchorPem === null ? 'system' : { anchor: identity.anchorPem } })
+  const clock = createServerClock({ now, logger })
   const controlPlane = createControlPlane({
-    transport, clock: createServerClock({ now, logger }), botId, key: identity.key,
+    transport, clock, botId, key: identity.key,
     onDismissed: (error) => { taking.abort(error); delivery.abort(error) },
   })
   const { host, ...parts } = localParts(dataFolder, configuration, options, stopWatching({ controlPlane, logger }))
-  const handling: HandlerDeps = { ...parts, purpose, turns: createTurns(), openSecrets: (sealed) => openTargetSecrets(sealed, botId, identity.encryptionKey) }
+  const proofs = localProofs(host, configuration, { ...options, now: clock.now })
+  const handling: HandlerDeps = { ...parts, proofs, purpose, turns: createTurns(), openSecrets: (sealed) => openTargetSecrets(sealed, botId, identity.encryptionKey) }
   const runner = createTaskRunner({ controlPlane, logger, random, backoff, limit, takingSignal: taking.signal, deliverySignal: delivery.signal, jobFor: (task) => jobFor(task, handling) })
 
-  let recovering: Promise<void> | undefined
+  let recovering: Promise<unknown> | undefined
   async function work(): Promise<never> {
     logger.info('The bot starts.', { version, botId, controlPlane: url.origin, proxy: proxyForLog(proxy), configuration: configuration.file ?? 'defaults' })
     // Contact comes first: a reload that hangs again must cut off nobody. New work on a machine waits for its recovery in the engine.
-    recovering = recover(parts.engine, logger)
+    recovering = Promise.all([recover(parts.engine, logger), proofs.resume()])
     const hello = { bootId: randomUUID(), version, protocol: botProtocolVersion, host: await host.facts(), encryptionKeyPem: encryptionKeyPem(identity.encryptionKey) }
     const onConnection = connectionNotes(dataFolder, now, logger)
     return workLoop({ controlPlane, runner, hello, logger, random, backoff, signal: taking.signal, onConnection })
@@ -109,6 +112,7 @@ function run(identity: Identity & { encryptionKey: KeyObject }, configuration: B
     const grace = setTimeout(() => delivery.abort(stopReason), deliveryGraceMs)
     await recovering
     await runner.idle()
+    await proofs.close()
     clearTimeout(grace)
     parts.closeConnections()
     transport.close()
@@ -149,6 +153,15 @@ function localParts(dataFolder: string, { limits, undoDays }: BotConfiguration, 
     }
   }
   return { host, engine, keys, scan, closeConnections: () => { pool.close() } }
+}
+
+function localProofs(host: Host, { limits }: BotConfiguration, { dataFolder, now, logger, crashPoint }: BotOptions): Proofs {
+  const holderOf = async (port: number): Promise<string | undefined> => {
+    const pid = (await host.listeners()).find((listener) => listener.port === port)?.pid
+    const name = (await host.processes()).find((process) => process.pid === pid)?.name
+    return name && `${name} (process ${pid})`
+  }
+  return createProofs({ listPath: join(dataFolder, 'proofs.json'), limits: createLimits(limits), holderOf, now, logger, ...(crashPoint ? { crashPoint } : {}) })
 }
 
 /** What was under way when the bot stopped is finished or undone. Never throws: what can't be ended is tried again before the next deployment there. */

@@ -6,7 +6,7 @@ export const oid = {
   subjectKeyIdentifier: '2.5.29.14', keyUsage: '2.5.29.15', subjectAltName: '2.5.29.17', basicConstraints: '2.5.29.19',
   authorityKeyIdentifier: '2.5.29.35', extendedKeyUsage: '2.5.29.37', nameConstraints: '2.5.29.30', certificatePolicies: '2.5.29.32', crlDistributionPoints: '2.5.29.31',
   crlNumber: '2.5.29.20', reasonCode: '2.5.29.21', invalidityDate: '2.5.29.24', deltaCrlIndicator: '2.5.29.27', certificateIssuer: '2.5.29.29', issuingDistributionPoint: '2.5.29.28', freshestCrl: '2.5.29.46',
-  authorityInfoAccess: '1.3.6.1.5.5.7.1.1', ocspAccess: '1.3.6.1.5.5.7.48.1', caIssuersAccess: '1.3.6.1.5.5.7.48.2', ocspBasic: '1.3.6.1.5.5.7.48.1.1', ocspNonce: '1.3.6.1.5.5.7.48.1.2', ocspNoCheck: '1.3.6.1.5.5.7.48.1.5', ocspArchiveCutoff: '1.3.6.1.5.5.7.48.1.6', tlsFeature: '1.3.6.1.5.5.7.1.24',
+  authorityInfoAccess: '1.3.6.1.5.5.7.1.1', ocspAccess: '1.3.6.1.5.5.7.48.1', caIssuersAccess: '1.3.6.1.5.5.7.48.2', ocspBasic: '1.3.6.1.5.5.7.48.1.1', ocspNonce: '1.3.6.1.5.5.7.48.1.2', ocspNoCheck: '1.3.6.1.5.5.7.48.1.5', ocspArchiveCutoff: '1.3.6.1.5.5.7.48.1.6', tlsFeature: '1.3.6.1.5.5.7.1.24', acmeIdentifier: '1.3.6.1.5.5.7.1.31',
   signedCertificateTimestamps: '1.3.6.1.4.1.11129.2.4.2', precertificatePoison: '1.3.6.1.4.1.11129.2.4.3', challengePassword: '1.2.840.113549.1.9.7',
   practiceStatement: '1.3.6.1.5.5.7.2.1',
   userPrincipalName: '1.3.6.1.4.1.311.20.2.3',

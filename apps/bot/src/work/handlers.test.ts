@@ -14,7 +14,8 @@ const now = () => new Date()
 
 function handling(scene: TinyScene, purpose: HandlerDeps['purpose'] = 'both'): HandlerDeps {
   const keys = createKeyStore({ folder: join(scene.folder, 'keys'), now })
-  return { engine: testEngine(scene.folder), keys, purpose, turns: createTurns(), scan: () => Promise.reject(new Error('not here')), openSecrets: () => Promise.reject(new Error('not here')) }
+  const notHere = () => Promise.reject(new Error('not here'))
+  return { engine: testEngine(scene.folder), keys, proofs: { place: notHere, remove: notHere }, purpose, turns: createTurns(), scan: () => Promise.reject(new Error('not here')), openSecrets: () => Promise.reject(new Error('not here')) }
 }
 
 async function deploying(t: TestContext) {

@@ -4,6 +4,7 @@ import {
 } from '@certloop/contract'
 import type { Engine, EngineTarget, Way } from '../engine/types.ts'
 import type { KeyStore } from '../keys/key-store.ts'
+import type { Proofs } from '../proofs/proofs.ts'
 import type { Turns } from './turns.ts'
 
 export type LogSink = (entry: DeployLogEntry) => void
@@ -11,6 +12,7 @@ export type LogSink = (entry: DeployLogEntry) => void
 export interface HandlerDeps {
   engine: Engine
   keys: KeyStore
+  proofs: Pick<Proofs, 'place' | 'remove'>
   /** Of the bot's own machine, or of one that it reaches this way. */
   scan: (way?: Way) => Promise<HostScan>
   purpose: JoinResponse['purpose']
@@ -47,8 +49,8 @@ const inTurn = <T>({ turns }: HandlerDeps, target: BotTarget, begin: (() => Prom
 // deployment nor a look at a server of the same type on that machine would see anything but a half-done state.
 const handlers: Handlers = {
   'scan-host': async ({ reach, sealed }, { scan, openSecrets }) => scan(reach && { reach, ...(typeof sealed === 'string' ? { secrets: await openSecrets(sealed) } : {}) }),
-  'place-proof': async ({ proof }) => { throw new CertloopError('VALIDATION_METHOD_UNAVAILABLE', `This bot can not place a proof of the kind "${proof.kind}".`) },
-  'remove-proof': async () => ({ removed: true, left: null }),
+  'place-proof': (payload, { proofs }) => proofs.place(payload),
+  'remove-proof': (payload, { proofs }) => proofs.remove(payload),
   'make-csr': (payload, { keys }) => keys.csrFor(payload),
   'plan-deployment': ({ target, ...payload }, deps) => deps.turns.take(placeOf(target), async () => deps.engine.plan({ ...payload, target: await opened(target, deps) })),
   'deploy': ({ target, ...payload }, deps, log, cancel, begin) => inTurn(deps, target, begin, async () => deps.engine.deploy({ ...payload, target: await opened(target, deps) }, log, cancel)),

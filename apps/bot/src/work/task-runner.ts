@@ -60,8 +60,8 @@ export interface TaskRunner {
 
 type Outcome = ResultRequest['result']
 
-/** A key or a scan must not wait behind deployments that are stuck. */
-const quickKinds: readonly BotTaskKind[] = ['make-csr', 'scan-host']
+/** A key, a scan or a proof of a name must not wait behind deployments that are stuck. */
+const quickKinds: readonly BotTaskKind[] = ['make-csr', 'scan-host', 'place-proof', 'remove-proof']
 /** Those that somebody may want to stop while they run. */
 const stoppableKinds: readonly BotTaskKind[] = ['deploy', 'undo-deployment']
 /** A person who waits for a stop is told of it within seconds. */

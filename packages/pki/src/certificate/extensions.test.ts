@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { at, make, makeChain } from '../chain/chain-testing.ts'
 import { checkChain, coversHost } from '../chain/check-chain.ts'
-import { basicConstraints, nameConstraints } from './extensions.ts'
+import { acmeIdentifier, basicConstraints, nameConstraints } from './extensions.ts'
 
 test('a path length is written as it is or refused, never as another', () => {
   assert.deepEqual([0, 127, 128, 255].map((length) => basicConstraints(true, length).toString('hex').slice(34)), ['020100', '02017f', '02020080', '020200ff'])
@@ -20,4 +20,9 @@ test('purposes and hosts of any text are answered', async () => {
   assert.equal(checkChain([leaf.facts, middle.facts], { at, anchors: [root.facts], purpose: 'constructor' }).isValid, false)
   assert.equal(checkChain([(await make({ name: 'www.example.com', issuer: root })).facts], { at, anchors: [root.facts], purpose: 'constructor' }).isValid, true)
   assert.equal(coversHost(leaf.facts, 'fe80::1%eth0'), false)
+})
+
+test('the ACME identifier is critical and holds the digest alone (RFC 8737, 3)', () => {
+  const digest = 'ab'.repeat(32)
+  assert.equal(acmeIdentifier(Buffer.from(digest, 'hex')).toString('hex'), `303106082b0601050507011f0101ff04220420${digest}`)
 })

@@ -84,3 +84,6 @@ export const mustStaple = (): Buffer => extension(oid.tlsFeature, false, sequenc
 
 /** The responder's certificate is not to be asked for itself (RFC 6960, 4.2.2.2.1). */
 export const ocspNoCheck = (): Buffer => extension(oid.ocspNoCheck, false, Buffer.of(0x05, 0x00))
+
+/** Critical: what proves a name to an ACME server over TLS (RFC 8737, 3). @param digest SHA-256 of the key authorization, 32 bytes */
+export const acmeIdentifier = (digest: Uint8Array): Buffer => extension(oid.acmeIdentifier, true, octetString(digest))
