@@ -54,39 +54,46 @@ export interface RunningBind {
  * nobody by itself: a secondary stays behind until its SOA says, it is started again, or "options" say otherwise.
  */
 export async function startBind(t: Pick<TestContext, 'after'>, options: BindOptions): Promise<RunningBind> {
-  const program = requireTool('named')
   const started: TestProcess[] = []
   const folder = await tempFolderFor(t, 'bind', () => Promise.all(started.map(stopNamed)))
   const { address = '127.0.0.1' } = options
   const isRelayed = address !== '127.0.0.1'
-  const run = async (port: number): Promise<boolean> => {
-    const named = await startProcess(t, [program, '-g', '-4', '-n', '1', '-c', join(folder, 'named.conf')], { cwd: folder })
-    started.push(named)
-    const [said] = await named.waitFor(/ running$|address in use|exiting \(due to/m)
-    if (said === ' running' && !/address in use/.test(named.output())) {
-      await eventually(() => connectOnce(port), { what: 'BIND taking connections' })
-      return true
-    }
-    await stopNamed(named)
-    return false
-  }
   const log = () => started.map((each) => each.output()).join('')
   for (let attempt = 1; ; attempt++) {
-    const [own = 0, other = 0] = await freePorts(2)
-    const port = isRelayed ? own : options.port ?? own
-    const shown = isRelayed ? options.port ?? other : port
-    await writeFolder(folder, { ...options, address, port })
-    if (await run(port)) {
-      if (isRelayed) await relayDns(t, { address, port: shown }, { address: '127.0.0.1', port })
+    const place = await placeOf(options, isRelayed)
+    await writeFolder(folder, { ...options, address, port: place.own })
+    const run = () => runNamed(t, folder, place.own, started)
+    if (await run()) {
+      if (isRelayed) await relayDns(t, { address, port: place.shown }, { address: '127.0.0.1', port: place.own })
       return {
-        address, port: shown, folder, log,
+        address, port: place.shown, folder, log,
         pid: () => started.at(-1)?.pid ?? 0,
         stop: async () => { await Promise.all(started.map(stopNamed)) },
-        async start() { if (!await run(port)) throw new Error(`BIND did not start again:\n${log()}`) },
+        async start() { if (!await run()) throw new Error(`BIND did not start again:\n${log()}`) },
       }
     }
     if (attempt === 3 || (options.port !== undefined && !isRelayed)) throw new Error(`BIND did not start:\n${log()}`)
   }
+}
+
+/** The port that BIND takes, and the one it is reached at. */
+async function placeOf({ port }: BindOptions, isRelayed: boolean): Promise<{ own: number; shown: number }> {
+  const [first = 0, second = 0] = await freePorts(2)
+  if (isRelayed) return { own: first, shown: port ?? second }
+  return { own: port ?? first, shown: port ?? first }
+}
+
+/** @returns false when the port is taken */
+async function runNamed(t: Pick<TestContext, 'after'>, folder: string, port: number, started: TestProcess[]): Promise<boolean> {
+  const named = await startProcess(t, [requireTool('named'), '-g', '-4', '-n', '1', '-c', join(folder, 'named.conf')], { cwd: folder })
+  started.push(named)
+  const [said] = await named.waitFor(/ running$|address in use|exiting \(due to/m)
+  if (said === ' running' && !/address in use/.test(named.output())) {
+    await eventually(() => connectOnce(port), { what: 'BIND taking connections' })
+    return true
+  }
+  await stopNamed(named)
+  return false
 }
 
 async function writeFolder(folder: string, { zones, keys = [], address, port, options = 'recursion no;', blocks = '' }: BindOptions & { address: string; port: number }): Promise<void> {

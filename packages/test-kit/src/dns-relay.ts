@@ -33,7 +33,7 @@ export async function relayDns(t: Pick<TestContext, 'after'>, { address, port }:
   udp.bind(port, address)
   await once(udp, 'listening')
   t.after(async () => {
-    for (const each of [...open]) each.destroy()
+    for (const each of open) each.destroy()
     udp.close()
     tcp.close()
     await once(tcp, 'close')

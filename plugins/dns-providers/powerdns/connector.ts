@@ -18,7 +18,7 @@ const isCopy = ({ kind }: Static<typeof Zone>) => ['slave', 'secondary', 'consum
 /** Kinds that tell their secondaries. */
 const hasSecondaries = (kind: string) => ['master', 'primary', 'producer'].includes(kind.toLowerCase())
 
-export function createPowerdns(context: DnsProviderContext<Static<typeof fields>>): DnsProviderConnector {
+export function connector(context: DnsProviderContext<Static<typeof fields>>): DnsProviderConnector {
   const { url, apiKey, serverId, trustPem } = context.fields
   const outbound = () => context.outbound(trustPem === undefined ? {} : { trustPem })
   const base = `${url.replace(/\/+$/, '')}/api/v1/servers/${encodeURIComponent(serverId)}`
@@ -67,20 +67,19 @@ const holds = (records: readonly Static<typeof SetRecord>[], value: string) => r
  */
 async function merge({ api, zoneUrl, context }: { api: Api; zoneUrl: (zone: string) => string; context: DnsProviderContext<unknown> }, { zone, name }: TextRecord, change: (records: Static<typeof SetRecord>[], ttl: number | undefined) => Change | undefined): Promise<void> {
   const readSet = async () => {
-    const { kind, rrsets } = await api.json(ZoneWithSets, { method: 'GET', url: `${zoneUrl(zone)}?rrset_name=${encodeURIComponent(`${name}.`)}&rrset_type=TXT` })
-    // Releases before 4.? give the whole zone.
-    const set = rrsets.find((each) => each.type === 'TXT' && withoutDot(each.name) === name)
-    return { kind, set }
+    const found = await api.jsonOrNot(ZoneWithSets, { method: 'GET', url: `${zoneUrl(zone)}?rrset_name=${encodeURIComponent(`${name}.`)}&rrset_type=TXT` })
+    if (!found) throw new CertloopError('DNS_RECORD_FAILED', `PowerDNS has no zone ${zone}.`)
+    // Older releases answer with the whole zone.
+    const set = found.rrsets.find((each) => each.type === 'TXT' && withoutDot(each.name) === name)
+    return { kind: found.kind, wanted: change(set?.records ?? [], set?.ttl) }
   }
   let written = false
   const kind = await untilWritten(context, 'PowerDNS', async () => {
-    const present = await readSet()
-    const wanted = change(present.set?.records ?? [], present.set?.ttl)
-    if (wanted === undefined) return present.kind
-    const answer = await api.send({ method: 'PATCH', url: zoneUrl(zone), body: JSON.stringify({ rrsets: [{ name: `${name}.`, type: 'TXT', ...wanted }] }), headers: { 'content-type': 'application/json' } })
-    if (answer.status !== 204 && answer.status !== 200) throw new CertloopError('DNS_RECORD_FAILED', `PowerDNS answered a change with status ${answer.status}.`)
+    const { kind, wanted } = await readSet()
+    if (wanted === undefined) return kind
+    await api.send({ method: 'PATCH', url: zoneUrl(zone), body: JSON.stringify({ rrsets: [{ name: `${name}.`, type: 'TXT', ...wanted }] }), headers: { 'content-type': 'application/json' } })
     written = true
-    return again
+    return (await readSet()).wanted === undefined ? kind : again
   })
   if (written && hasSecondaries(kind)) await api.send({ method: 'PUT', url: `${zoneUrl(zone)}/notify`, accept: [400, 422] })
 }

@@ -1,11 +1,15 @@
-import { dnsProvider } from '@certloop/plugin-kit'
+import { addressGuard, createOutbound } from '@certloop/plugin-kit'
 import { dnsProviderConformance, type HeldRecord } from '@certloop/plugin-kit/dns-conformance'
 import { leftOut, startPowerdns } from '@certloop/test-kit'
+import assert from 'node:assert/strict'
 import { Resolver } from 'node:dns/promises'
+import { test } from 'node:test'
+import { dnsProviders } from '../index.ts'
 import { quoted } from '../shared/text.ts'
 import { manifest } from './manifest.ts'
 
-const entry = dnsProvider(manifest, async () => (await import('./connector.ts')).createPowerdns)
+const entry = dnsProviders.find('powerdns')
+assert.ok(entry)
 const skip = leftOut('pdns_server') || leftOut('libgsqlite3backend.so')
 const apiKey = 'a "key" of 20+ letters'
 
@@ -30,4 +34,30 @@ dnsProviderConformance(entry, {
       put: async (name, { type, value }) => server.put('example.test', name, type, type === 'TXT' ? quoted(value) : value),
     }
   },
+})
+
+test('the secondaries of a primary are told, and only of a primary', { skip }, async (t) => {
+  const server = await startPowerdns(t, { zones: { 'example.test': 'Native', 'primary.test': 'Primary' }, apiKey })
+  const calls: string[] = []
+  const guard = addressGuard(['127.0.0.0/8'])
+  const real = createOutbound({ guard, unreachable: 'DNS_PROVIDER_UNREACHABLE', userAgent: 'test' })
+  const make = await entry.connector()
+  const provider = make({
+    name: 'test', fields: { url: server.url, apiKey, serverId: 'localhost', plainHttp: false }, guard, now: () => new Date(), random: () => 0.5, wait: async () => {}, signal: new AbortController().signal,
+    outbound: () => ({ request: (request) => { calls.push(`${request.method} ${new URL(request.url).pathname.split('/').slice(5).join('/')}`); return real.request(request) } }),
+  })
+  await provider.addTxt({ zone: 'example.test', name: '_acme-challenge.example.test', value: 'one', ttl: 60 })
+  assert.ok(!calls.some((call) => call.endsWith('notify')), calls.join())
+  await provider.addTxt({ zone: 'primary.test', name: '_acme-challenge.primary.test', value: 'one', ttl: 60 })
+  assert.deepEqual(calls.filter((call) => call.endsWith('notify')), ['PUT zones/primary.test./notify'])
+  await provider.addTxt({ zone: 'primary.test', name: '_acme-challenge.primary.test', value: 'one', ttl: 60 })
+  assert.equal(calls.filter((call) => call.endsWith('notify')).length, 1, 'nothing changed, and yet it was told')
+})
+
+test('an address without TLS needs to be wanted', () => {
+  const check = (fields: object) => manifest.check({ url: 'http://dns.example.net:8081', apiKey: 'x', serverId: 'localhost', plainHttp: false, ...fields }).map(({ field }) => field)
+  assert.deepEqual(check({}), ['url'])
+  assert.deepEqual(check({ plainHttp: true }), [])
+  assert.deepEqual(check({ url: 'https://dns.example.net' }), [])
+  assert.deepEqual(check({ url: 'ftp://dns.example.net', plainHttp: true }), ['url'])
 })
