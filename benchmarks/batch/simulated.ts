@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { newId, sealPlan, type BatchId, type BotId, type BotTask, type CertificateId, type ConfigurationInput, type TargetInspection } from '@certloop/contract'
 import { createCsr, generateKey } from '@certloop/pki'
 import { sqliteTime, sqlSince, type SqlTime } from '../sqlite-time.ts'
-import { ensureBuiltInAuthority, listAuthorities } from '../../apps/control-plane/src/authority/authority-store.ts'
+import { listAuthorities } from '../../apps/control-plane/src/authority/authority-store.ts'
 import { createBatch } from '../../apps/control-plane/src/batch/batch.ts'
 import { getBatch } from '../../apps/control-plane/src/batch/batch-store.ts'
 import { readBatch } from '../../apps/control-plane/src/batch/batch-view.ts'
@@ -14,10 +14,12 @@ import { leaseWork, reportResult, type LeaseDeps } from '../../apps/control-plan
 import { insertCertificate } from '../../apps/control-plane/src/certificate/certificate-store.ts'
 import { makeParts } from '../../apps/control-plane/src/control-plane.ts'
 import { openDatabase, type Database } from '../../apps/control-plane/src/database/database.ts'
+import { ensureBuiltInAuthority } from '../../apps/control-plane/src/local-ca/built-in-authority.ts'
 import { createLocalCa } from '../../apps/control-plane/src/local-ca/local-ca.ts'
 import { configure } from '../../apps/control-plane/src/provisioning/configuration.ts'
 import { createSecrets } from '../../apps/control-plane/src/secret/secrets.ts'
 import { startWorker } from '../../apps/control-plane/src/task/task-worker.ts'
+import { createWayOut } from '../../apps/control-plane/src/way-out.ts'
 
 /** What a batch over so many took, per certificate in ms. cpu: of the whole process, in which bots cost nothing. */
 export interface SimulatedFigures { count: number; wall: number; cpu: number; sql: SqlTime; tasks: number }
@@ -40,7 +42,7 @@ async function setUp(folder: string, count: number): Promise<Stand> {
   const localCa = createLocalCa({ database, secrets, now })
   await localCa.ensureHierarchy()
   await database.transaction((tx) => ensureBuiltInAuthority(tx, now()))
-  const parts = makeParts(now, { database, localCa, secrets })
+  const parts = makeParts(now, { database, localCa, secrets }, { wayOut: createWayOut({ allow: [], version: 'bench' }), random: Math.random })
   const bots = await database.transaction(async (tx) => {
     const made: BotId[] = []
     for (let i = 0; i < botCount; i++) {

@@ -2,13 +2,13 @@ import { createHash } from 'node:crypto'
 import { mkdir } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
-import { CertloopError, type BotTaskKind, type IssuerId } from '@certloop/contract'
+import { type BotTaskKind, type IssuerId } from '@certloop/contract'
 import type { Logger } from 'pino'
 import { createAudit } from './audit/audit.ts'
-import type { AuthorityOf } from './authority/authority.ts'
-import { profileOf } from './authority/authority-limits.ts'
-import { ensureBuiltInAuthority, getAuthority } from './authority/authority-store.ts'
+import { createAuthorities } from './authority/authority-service.ts'
 import { registerAuthorityRoutes } from './authority/authority-routes.ts'
+import { createConnectors } from './authority/connectors.ts'
+import { checkAuthorityKind, checkTask, scheduleChecks } from './authority/health-worker.ts'
 import { registerBatchRoutes } from './batch/batch-routes.ts'
 import { advanceBatchKind } from './batch/batch-worker.ts'
 import { createBotAuth } from './bot/bot-auth.ts'
@@ -33,11 +33,10 @@ import { registerFreezeRoutes } from './freeze/freeze-routes.ts'
 import { buildHttp, type App } from './http/index.ts'
 import { listen, type Listener } from './listener/index.ts'
 import { caAddresses, type CaAddresses } from './local-ca/addresses.ts'
+import { ensureBuiltInAuthority } from './local-ca/built-in-authority.ts'
 import { publishCrlKind } from './local-ca/crl-schedule.ts'
-import { chainAbove, issuerInSlot } from './local-ca/issue.ts'
 import { createLedger, recoverFromLedger } from './local-ca/ledger.ts'
 import { createLocalCa, type LocalCa } from './local-ca/local-ca.ts'
-import { localCaAuthority } from './local-ca/local-ca-authority.ts'
 import { registerIssuedRoutes } from './local-ca/issued-routes.ts'
 import { registerIssuerRoutes } from './local-ca/issuer-routes.ts'
 import { registerProfileRoutes } from './local-ca/profile-routes.ts'
@@ -58,13 +57,14 @@ import type { CheckSettings } from './rollout/rollout-check.ts'
 import { advanceRolloutKind } from './rollout/rollout-worker.ts'
 import { loadMasterKey } from './secret/master-key.ts'
 import { createSecrets, type Secrets } from './secret/secrets.ts'
-import type { Settings } from './settings.ts'
+import { settingsTable, type Settings } from './settings.ts'
 import { bySubject } from './task/by-subject.ts'
 import type { BotTaskHandler, PlaneTaskKind } from './task/task-kinds.ts'
 import { startWatchdog } from './task/watchdog.ts'
 import { startWorker } from './task/task-worker.ts'
 import { createOwnTls, ownNames } from './tls-identity.ts'
 import { createUsers } from './user/users.ts'
+import { createWayOut, type WayOut } from './way-out.ts'
 
 export interface ControlPlaneOptions {
   settings: Settings
@@ -98,26 +98,22 @@ const isEverywhere = (host: string) => host === '0.0.0.0' || host === '::'
 
 const notYetAsked: BotTaskHandler = { completed: async () => {}, failed: async () => {} }
 
+/** What reaches beyond the database. */
+export interface Outside { wayOut: WayOut; random: () => number }
+
 /** Everything that works on the database, put together. */
-export function makeParts(now: () => Date, { database, localCa, secrets }: Pick<Opened, 'database' | 'localCa' | 'secrets'>, slow?: SlowLimits, checks: CheckSettings = { ownHostName: hostname(), loopback: false }) {
-  const authorityOf: AuthorityOf = async (db, id) => {
-    const row = await getAuthority(db, id)
-    if (row.kind !== 'local-ca') throw new CertloopError('CONFIGURATION_INCOMPLETE', `There is no connector of kind "${row.kind}".`)
-    return localCaAuthority(localCa, { db, profile: profileOf(row, null), now })
-  }
-  const chainOf = async () => {
-    const issuers = await localCa.issuers()
-    return chainAbove(issuerInSlot(issuers, 'intermediate'), issuers)
-  }
-  const deps = { database, secrets, now, authorityOf, checks, ...(slow ? { slow } : {}) }
+export function makeParts(now: () => Date, { database, localCa, secrets }: Pick<Opened, 'database' | 'localCa' | 'secrets'>, { wayOut, random }: Outside, slow?: SlowLimits, checks: CheckSettings = { ownHostName: hostname(), loopback: false }) {
+  const { authorityOf } = createConnectors({ database, secrets, localCa, wayOut, now, random })
+  const authorities = createAuthorities({ database, secrets, authorityOf, now, random })
+  const deps = { database, secrets, localCa, now, random, wayOut, authorityOf, authorities, checks, ...(slow ? { slow } : {}) }
   const planeKinds: Record<string, PlaneTaskKind> = {
-    'follow-template': followTemplateKind(deps),
+    'follow-template': followTemplateKind(deps), [checkTask]: checkAuthorityKind(deps),
     'submit-order': submitOrderKind(deps), 'advance-action': advanceActionKind(deps), 'revoke-version': revokeVersionKind(deps), 'advance-rollout': advanceRolloutKind(deps), 'advance-batch': advanceBatchKind(deps), 'advance-bulk-change': advanceBulkKind(deps), 'renew': renewKind(deps), 'ask-renewal-window': askRenewalWindowKind(deps), 'freeze-changed': freezeChangedKind(deps), 'refresh-certificate': refreshKind(deps), 'watch-deployment': watchDeploymentKind(deps), [publishCrlKind]: localCa.crls.taskKind, [maintenanceKind]: localCa.maintenanceTask,
   }
   const botKinds: Record<BotTaskKind, BotTaskHandler> = {
     'scan-host': scanHandler(deps), 'make-csr': makeCsrHandler(deps), 'plan-deployment': planHandler(deps), 'deploy': deployHandler(deps), 'undo-deployment': deployHandler(deps), 'place-proof': notYetAsked, 'remove-proof': notYetAsked, 'inspect-target': bySubject({ act: inspectHandler(deps), rol: watchHandler(deps) }),
   }
-  return { deps, chainOf, planeKinds, botKinds }
+  return { deps, planeKinds, botKinds }
 }
 
 const identityIssuer = (localCa: LocalCa): JoinDeps['issueIdentity'] => async ({ id, publicKeyPem }) => {
@@ -131,7 +127,7 @@ const logTo = (logger: Logger) => (level: 'info' | 'warn' | 'error', message: st
 interface Opened { database: Database; localCa: LocalCa; secrets: Secrets }
 
 /** @returns also what lets go of the ledger and the token, in this order before the database */
-async function open({ settings, dataFolder, now, crashPoint, logger }: ControlPlaneOptions, addresses: () => CaAddresses | undefined): Promise<Opened & { release: () => Promise<void> }> {
+async function open({ settings, dataFolder, now, random, crashPoint, logger }: ControlPlaneOptions, addresses: () => CaAddresses | undefined): Promise<Opened & { release: () => Promise<void> }> {
   const database = await openDatabase(settings.databaseUrl ?? `sqlite:${dataFolder}/certloop.sqlite`, crashPoint)
   try {
     const masterKey = await loadMasterKey({ environmentKey: settings.masterKey ?? undefined, dataFolder, database })
@@ -148,6 +144,7 @@ async function open({ settings, dataFolder, now, crashPoint, logger }: ControlPl
     await localCa.crls.ensurePublished()
     await localCa.maintenance.schedule()
     await database.transaction((tx) => ensureBuiltInAuthority(tx, now()))
+    await scheduleChecks({ database, now, random })
     const release = async () => {
       await ledger.close()
       await tokenKeys?.close()
@@ -166,9 +163,10 @@ const hostOfUrl = (host: string) => {
 }
 
 /** The whole HTTP side with every domain's routes, not yet ready. */
-export async function composeApp(options: Omit<ControlPlaneOptions, 'settings' | 'dataFolder'> & { settings?: Pick<Settings, 'trustedProxy'> }, { database, localCa, secrets }: Opened, publicUrl: () => string, closing: AbortSignal) {
+export async function composeApp(options: Omit<ControlPlaneOptions, 'settings' | 'dataFolder'> & { settings?: Partial<Pick<Settings, 'trustedProxy' | 'outboundAllow'>> }, { database, localCa, secrets }: Opened, publicUrl: () => string, closing: AbortSignal) {
   const { now, logger, version, webFolder } = options
-  const parts = makeParts(now, { database, localCa, secrets }, options.slowLimits)
+  const wayOut = createWayOut({ allow: options.settings?.outboundAllow ?? settingsTable.outboundAllow.default, version })
+  const parts = makeParts(now, { database, localCa, secrets }, { wayOut, random: options.random }, options.slowLimits)
   const joinDeps: JoinDeps = { database, now, publicUrl, trustPin: () => localCa.trustAnchorPin(), issueIdentity: identityIssuer(localCa) }
   const users = createUsers({ database, now })
   const app = await buildHttp({ database, users, audit: createAudit({ database, now }), botAuth: createBotAuth({ database, now }), publicUrl, version, webFolder, now, logger, trustedProxies: options.settings?.trustedProxy ?? [] })
@@ -208,7 +206,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   }
 }
 
-function registerDomains(app: App, { deps, chainOf }: ReturnType<typeof makeParts>, bot: Parameters<typeof registerBotProtocol>[1], localCa: LocalCa): void {
+function registerDomains(app: App, { deps }: ReturnType<typeof makeParts>, bot: Parameters<typeof registerBotProtocol>[1], localCa: LocalCa): void {
   registerCertificateRoutes(app, deps)
   registerConfigurationRoutes(app, deps)
   registerCsrTemplateRoutes(app, deps)
@@ -221,7 +219,7 @@ function registerDomains(app: App, { deps, chainOf }: ReturnType<typeof makePart
   registerBotRoutes(app, { ...deps, ...bot })
   registerBotProtocol(app, { ...deps, ...bot })
   registerRemoteScanRoutes(app, deps)
-  registerAuthorityRoutes(app, { ...deps, chainOf })
+  registerAuthorityRoutes(app, deps)
   registerIssuerRoutes(app, { db: deps.database.db, localCa })
   registerIssuedRoutes(app, { ...deps, localCa })
   registerProfileRoutes(app, deps)

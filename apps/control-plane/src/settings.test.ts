@@ -17,7 +17,7 @@ const refusal = (argv: string[], env: Record<string, string> = {}) => {
 
 test('nothing given leaves the defaults', () => {
   assert.deepEqual(readSettings([], { CERTLOOP_PORT: '' }), {
-    data: './data', port: 8420, host: '127.0.0.1', publicUrl: null, pkiUrl: null, issuanceLedger: null, keyBlocklist: null, pkcs11Module: null, pkcs11Token: null, pkcs11Pin: null, databaseUrl: null, masterKey: null, logLevel: 'info', bot: true, trustedProxy: [],
+    data: './data', port: 8420, host: '127.0.0.1', publicUrl: null, pkiUrl: null, issuanceLedger: null, keyBlocklist: null, pkcs11Module: null, pkcs11Token: null, pkcs11Pin: null, databaseUrl: null, masterKey: null, logLevel: 'info', bot: true, trustedProxy: [], outboundAllow: ['private'], dnsServers: [],
   })
 })
 
@@ -55,6 +55,20 @@ test('trusted proxies are a list of addresses and networks', () => {
   assert.deepEqual(read('10.0.0.1'), ['10.0.0.1'])
   assert.deepEqual(read('10.0.0.0/8, ::1,fd00::/8'), ['10.0.0.0/8', '::1', 'fd00::/8'])
   for (const text of ['proxy.example', '10.0.0.0/33', 'fd00::/129', '10.0.0.1,', '10.0.0.1/', '*', 'true', '0.0.0.0/0', '::/0']) assert.match(refusal(['--trusted-proxy', text]), /--trusted-proxy is/, text)
+})
+
+test('DNS servers are addresses with a port or without', () => {
+  const read = (text: string) => readSettings(['--dns-servers', text], {}).dnsServers
+  assert.deepEqual(read('192.0.2.1, 192.0.2.2:5353,2001:db8::1,[2001:db8::1]:5353'), [
+    { address: '192.0.2.1', port: 53 }, { address: '192.0.2.2', port: 5353 }, { address: '2001:db8::1', port: 53 }, { address: '2001:db8::1', port: 5353 },
+  ])
+  for (const text of ['dns.example.com', '192.0.2.1,', '192.0.2.1:0', '192.0.2.1:70000', '[192.0.2.1]:53', '192.0.2.1:', '192.0.2.1/24']) assert.match(refusal(['--dns-servers', text]), /--dns-servers is .*addresses with commas/, text)
+})
+
+test('addresses that outgoing calls may reach are "private", addresses and networks, or none', () => {
+  const read = (text: string) => readSettings(['--outbound-allow', text], {}).outboundAllow
+  assert.deepEqual([read('private'), read('none'), read('private, 127.0.0.1,fd00::/8')], [['private'], [], ['private', '127.0.0.1', 'fd00::/8']])
+  for (const text of ['public', 'none,private', '10.0.0.0/33', '0.0.0.0/0', 'private,', 'localhost', '127.0.0.1/']) assert.match(refusal(['--outbound-allow', text]), /--outbound-allow is .*"private", addresses and networks/, text)
 })
 
 test('secret values are not repeated', () => {

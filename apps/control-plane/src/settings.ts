@@ -1,6 +1,7 @@
 import { isIP } from 'node:net'
 import { parseArgs } from 'node:util'
 import { CertloopError } from '@certloop/contract'
+import { readDnsServers, type DnsServer } from '@certloop/dns'
 import { logLevels } from './http/logger.ts'
 import { readMasterKey } from './secret/master-key-text.ts'
 
@@ -50,6 +51,17 @@ function addressList(text: string): readonly string[] | Unfit {
   return entries.every(isFit) ? entries : { unfit: 'addresses and networks with commas between them, such as 10.0.0.5,10.1.0.0/16' }
 }
 
+/** "none" shuts every network but the public one. */
+function outboundList(text: string): readonly string[] | Unfit {
+  const entries = text.split(',').map((entry) => entry.trim())
+  if (entries.length === 1 && entries[0] === 'none') return []
+  const networks = entries.filter((entry) => entry !== 'private')
+  const isFit = networks.length === 0 || Array.isArray(addressList(networks.join(',')))
+  return isFit ? entries : { unfit: '"private", addresses and networks with commas between them, such as private,127.0.0.1, or "none"' }
+}
+
+const dnsServerList = (text: string): readonly DnsServer[] | Unfit => readDnsServers(text) ?? { unfit: 'addresses with commas between them, each with a port or without, such as 192.0.2.1,192.0.2.2:5353,[2001:db8::1]:53' }
+
 /** Every setting of the control plane. A flag wins over the environment. The help text and the documentation are made from this. */
 export const settingsTable = {
   data: setting<string>({ flag: 'data', env: 'CERTLOOP_DATA', default: './data', unit: 'folder', meaning: 'Where the database and the keys of the control plane are kept', example: '/var/lib/certloop', read: anyText }),
@@ -67,6 +79,8 @@ export const settingsTable = {
   logLevel: setting<(typeof logLevels)[number]>({ flag: 'log-level', env: 'CERTLOOP_LOG_LEVEL', default: 'info', unit: null, meaning: `How much is logged: ${logLevels.join(', ')}`, example: 'debug', read: oneOf(logLevels) }),
   bot: setting<boolean>({ flag: 'no-bot', flagMeans: 'off', env: 'CERTLOOP_BOT', default: true, defaultText: 'on', unit: 'on or off', meaning: 'Run the bot of this machine in the same go', example: 'off', read: onOrOff }),
   trustedProxy: setting<readonly string[]>({ flag: 'trusted-proxy', env: 'CERTLOOP_TRUSTED_PROXY', default: [], defaultText: 'none', unit: 'addresses', meaning: 'Proxies whose X-Forwarded-For says who calls, for limits and the audit log; give only proxies that set it themselves', example: '10.0.0.5,10.1.0.0/16', read: addressList }),
+  outboundAllow: setting<readonly string[]>({ flag: 'outbound-allow', env: 'CERTLOOP_OUTBOUND_ALLOW', default: ['private'], defaultText: 'private', unit: 'addresses', meaning: 'Which addresses besides public ones the control plane may call when it talks to authorities, DNS providers and domains: "private" for private networks, and loopback or link-local addresses one by one; "none" for public ones alone', example: 'private,127.0.0.1', read: outboundList }),
+  dnsServers: setting<readonly DnsServer[]>({ flag: 'dns-servers', env: 'CERTLOOP_DNS_SERVERS', default: [], defaultText: 'those of the system', unit: 'addresses', meaning: 'Recursive DNS servers that the control plane asks before it lets an authority look at a name; where the system\'s show a domain otherwise than the internet does, give public ones', example: '9.9.9.9,[2620:fe::fe]:53', read: dnsServerList }),
 } as const
 
 export type Settings = { readonly [K in keyof typeof settingsTable]: (typeof settingsTable)[K]['default'] }

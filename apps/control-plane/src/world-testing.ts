@@ -4,7 +4,7 @@ import type { TestContext } from 'node:test'
 import { newId, sealPlan, subjectPartsOf, type ActionKind, type BotId, type BotTask, type BotTaskKind, type CertificateDetail, type CertificateId, type ConfigurationInput, type CsrRequest, type DeployResult, type DetectedSlot, type HostScan, type KeyAlgorithm, type KeyId, type ServedCertificate, type TargetInspection, type WireError } from '@certloop/contract'
 import { createCsr, generateKey, type KeyUsage } from '@certloop/pki'
 import { tempFolder } from '@certloop/test-kit'
-import { ensureBuiltInAuthority, listAuthorities } from './authority/authority-store.ts'
+import { listAuthorities } from './authority/authority-store.ts'
 import { insertBot, updateBot } from './bot/bot-store.ts'
 import { leaseWork, reportProgress, reportResult, type LeaseDeps } from './bot/leases.ts'
 import { insertCertificate } from './certificate/certificate-store.ts'
@@ -13,6 +13,7 @@ import { readCertificateDetail } from './certificate/certificate-view.ts'
 import { makeParts } from './control-plane.ts'
 import type { Database } from './database/database.ts'
 import { testClock } from './http/http-testing.ts'
+import { ensureBuiltInAuthority } from './local-ca/built-in-authority.ts'
 import { createLocalCa } from './local-ca/local-ca.ts'
 import { readInstalled } from './proof/inspection.ts'
 import { startAction, type StartAction } from './provisioning/actions.ts'
@@ -23,6 +24,7 @@ import { createSecrets } from './secret/secrets.ts'
 import { leaseTasks } from './task/task-store.ts'
 import { watch } from './task/watchdog.ts'
 import { runTask, type WorkerDeps } from './task/task-worker.ts'
+import { createWayOut } from './way-out.ts'
 
 export const host = { hostName: 'host', os: 'Linux', osVersion: '6', arch: 'x64', addresses: [] }
 /** Fields of a place on a host. */
@@ -90,7 +92,7 @@ export async function makeWorld(t: TestContext, database: Database) {
   const localCa = createLocalCa({ database, secrets, now })
   await localCa.ensureHierarchy()
   await database.transaction((tx) => ensureBuiltInAuthority(tx, now()))
-  const parts = makeParts(now, { database, localCa, secrets }, undefined, { ownHostName: 'here', loopback: true })
+  const parts = makeParts(now, { database, localCa, secrets }, { wayOut: createWayOut({ allow: ['private', '127.0.0.0/8', '::1'], version: 'test' }), random: () => 0.5 }, undefined, { ownHostName: 'here', loopback: true })
   const logged: { level: string; message: string; facts: Record<string, unknown> }[] = []
   const log = (level: 'info' | 'warn' | 'error', message: string, facts: Record<string, unknown>) => { logged.push({ level, message, facts }) }
   const workerDeps = { database, kinds: parts.planeKinds, now, random: () => 0.5, log }

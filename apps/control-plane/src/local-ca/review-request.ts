@@ -22,6 +22,8 @@ export function whyNotForOrders({ name, rules }: Profile): string | undefined {
   return rules.style === 'public' ? 'it is for issuers of public style, and orders go to the issuer in use' : undefined
 }
 
+export const isForOrders = (profile: Profile): boolean => whyNotForOrders(profile) === undefined
+
 /** @throws CertloopError AUTHORITY_REJECTED when there is none, or orders can't go by it */
 export async function profileForOrders(db: Db | Tx, name: string): Promise<Profile> {
   const profile = await getProfile(db, name).catch((error: unknown) => {

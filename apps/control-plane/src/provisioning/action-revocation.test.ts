@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { CertloopError, type CertificateId } from '@certloop/contract'
-import { abilitiesOf } from '../authority/abilities.ts'
+import { abilitiesOf, abilitiesOfConnector } from '../authority/abilities.ts'
 import { listAuthorities } from '../authority/authority-store.ts'
 import { emptyDatabase, testOnDatabases } from '../database/database-testing.ts'
 import { makeWorld, slotOf, scanOf, type World } from '../world-testing.ts'
@@ -15,7 +15,8 @@ test('what is said to be possible at each kind of authority is what its connecto
   const w = await makeWorld(t, await emptyDatabase(t))
   for (const { id, kind } of await listAuthorities(w.database.db)) {
     const authority = await w.deps.authorityOf(w.database.db, id)
-    assert.deepEqual(abilitiesOf(kind).toSorted(), (['resume', 'revoke', 'suspend'] as const).filter((ability) => authority[ability] !== undefined), kind)
+    assert.deepEqual(abilitiesOf(kind).toSorted(), abilitiesOfConnector(kind, authority).toSorted(), kind)
+    for (const ability of ['resume', 'revoke', 'suspend'] as const) assert.equal(abilitiesOf(kind).includes(ability), authority[ability] !== undefined, ability)
   }
   assert.deepEqual(abilitiesOf('unknown'), [])
 })

@@ -24,9 +24,12 @@ export function placeTitle(manifest: ServerTypeManifest, fields: Record<string, 
 
 type FieldError = ReturnType<typeof Errors>[number]
 
-const kindOf = (manifest: ServerTypeManifest, name: string) => (manifest.fields.properties as Record<string, { 'x-field'?: FieldNotes } | undefined>)[name]?.['x-field']?.kind
+/** The part of a manifest that has to do with its fields, of whatever kind of plug-in. */
+type WithFields = Pick<ServerTypeManifest, 'fields'> & { check?: ((fields: Record<string, unknown>) => { field: string; problem: string }[]) | undefined }
 
-function fieldLines(manifest: ServerTypeManifest, { keyword, instancePath, message, params, schemaPath }: FieldError, prefix: string): string[] {
+const kindOf = (manifest: WithFields, name: string) => (manifest.fields.properties as Record<string, { 'x-field'?: FieldNotes } | undefined>)[name]?.['x-field']?.kind
+
+function fieldLines(manifest: WithFields, { keyword, instancePath, message, params, schemaPath }: FieldError, prefix: string): string[] {
   const { requiredProperties, additionalProperties, allowedValues } = params as { requiredProperties?: string[]; additionalProperties?: string[]; allowedValues?: unknown[] }
   if (keyword === 'required') return (requiredProperties ?? []).map((name) => `${prefix}${instancePath}/${name}: is missing`)
   if (keyword === 'additionalProperties') return (additionalProperties ?? []).map((name) => `${prefix}${instancePath}/${name}: there is no such field`)
@@ -37,7 +40,7 @@ function fieldLines(manifest: ServerTypeManifest, { keyword, instancePath, messa
 }
 
 /** Every problem of a target's fields as "name: problem"; empty when they fit. */
-export function fieldProblems(manifest: ServerTypeManifest, fields: Record<string, unknown>, prefix: string): string[] {
+export function fieldProblems(manifest: WithFields, fields: Record<string, unknown>, prefix: string): string[] {
   const lines = [...Errors(manifest.fields, fields)].flatMap((e) => fieldLines(manifest, e, prefix))
   if (lines.length > 0) return lines
   return (manifest.check?.(fields) ?? []).map(({ field, problem }) => `${prefix}/${field}: ${problem}`)

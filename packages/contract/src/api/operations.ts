@@ -58,7 +58,7 @@ export const operations = {
   revokeBot: op({ method: 'POST', path: '/bots/{id}/actions/revoke', access: 'bot:write', tag: 'bots', summary: 'Revoke a bot at once', params: byId({ id: idText('bot') }), response: r.Bot, status: 200 }),
   listServerTypes: op({ method: 'GET', path: '/server-types', access: 'certificate:read', tag: 'server types', summary: 'Kinds of targets with their fields', response: list(r.ServerType), status: 200 }),
 
-  listAuthorities: authorityOperations.listAuthorities,
+  ...authorityOperations,
   ...lifecycleOperations,
   ...caOperations,
 } as const

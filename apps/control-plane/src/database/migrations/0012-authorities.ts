@@ -24,7 +24,7 @@ export async function up(db: Kysely<unknown>): Promise<void> {
   await index(db, 'authorityUse', ['authorityId', 'kind', 'subject', 'at'])
   await index(db, 'authorityUse', ['at'])
   await index(db, 'authorityUse', ['orderId', 'authorityId'])
-  await table(db, 'orderAttempt', { id: 'text', orderId: 'text', authorityId: 'text', position: 'integer', state: 'text', handle: 'text?', submissions: 'integer', reserved: 'integer', callFence: 'integer?', mayIssue: 'integer', waitUntil: 'text?', failures: 'integer', failingSince: 'text?', reason: 'text', error: 'text?', startedAt: 'text', endedAt: 'text?' })
+  await table(db, 'orderAttempt', { id: 'text', orderId: 'text', authorityId: 'text', position: 'integer', state: 'text', handle: 'text?', submissions: 'integer', callFence: 'integer?', mayIssue: 'integer', waitUntil: 'text?', failures: 'integer', failingSince: 'text?', reason: 'text', error: 'text?', startedAt: 'text', endedAt: 'text?' })
   await unique(db, 'orderAttempt', ['orderId', 'authorityId'])
   // From now on there is one such task for each order, found by this.
   await sql`update "task" set "dedupe" = 'order:' || "subject" where "kind" = 'submit-order' and "state" in ('ready', 'leased')`.execute(db)

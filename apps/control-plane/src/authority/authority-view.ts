@@ -1,0 +1,55 @@
+import { toCertloopError, type Authority as AuthorityResource, type AuthorityType } from '@certloop/contract'
+import { readCertificate } from '@certloop/pki'
+import type { AuthorityConnector } from '@certloop/plugin-kit'
+import { fromJson } from '../database/columns.ts'
+import type { Database } from '../database/database.ts'
+import type { LocalCa } from '../local-ca/local-ca.ts'
+import type { Secrets } from '../secret/secrets.ts'
+import { abilitiesOfConnector } from './abilities.ts'
+import type { AuthorityOf } from './authority.ts'
+import { authorityKinds, type FieldValues } from './authority-kinds.ts'
+import type { AuthorityRow } from './authority-store.ts'
+import { limitsOf } from './budget.ts'
+import { kindOf } from './connectors.ts'
+import { healthOf } from './health.ts'
+import { openValues } from './kept-values.ts'
+
+export interface ViewDeps { database: Database; secrets: Secrets; localCa: LocalCa; authorityOf: AuthorityOf }
+
+export const showKinds = (): AuthorityType[] => authorityKinds.all.map(({ manifest, single }) => ({
+  kind: manifest.id, title: manifest.title, summary: manifest.summary, fields: manifest.fields, presets: structuredClone([...manifest.presets]), abilities: [...manifest.abilities], validationMethods: [...manifest.validationMethods], single: single === true,
+}))
+
+/** What can be told of the connector; of one that can't be made, that which its manifest says. */
+async function told({ database, authorityOf }: ViewDeps, row: AuthorityRow): Promise<{ connector: Pick<AuthorityConnector, 'keyAlgorithms' | 'validationMethods' | 'certificateTypes' | 'isPublic'>; abilities: AuthorityResource['abilities']; facts: Record<string, string>; problem: string | null }> {
+  const { manifest } = kindOf(row)
+  try {
+    const connector = await authorityOf(database.db, row.id)
+    return { connector, abilities: abilitiesOfConnector(row.kind, connector), facts: { ...await connector.facts?.() }, problem: null }
+  } catch (error) {
+    return { connector: manifest, abilities: [...manifest.abilities], facts: {}, problem: toCertloopError(error).message }
+  }
+}
+
+function secretsSet(secrets: Secrets, row: AuthorityRow): string[] {
+  try {
+    return Object.keys(openValues(secrets, row)).toSorted()
+  } catch {
+    return [] // they can't be opened any more: the test says so, and they have to be entered again
+  }
+}
+
+/** An authority as the API shows it. Nothing is asked of it. */
+export async function showAuthority(deps: ViewDeps, row: AuthorityRow): Promise<AuthorityResource> {
+  const { manifest, chain } = kindOf(row)
+  const { connector, abilities, facts, problem } = await told(deps, row)
+  const preset = manifest.presets.find(({ id }) => id === row.preset)
+  const chainPem = await chain?.({ localCa: deps.localCa, db: deps.database.db }) ?? []
+  const issuer = chainPem[0] === undefined ? undefined : readCertificate(chainPem[0])
+  const { workFailedAt: _kept, ...health } = healthOf(row)
+  return {
+    id: row.id, name: row.name, kind: row.kind, title: preset?.title ?? manifest.title, preset: row.preset, isPublic: connector.isPublic ?? preset?.isPublic ?? false,
+    fields: { ...fromJson<FieldValues>(row.settings) }, secretsSet: secretsSet(deps.secrets, row), abilities, keyAlgorithms: [...connector.keyAlgorithms], validationMethods: [...connector.validationMethods], certificateTypes: [...connector.certificateTypes],
+    limits: limitsOf(row), concurrency: row.concurrency, health, facts: problem === null ? facts : { problem }, issuerSubject: issuer?.subject ?? null, issuerNotAfter: issuer?.notAfter.toISOString() ?? null, chainPem, createdAt: row.createdAt, updatedAt: row.updatedAt ?? row.createdAt,
+  }
+}

@@ -1,0 +1,47 @@
+import type { CertloopError, ErrorCode, Health, TestReport } from '@certloop/contract'
+import { fromJson } from '../database/columns.ts'
+import type { AuthorityRow } from './authority-store.ts'
+
+/** As the row keeps it. */
+export interface KeptHealth extends Health {
+  /** When work at it failed last for reasons of the authority, and none has gone well since. */
+  workFailedAt: string | null
+}
+const nothingKnown: KeptHealth = { state: 'unknown', since: null, lastReport: null, nextCheckAt: null, workFailedAt: null }
+export const healthOf = ({ health }: Pick<AuthorityRow, 'health'>): KeptHealth => ({ ...nothingKnown, ...fromJson<Partial<KeptHealth>>(health) })
+
+/** Errors of work that tell of the authority as a whole rather than of one request. */
+const ofTheAuthority: ReadonlySet<ErrorCode> = new Set(['AUTHORITY_UNREACHABLE', 'AUTHORITY_NOT_TRUSTED', 'AUTHORITY_ACCOUNT_REFUSED', 'AUTHORITY_TERMS_NOT_AGREED', 'AUTHORITY_ANSWER_INVALID', 'ADDRESS_NOT_ALLOWED', 'ISSUER_EXPIRED', 'ISSUER_NOT_READY'])
+export const tellsOfTheAuthority = ({ code }: Pick<CertloopError, 'code'>): boolean => ofTheAuthority.has(code)
+
+/** A test, or work that went well (no error) or failed for reasons of the authority. */
+export type Seen = { report: TestReport } | { work: CertloopError | null }
+export type HealthNews = 'failing' | 'recovered' | null
+
+const hourMs = 3_600_000
+const soonMs = 5 * 60_000
+
+/** Every hour, spread so that not all are asked at once; sooner while it fails, more seldom the longer that lasts. */
+function nextCheck({ state, since }: Pick<KeptHealth, 'state' | 'since'>, now: Date, random: number): string {
+  const failingMs = since === null ? 0 : now.getTime() - Date.parse(since)
+  const pause = state === 'failing' ? Math.min(hourMs, Math.max(soonMs, failingMs / 2)) : hourMs
+  return new Date(now.getTime() + Math.round(pause * (0.9 + random / 5))).toISOString()
+}
+
+/** A test that goes well says less than orders that fail: for an hour those count. */
+const stateAfter = (before: KeptHealth, seen: Seen, now: Date): 'ok' | 'failing' => {
+  if ('work' in seen) return seen.work ? 'failing' : 'ok'
+  if (!seen.report.ok) return 'failing'
+  return before.workFailedAt !== null && now.getTime() - Date.parse(before.workFailedAt) < hourMs ? 'failing' : 'ok'
+}
+
+/** Pure. @returns also what is new, to be told once */
+export function nextHealth(before: KeptHealth, seen: Seen, now: Date, random: number): { health: KeptHealth; news: HealthNews } {
+  const state = stateAfter(before, seen, now)
+  const since = state === before.state ? before.since : now.toISOString()
+  const workFailedAt = 'work' in seen ? seen.work && now.toISOString() : state === 'ok' ? null : before.workFailedAt
+  const news = state === 'failing' && before.state !== 'failing' ? 'failing' : state === 'ok' && before.state === 'failing' ? 'recovered' : null
+  // Work changes when it is looked at next only where it changes the state.
+  const nextCheckAt = 'report' in seen || news !== null ? nextCheck({ state, since }, now, random) : before.nextCheckAt
+  return { health: { state, since, lastReport: 'report' in seen ? seen.report : before.lastReport, nextCheckAt, workFailedAt }, news }
+}

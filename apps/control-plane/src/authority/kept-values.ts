@@ -1,0 +1,56 @@
+import { secretFields, type AuthorityId, type FieldNotes } from '@certloop/contract'
+import type { TObject } from 'typebox'
+import { fieldProblems } from '../provisioning/place.ts'
+import type { Secrets } from '../secret/secrets.ts'
+
+export interface FieldProblem { field: string; problem: string }
+/** The fields of a plug-in, of whatever kind. */
+export interface Fields { fields: TObject; check?: ((fields: Record<string, unknown>) => FieldProblem[]) | undefined }
+export interface Values { plain: Record<string, unknown>; secret: Record<string, string> }
+/** As they come in: secrets apart or among the fields; null deletes one, and what is left out stays. */
+export interface GivenValues { fields: Readonly<Record<string, unknown>>; secrets?: Readonly<Record<string, string | null>> | undefined }
+
+const notesOf = ({ fields }: Fields, name: string) => (fields.properties as Record<string, { 'x-field'?: FieldNotes; default?: unknown } | undefined>)[name]
+
+/** What the fields hold where nothing is given. */
+function defaultsOf({ fields }: Fields): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(fields.properties as Record<string, { default?: unknown }>).flatMap(([name, schema]) => (schema.default === undefined ? [] : [[name, schema.default]])))
+}
+
+/** Whom a secret is given to, as these fields have it. */
+const sentTo = (plugin: Fields, name: string, plain: Readonly<Record<string, unknown>>): string => JSON.stringify(notesOf(plugin, name)?.['x-field']?.sentTo?.map((other) => plain[other] ?? null) ?? [])
+
+const again = 'has to be entered again: where it is sent to is no longer the same'
+
+/**
+ * What is to be kept, with every problem at its field ("fields/directoryUrl"). A secret that is left out stays where it would go
+ * to the same place; else it has to come again, or its deletion be asked for. Pure.
+ * @param ready values of a ready-made entry, for what is not given
+ */
+export function readValues(plugin: Fields, given: GivenValues, before: Values | undefined, ready: Readonly<Record<string, unknown>> = {}): Values & { problems: FieldProblem[] } {
+  const secretNames = secretFields(plugin.fields)
+  const isSecret = (name: string) => secretNames.includes(name)
+  const all = { ...defaultsOf(plugin), ...ready, ...given.fields }
+  const plain = Object.fromEntries(Object.entries(all).filter(([name]) => !isSecret(name)))
+  const given_ = { ...Object.fromEntries(Object.entries(given.fields).filter(([name]) => isSecret(name))), ...given.secrets }
+  const problems: FieldProblem[] = Object.keys(given_).filter((name) => !isSecret(name)).map((name) => ({ field: `secrets/${name}`, problem: 'there is no such secret field' }))
+  const secret: Record<string, string> = {}
+  for (const name of secretNames) {
+    const value = Object.hasOwn(given_, name) ? given_[name] : undefined
+    const kept = before?.secret[name]
+    if (typeof value === 'string') secret[name] = value
+    else if (value === undefined && kept !== undefined && before && sentTo(plugin, name, before.plain) === sentTo(plugin, name, plain)) secret[name] = kept
+    else if (value === undefined && kept !== undefined) problems.push({ field: `fields/${name}`, problem: again })
+    else if (value !== null && value !== undefined) problems.push({ field: `fields/${name}`, problem: 'must be text' })
+  }
+  const told = new Set(problems.map(({ field }) => field))
+  const lines = fieldProblems(plugin, { ...plain, ...secret }, 'fields').map((line) => ({ field: line.slice(0, line.indexOf(': ')), problem: line.slice(line.indexOf(': ') + 2) }))
+  return { plain, secret, problems: [...problems, ...lines.filter(({ field }) => !told.has(field))] }
+}
+
+const bindingOf = (id: AuthorityId) => `authority:${id}:secrets`
+/** @returns null when there is nothing to keep */
+export const sealValues = (secrets: Secrets, id: AuthorityId, secret: Readonly<Record<string, string>>): string | null => (Object.keys(secret).length === 0 ? null : secrets.seal(JSON.stringify(secret), bindingOf(id)))
+/** @throws CertloopError SECRET_UNREADABLE */
+export const openValues = (secrets: Secrets, { id, sealedSecrets }: { id: AuthorityId; sealedSecrets: string | null }): Record<string, string> =>
+  (sealedSecrets === null ? {} : JSON.parse(secrets.open(sealedSecrets, bindingOf(id)).toString()) as Record<string, string>)
