@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
 import { chmod, chown, mkdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
@@ -73,6 +74,14 @@ test('another file of that name is left alone: when it is placed, and when it is
   assert.equal(removed, false)
   assert.match(left ?? '', /aToken-1 has another content/)
   assert.equal(await readFile(join(site, token), 'utf8'), 'changed since')
+})
+
+test('a file that another made in the same instant is not replaced', async (t) => {
+  const { start, file, site, seen } = await scene(t)
+  const proofs = await start({ crashPoint: (name) => { if (name === 'staged') writeFileSync(join(site, token), 'of another') } })
+  await assert.rejects(proofs.place(file()), { code: 'TOKEN_NOT_WRITTEN' })
+  assert.equal(await readFile(join(site, token), 'utf8'), 'of another')
+  assert.deepEqual(await seen(), ['.well-known', '.well-known/acme-challenge', token])
 })
 
 test('two validations with the same file: it goes with the last', async (t) => {
