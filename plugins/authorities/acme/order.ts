@@ -1,0 +1,87 @@
+import { isIP } from 'node:net'
+import { CertloopError } from '@certloop/contract'
+import type { IssueRequest } from '@certloop/plugin-kit'
+import type { Accounts, AskingNoted } from './account.ts'
+import type { Directory } from './directory.ts'
+import type { AcmeFields } from './fields.ts'
+import { readProblem, type Problem } from './problem.ts'
+import { dateOf, isText, isUrl } from './reading.ts'
+import { certIdOf } from './renewal-info.ts'
+import type { Answer, Wire } from './wire.ts'
+
+export interface Identifier { type: 'dns' | 'ip'; value: string }
+/** RFC 8555, 7.1.3 */
+export interface AcmeOrder {
+  url: string
+  status: 'pending' | 'ready' | 'processing' | 'valid' | 'invalid'
+  expires: Date | null
+  identifiers: Identifier[]
+  authorizations: string[]
+  finalize: string
+  certificate: string | undefined
+  profile: string | undefined
+  error: Problem | undefined
+  retryAfter: Date | undefined
+}
+const statuses = new Set(['pending', 'ready', 'processing', 'valid', 'invalid'])
+
+export const identifierOf = (name: string): Identifier => ({ type: isIP(name) === 0 ? 'dns' : 'ip', value: name.toLowerCase() })
+/** Of two lists, whatever their order. */
+export const sameIdentifiers = (a: readonly Identifier[], b: readonly Identifier[]): boolean => {
+  const text = (all: readonly Identifier[]) => all.map(({ type, value }) => `${type} ${value.toLowerCase()}`).toSorted().join('\n')
+  return text(a) === text(b)
+}
+
+const isIdentifier = (value: unknown): value is Identifier => typeof value === 'object' && value !== null && ['dns', 'ip'].includes((value as Identifier).type) && isText((value as Identifier).value)
+
+/** @throws CertloopError AUTHORITY_ANSWER_INVALID */
+export function readOrder(name: string, url: string, answer: Answer): AcmeOrder {
+  const { status, expires, identifiers, authorizations, finalize, certificate, profile, error } = answer.json()
+  if (!isText(status) || !statuses.has(status) || !Array.isArray(authorizations) || !authorizations.every(isUrl) || !isUrl(finalize) || !Array.isArray(identifiers)) {
+    throw new CertloopError('AUTHORITY_ANSWER_INVALID', `${name}: what is at ${url} is no ACME order.`)
+  }
+  return {
+    url, status: status as AcmeOrder['status'], expires: dateOf(expires), identifiers: identifiers.filter(isIdentifier), authorizations: authorizations.slice(0, 1000), finalize,
+    certificate: isUrl(certificate) ? certificate : undefined, profile: isText(profile) && profile !== '' ? profile : undefined, error: readProblem(error), retryAfter: answer.retryAfter,
+  }
+}
+
+interface Ordering { name: string; fields: AcmeFields; accounts: Accounts; wire: Wire; now: () => Date }
+
+/** The profile that is asked for; null: none. @throws CertloopError PROFILE_REFUSED before anything is sent */
+function profileOf(name: string, directory: Directory, wanted: string | null): string | null {
+  if (wanted === null || directory.profiles.has(wanted)) return wanted
+  const choice = [...directory.profiles.keys()]
+  throw new CertloopError('PROFILE_REFUSED', choice.length === 0 ? `${name} has no profiles to choose from, so "${wanted}" can not be asked for.` : `${name} has no profile "${wanted}". It has: ${choice.join(', ')}.`, { profile: wanted, profiles: choice })
+}
+
+/** These say that the order which it takes the place of is not wanted so; the rest of the request may be fine. */
+const aboutReplaced = (answer: Answer) => answer.problem?.type === 'alreadyReplaced' || answer.status === 409 || ['malformed', 'unauthorized'].includes(answer.problem?.type ?? '') || answer.status === 404
+
+/** Makes an order for just these names. Nothing is issued for it before it is finalized, so one too many does no harm. */
+export async function newOrder({ name, fields, accounts, wire, now }: Ordering, directory: Directory, request: IssueRequest, asking: AskingNoted): Promise<AcmeOrder> {
+  const profile = profileOf(name, directory, request.profile ?? fields.profile ?? null)
+  const replaces = request.replaces && directory.renewalInfo ? certIdOf(request.replaces.certificatePem) : undefined
+  const content = {
+    identifiers: request.names.map(identifierOf), ...(profile === null ? {} : { profile }),
+    ...(fields.requestNotAfter && request.validityDays !== null ? { notAfter: new Date(Math.floor(now().getTime() / 1000) * 1000 + request.validityDays * 86_400_000).toISOString().replace('.000Z', 'Z') } : {}),
+  }
+  let answer = await accounts.post(directory.newOrder, replaces === undefined ? content : { ...content, replaces }, asking)
+  if (replaces !== undefined && !answer.ok && aboutReplaced(answer)) {
+    asking.note?.(`${name} does not take the order as the renewal of the present certificate (${answer.problem?.type ?? answer.status}); it is ordered without saying so.`)
+    answer = await accounts.post(directory.newOrder, content, asking)
+  }
+  if (!answer.ok) throw wire.refusal(answer, 'order', { names: request.names })
+  if (!answer.location) throw new CertloopError('AUTHORITY_ANSWER_INVALID', `${name} took the order and did not say where it is.`)
+  return readOrder(name, answer.location, answer)
+}
+
+/** undefined: it is not there any more, or not ours. */
+export async function findOrder({ name, accounts, wire }: Pick<Ordering, 'name' | 'accounts' | 'wire'>, url: string, asking: AskingNoted): Promise<AcmeOrder | undefined> {
+  const answer = await accounts.post(url, '', asking)
+  if (answer.ok) return readOrder(name, url, answer)
+  // A page for people in its place comes from something else than the authority.
+  const isGone = answer.problem ? [403, 404, 410].includes(answer.status) || answer.problem.type === 'unauthorized' : answer.status === 404 && answer.body.trim() === ''
+  if (isGone) return undefined
+  throw wire.refusal(answer, 'other')
+}
