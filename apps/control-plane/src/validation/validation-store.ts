@@ -5,7 +5,7 @@ import { fromJsonOrNull, iso, toJson } from '../database/columns.ts'
 import type { Db, Tx } from '../database/database.ts'
 import { addEvent, announce } from '../event/event-store.ts'
 import type { Wakes } from '../task/task-kinds.ts'
-import { isOpenValidation, nextValidationPosition, openValidationStates, type CleanupEvent, type ValidationEvent } from './validation-state.ts'
+import { isOpenValidation, nextValidationPosition, openValidationStates, type CleanupEvent, type ValidationEvent, type ValidationPosition } from './validation-state.ts'
 
 /** One name to be proven for one attempt of an order. */
 export interface ValidationTable {
@@ -85,25 +85,31 @@ export interface ValidationChange {
   told?: string
 }
 
+/** Reason, next action and error belong to the state; a clean-up leaves the error of the validation as it is. */
+function columnsOf(row: ValidationRow, next: ValidationPosition, { reason = row.reason, nextAction = null, error, columns = {} }: ValidationChange, at: string): Partial<ValidationRow> {
+  const hasEnded = !isOpenValidation(row.state)
+  const isToGo = next.cleanup === 'removing' || next.cleanup === 'stuck'
+  return {
+    ...columns, ...next, reason, nextAction, updatedAt: at, ...(hasEnded ? {} : { since: at, error: error ? toJson(error) : null }),
+    ...(next.cleanup === row.cleanup ? {} : { cleanupSince: isToGo ? row.cleanupSince ?? at : null }),
+  }
+}
+
 /**
  * One transition with its timeline event.
  * @throws CertloopError CONFLICT when the state does not allow it, or somebody was faster
  */
-export async function changeValidation(tx: Tx, wake: Wakes, row: ValidationRow, { event, reason = row.reason, nextAction = null, error, columns = {}, told }: ValidationChange, now: Date): Promise<ValidationRow> {
-  const next = nextValidationPosition(row, event, stays(row))
+export async function changeValidation(tx: Tx, wake: Wakes, row: ValidationRow, change: ValidationChange, now: Date): Promise<ValidationRow> {
+  const { event, reason = row.reason, error = null, told = reason } = change
   const conflict = () => new CertloopError('CONFLICT', `Validation ${row.id} is ${row.state} with ${row.cleanup}; "${event}" does not apply.`, { validationId: row.id })
+  const next = nextValidationPosition(row, event, stays(row))
   if (!next) throw conflict()
-  const at = iso(now)
-  const isCleanup = !isOpenValidation(row.state)
-  const changed = {
-    ...columns, ...next, reason, nextAction, updatedAt: at, ...(isCleanup ? {} : { since: at, error: error ? toJson(error) : null }),
-    ...(next.cleanup !== row.cleanup ? { cleanupSince: next.cleanup === 'removing' || next.cleanup === 'stuck' ? row.cleanupSince ?? at : null } : {}),
-  }
-  const { numUpdatedRows } = await tx.updateTable('validation').set(changed).where('id', '=', row.id).where('state', '=', row.state).where('cleanup', '=', row.cleanup).executeTakeFirst()
+  const columns = columnsOf(row, next, change, iso(now))
+  const { numUpdatedRows } = await tx.updateTable('validation').set(columns).where('id', '=', row.id).where('state', '=', row.state).where('cleanup', '=', row.cleanup).executeTakeFirst()
   if (numUpdatedRows === 0n) throw conflict()
-  await addEvent(tx, { kind: `validation.${event}`, message: told ?? reason, error: error ?? null, certificateId: row.certificateId, orderId: row.orderId, botId: row.botId }, now)
+  await addEvent(tx, { kind: `validation.${event}`, message: told, error, certificateId: row.certificateId, orderId: row.orderId, botId: row.botId }, now)
   announce(wake, 'validation', row.id, row.certificateId)
-  return { ...row, ...changed }
+  return { ...row, ...columns }
 }
 
 /** What is told of one whose state stays: the last look, and what is in the way. Changes nothing of one that has moved on. */

@@ -38,12 +38,17 @@ export async function cleanSoon(tx: Tx, wake: Wakes, id: ValidationId, now: Date
   await addTask(tx, wake, { executor: 'control-plane', kind: 'clean-validation', subject: id, dedupe: `clean:${id}`, maxAttempts: 20 }, now)
 }
 
-/** Ends a validation; what was placed, or may have been, is removed from now on. @throws CertloopError CONFLICT */
-export async function endValidation(tx: Tx, wake: Wakes, row: ValidationRow, change: ValidationChange & { event: 'valid' | 'failed' | 'cancelled' }, now: Date): Promise<ValidationRow> {
+/**
+ * Ends a validation; what was placed, or may have been, is removed from now on.
+ * @param change neverPlaced: it is known that nobody had begun to place it
+ * @throws CertloopError CONFLICT
+ */
+export async function endValidation(tx: Tx, wake: Wakes, row: ValidationRow, change: ValidationChange & { event: 'valid' | 'failed' | 'cancelled'; neverPlaced?: boolean }, now: Date): Promise<ValidationRow> {
+  const { neverPlaced = false } = change
   const ended = await changeValidation(tx, wake, row, change, now)
   await removeTask(tx, `validation:${row.id}`)
   if (ended.cleanup !== 'removing') return ended
-  const neverBegun = row.state === 'placing' && await cancelReadyTasks(tx, row.id, ['place-proof']) > 0
+  const neverBegun = neverPlaced || (row.state === 'placing' && await cancelReadyTasks(tx, row.id, ['place-proof']) > 0)
   if (neverBegun) return changeValidation(tx, wake, ended, { event: 'untouched', told: `Nothing was placed for ${row.name}; nothing has to be removed.` }, now)
   // A bot that is placing it just now tells so later, and then it is removed again.
   await endTasksAbout(tx, row.id, new CertloopError('LEASE_LOST', 'The validation has ended.').toWire(), now)
