@@ -1,9 +1,11 @@
 import { dnsProvider, registry } from '@certloop/plugin-kit'
 import { manifest as cloudflare } from './cloudflare/manifest.ts'
+import { manifest as route53 } from './route53/manifest.ts'
 import { manifest as powerdns } from './powerdns/manifest.ts'
 
 /** Every DNS provider. One line each; the order is the order in forms. */
 export const dnsProviders = registry('DNS provider', [
   dnsProvider(powerdns, () => import('./powerdns/connector.ts').then((m) => m.connector)),
   dnsProvider(cloudflare, () => import('./cloudflare/connector.ts').then((m) => m.connector)),
+  dnsProvider(route53, () => import('./route53/connector.ts').then((m) => m.connector)),
 ])

@@ -4,6 +4,7 @@ import { type Static, Type } from 'typebox'
 import { baseAddress } from '../shared/address.ts'
 import { bodyOf, createApi, type Problem } from '../shared/api.ts'
 import { possibleZones } from '../shared/names.ts'
+import { testByReading } from '../shared/test-by-reading.ts'
 import { quoted, unquoted } from '../shared/text.ts'
 import type { fields } from './manifest.ts'
 
@@ -82,11 +83,9 @@ export function connector(context: DnsProviderContext<Static<typeof fields>>): D
       const id = await idOf(record.zone)
       for (const recordId of await recordsOf(id, record)) await api.send({ method: 'DELETE', url: `${base}/zones/${id}/dns_records/${recordId}`, accept: [404] })
     },
-    async test(steps) {
-      const { result } = await steps.step('Ask for the zones', () => zonesPage({}), ({ result: seen }) => `the token shows ${seen.length === 0 ? 'no zone' : seen.slice(0, 5).map(({ name }) => name).join(', ')}${seen.length > 5 ? ' and more' : ''}`)
-      const [first] = result
-      if (first === undefined) throw new CertloopError('DNS_PROVIDER_REFUSED', 'Cloudflare takes the token, and shows it no zone. Give it Zone / Zone / Read for the zones.')
-      await steps.step(`Read records of ${first.name}`, () => recordsOf(first.id, { zone: first.name, name: `_acme-challenge.${first.name}`, value: '' }), () => 'they may be read; whether they may be written shows at the first validation')
-    },
+    test: (steps) => testByReading(steps, {
+      title: 'Cloudflare', zones: async () => (await zonesPage({})).result.map(({ name }) => name),
+      read: async (zone, name) => recordsOf(await idOf(zone), { zone, name, value: '' }), noZone: 'Give the token Zone / Zone / Read for the zones.',
+    }),
   }
 }

@@ -1,4 +1,5 @@
 export * from './cloudflare.ts'
+export * from './route53.ts'
 export * from './excerpt.ts'
 export { systemClock } from './vendor-server.ts'
 export type { Exchange, VendorAnswer, VendorRequest, VendorServer } from './vendor-server.ts'
