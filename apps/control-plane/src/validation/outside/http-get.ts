@@ -45,9 +45,9 @@ function once(url: URL, address: string, { timeoutMs, signal }: Sight): Promise<
 
 const hostOf = (url: URL): string => url.hostname.replace(/^\[|\]$/g, '')
 
-/** What can't be reached, in words. facts.errno says why; "connected" is what came after. */
+/** What can't be reached, in words. facts.errno says why. */
 export function unreachable(error: unknown, where: string): CertloopError {
-  const { code = '', message = String(error) } = error as NodeJS.ErrnoException
+  const { code = '', message } = error as NodeJS.ErrnoException
   if (error instanceof CertloopError) return error
   if (hasNoWay(code)) return problem('WEB_PORT_CLOSED', `This machine has no way to ${where} (${code}), so it was not looked at.`, { errno: code })
   if (code === 'ECONNREFUSED') return problem('WEB_PORT_CLOSED', `Nothing listens at ${where}: the connection was refused.`, { errno: code })
@@ -106,7 +106,7 @@ export async function getAt(sight: Sight, start: URL, address: string, ports: Re
     const response = await firstOf(url, isSameHost ? [address] : await addressesBehind(sight, url), sight)
     const { statusCode: status = 0, statusMessage = '', headers, text } = response
     const { location } = headers
-    if (![301, 302, 303, 307, 308].includes(status) || location === undefined) return { status, statusText: `${status} ${excerpt(statusMessage, 40)}`.trim(), body: text, server: excerpt(headers.server ?? '', 60), urls }
+    if (![301, 302, 303, 307, 308].includes(status) || location === undefined) return { status, statusText: `${status} ${excerpt(statusMessage, 40)}`.trim(), body: text, server: excerpt(String(headers['server'] ?? ''), 60), urls }
     url = redirected(url, location, ports, urls)
     urls.push(url.href)
   }

@@ -2,7 +2,7 @@ import { isIPv6 } from 'node:net'
 import { CertloopError, type ProofExpected } from '@certloop/contract'
 import { addressesOf, hasNoWay } from './addresses.ts'
 import { bad, doubt, excerpt, good, problem, type Finding, type Sight } from './finding.ts'
-import { getAt } from './http-get.ts'
+import { getAt, type Got } from './http-get.ts'
 
 /** What one address of a name showed. `error` null: the proof. */
 export interface Seen { address: string; title: string; words: string; error: CertloopError | null }
@@ -31,15 +31,27 @@ export function judgeAddresses(all: readonly Seen[]): { visible: boolean; findin
 /** Ports that redirects may lead to, besides the one asked. */
 const usualPorts = [80, 443]
 
+/** What is wrong with an answer; undefined: it is the proof. */
+function fault(got: Got, content: string, via: string): string | undefined {
+  if (got.status === 200 && got.body.trimEnd() === content.trimEnd()) return undefined
+  const isMoved = got.status === 200 && got.body.trim() === content.trim()
+  const what = isMoved ? 'the proof with white space before it' : got.body === '' ? 'nothing' : `"${excerpt(got.body)}"`
+  return `answers ${got.statusText} with ${what} (${got.body.length} characters${got.server ? `, server ${got.server}` : ''})${via}`
+}
+
+function viaWords({ urls }: Got): string {
+  const redirects = urls.length - 1
+  return redirects === 0 ? '' : ` after ${redirects === 1 ? 'a redirect' : `${redirects} redirects`} to ${excerpt(urls.at(-1) ?? '')}`
+}
+
 async function see(sight: Sight, url: URL, address: string, content: string): Promise<Seen> {
   const port = Number(url.port || 80)
   const title = `port ${port} at ${address}`
   try {
     const got = await getAt(sight, url, address, new Set([...usualPorts, port]))
-    const via = got.urls.length > 1 ? ` after ${got.urls.length - 1} redirect${got.urls.length > 2 ? 's' : ''} to ${excerpt(got.urls.at(-1) ?? '')}` : ''
-    if (got.status === 200 && got.body.trimEnd() === content.trimEnd()) return { address, title, words: `shows the proof${via}`, error: null }
-    const what = got.status === 200 && got.body.trim() === content.trim() ? 'the proof with white space before it' : got.body === '' ? 'nothing' : `"${excerpt(got.body)}"`
-    return { address, title, words: '', error: problem('WEB_ANSWER_WRONG', `${address} answers ${got.statusText} with ${what} (${got.body.length} characters${got.server ? `, server ${got.server}` : ''})${via}.`, { address, status: got.status }) }
+    const wrong = fault(got, content, viaWords(got))
+    if (wrong === undefined) return { address, title, words: `shows the proof${viaWords(got)}`, error: null }
+    return { address, title, words: '', error: problem('WEB_ANSWER_WRONG', `${address} ${wrong}.`, { address, status: got.status }) }
   } catch (error) {
     if (!(error instanceof CertloopError)) throw error
     return { address, title, words: '', error }

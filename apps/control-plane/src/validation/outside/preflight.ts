@@ -71,8 +71,9 @@ async function seeWeb(sight: Sight, { name, method, httpPort, tlsPort }: Asked, 
     return { finding: good(title, `answers ${got.statusText}${got.server ? ` (${got.server})` : ''}${redirects}`), like: likeness(got) }
   } catch (error) {
     const known = unreachable(error, `${inUrl(address)} port ${port}`)
-    // Before anything is placed, a wrong redirect is sure to fail; that there is no HTTP yet may change.
-    return { finding: known.code === 'WEB_REDIRECT_WRONG' || known.code === 'WEB_PORT_CLOSED' ? bad(title, known) : doubt(title, known), like: null }
+    // What answers a TLS validation may be there only once it is placed; what serves files has to be there before.
+    const isInTheWay = known.code === 'WEB_REDIRECT_WRONG' || (known.code === 'WEB_PORT_CLOSED' && method !== 'tls-alpn')
+    return { finding: isInTheWay ? bad(title, known) : doubt(title, known), like: null }
   }
 }
 
