@@ -51,6 +51,13 @@ function addressList(text: string): readonly string[] | Unfit {
   return entries.every(isFit) ? entries : { unfit: 'addresses and networks with commas between them, such as 10.0.0.5,10.1.0.0/16' }
 }
 
+const mailServer = (text: string): string | Unfit => {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  const isPlain = url !== undefined && /^smtps?:$/.test(url.protocol) && url.hostname !== '' && /^\/?$/.test(url.pathname) && url.search === '' && url.hash === ''
+  return isPlain ? text : { unfit: 'an address such as smtp://mail.example.com:25 or smtps://user:password@mail.example.com, without a path; other characters than letters and digits of a password in percent encoding' }
+}
+const mailAddress = (text: string): string | Unfit => (/^[^@\s<>]+@[^@\s<>]+$/.test(text) && text.length <= 254 ? text : { unfit: 'an address such as certloop@example.com' })
+
 /** "none" shuts every network but the public one. */
 function outboundList(text: string): readonly string[] | Unfit {
   const entries = text.split(',').map((entry) => entry.trim())
@@ -79,6 +86,8 @@ export const settingsTable = {
   logLevel: setting<(typeof logLevels)[number]>({ flag: 'log-level', env: 'CERTLOOP_LOG_LEVEL', default: 'info', unit: null, meaning: `How much is logged: ${logLevels.join(', ')}`, example: 'debug', read: oneOf(logLevels) }),
   bot: setting<boolean>({ flag: 'no-bot', flagMeans: 'off', env: 'CERTLOOP_BOT', default: true, defaultText: 'on', unit: 'on or off', meaning: 'Run the bot of this machine in the same go', example: 'off', read: onOrOff }),
   trustedProxy: setting<readonly string[]>({ flag: 'trusted-proxy', env: 'CERTLOOP_TRUSTED_PROXY', default: [], defaultText: 'none', unit: 'addresses', meaning: 'Proxies whose X-Forwarded-For says who calls, for limits and the audit log; give only proxies that set it themselves', example: '10.0.0.5,10.1.0.0/16', read: addressList }),
+  smtpUrl: setting<string | null>({ flag: null, env: 'CERTLOOP_SMTP_URL', default: null, defaultText: 'none: no e-mail is sent', unit: 'address', meaning: 'Mail server that e-mail goes through; smtps is TLS from the start, smtp takes STARTTLS where it is offered and demands it before it sends a password', example: 'smtp://user:password@mail.example.com:587', read: mailServer }),
+  mailFrom: setting<string | null>({ flag: 'mail-from', env: 'CERTLOOP_MAIL_FROM', default: null, defaultText: 'certloop@ and the name of this host', unit: 'e-mail address', meaning: 'Sender of e-mail', example: 'certloop@example.com', read: mailAddress }),
   outboundAllow: setting<readonly string[]>({ flag: 'outbound-allow', env: 'CERTLOOP_OUTBOUND_ALLOW', default: ['private'], defaultText: 'private', unit: 'addresses', meaning: 'Which addresses besides public ones the control plane may call when it talks to authorities, DNS providers and domains: "private" for private networks, and loopback or link-local addresses one by one; "none" for public ones alone', example: 'private,127.0.0.1', read: outboundList }),
   dnsServers: setting<readonly DnsServer[]>({ flag: 'dns-servers', env: 'CERTLOOP_DNS_SERVERS', default: [], defaultText: 'those of the system', unit: 'addresses', meaning: 'Recursive DNS servers that the control plane asks before it lets an authority look at a name; where the system\'s show a domain otherwise than the internet does, give public ones', example: '9.9.9.9,[2620:fe::fe]:53', read: dnsServerList }),
 } as const
