@@ -8,10 +8,6 @@ import { startProcess, type TestProcess } from './process.ts'
 import { requireTool } from './tools.ts'
 import { eventually } from './wait.ts'
 
-export interface CaddyAcmeOptions {
-  /** Of what it issues, hours; default 24. */
-  lifetimeHours?: number
-}
 export interface RunningCaddy {
   readonly directoryUrl: string
   /** Root of what it issues and of its own TLS certificate. */
@@ -28,14 +24,14 @@ const authority = 'certloop-test'
  * Caddy as an ACME server (the acme_server handler over its pki app), on loopback with folders of its own. It asks the
  * system's DNS and looks at port 80 for http-01 and 443 for tls-alpn-01.
  */
-export async function startCaddyAcme(t: Pick<TestContext, 'after'>, { lifetimeHours = 24 }: CaddyAcmeOptions = {}): Promise<RunningCaddy> {
+export async function startCaddyAcme(t: Pick<TestContext, 'after'>): Promise<RunningCaddy> {
   const program = requireTool('caddy')
   const folder = await tempFolder(t, 'caddy')
   const rootPath = join(folder, 'data', 'pki', 'authorities', authority, 'root.crt')
   for (let attempt = 1; ; attempt++) {
     const [port = 0] = await freePorts(1)
     const config = join(folder, 'caddy.json')
-    await writeFile(config, JSON.stringify(configuration(folder, port, lifetimeHours)))
+    await writeFile(config, JSON.stringify(configuration(folder, port)))
     const server = await startProcess(t, [program, 'run', '--config', config], { env: { HOME: folder, XDG_DATA_HOME: folder, XDG_CONFIG_HOME: folder } })
     const ready = await eventually(async () => {
       if (server.child.exitCode !== null) return 'ended'
@@ -47,14 +43,14 @@ export async function startCaddyAcme(t: Pick<TestContext, 'after'>, { lifetimeHo
   }
 }
 
-function configuration(folder: string, port: number, lifetimeHours: number): object {
+function configuration(folder: string, port: number): object {
   const host = [{ host: ['localhost', '127.0.0.1'] }]
   return {
     admin: { disabled: true }, storage: { module: 'file_system', root: join(folder, 'data') }, logging: { logs: { default: { level: 'INFO' } } },
     apps: {
       pki: { certificate_authorities: { [authority]: { name: 'Certloop test', install_trust: false } } },
-      tls: { certificates: { automate: ['localhost', '127.0.0.1'] }, automation: { policies: [{ issuers: [{ module: 'internal', ca: authority }] }] } },
-      http: { http_port: port + 1, https_port: port, servers: { acme: { listen: [`127.0.0.1:${port}`], automatic_https: { disable_redirects: true }, tls_connection_policies: [{ default_sni: 'localhost' }], routes: [{ match: host, handle: [{ handler: 'acme_server', ca: authority, lifetime: lifetimeHours * 3_600_000_000_000 }] }] } } },
+      tls: { certificates: { automate: ['localhost', '127.0.0.1'] }, automation: { policies: [{ subjects: ['localhost', '127.0.0.1'], issuers: [{ module: 'internal', ca: authority }] }] } },
+      http: { http_port: port + 1, https_port: port, servers: { acme: { listen: [`127.0.0.1:${port}`], automatic_https: { disable_redirects: true }, tls_connection_policies: [{ default_sni: 'localhost' }], routes: [{ match: host, handle: [{ handler: 'acme_server', ca: authority }] }] } } },
     },
   }
 }

@@ -70,29 +70,34 @@ export interface RunningPebble {
 
 /** A real Pebble with a configuration of its own on loopback, its state in memory; stopped after the test. */
 export async function startPebble(t: Pick<TestContext, 'after'>, options: PebbleOptions = {}): Promise<RunningPebble> {
-  const program = options.program ?? requireTool('pebble')
   const folder = await tempFolder(t, 'pebble')
-  const challenges = options.challenges ?? await startChallengeServer(t)
-  const pair = options.pair ?? await writePair(folder, 'tls', await selfSignedPair(['localhost', '127.0.0.1']))
+  const { challenges = await startChallengeServer(t), pair = await writePair(folder, 'tls', await selfSignedPair(['localhost', '127.0.0.1'])) } = options
+  const looksAt = { httpPort: challenges.httpPort, tlsPort: challenges.tlsPort, ...options }
   for (let attempt = 1; ; attempt++) {
     const [acme = 0, management = 0] = options.ports ?? await freePorts(2)
-    const ports = [acme, management] as const
-    const [httpPort, tlsPort] = [options.httpPort ?? challenges.httpPort, options.tlsPort ?? challenges.tlsPort]
-    const config = join(folder, 'pebble.json')
-    await writeFile(config, JSON.stringify({ pebble: settings(options, { ports, pair, httpPort, tlsPort }) }))
-    const argv = [program, '-config', config, '-dnsserver', options.dnsServer ?? challenges.dnsServer, ...(options.strict ? ['-strict'] : [])] as [string, ...string[]]
-    const server = await startProcess(t, argv, { env: environment(options) })
-    const ready = await eventually(async () => {
-      if (server.child.exitCode !== null) return 'ended'
-      for (const port of ports) await connectOnce(port)
-      return 'ready'
-    }, { what: 'Pebble taking connections', timeoutMs: 30_000 })
-    if (ready === 'ready') return running(server, { ports, pair, challenges, httpPort, tlsPort })
-    if (attempt === 3 || !server.output().includes('address already in use')) throw new Error(`Pebble did not start:\n${server.output()}`)
+    const place: Place = { ports: [acme, management], pair, challenges, httpPort: looksAt.httpPort, tlsPort: looksAt.tlsPort }
+    const server = await startServer(t, folder, place, options)
+    if (server.child.exitCode === null) return running(server, place)
+    const isPortTaken = server.output().includes('address already in use')
+    if (attempt === 3 || !isPortTaken) throw new Error(`Pebble did not start:\n${server.output()}`)
   }
 }
 
-interface Place { ports: readonly [number, number]; pair: RunningPebble['pair']; httpPort: number; tlsPort: number }
+/** Takes connections, or has ended. */
+async function startServer(t: Pick<TestContext, 'after'>, folder: string, place: Place, options: PebbleOptions): Promise<TestProcess> {
+  const config = join(folder, 'pebble.json')
+  await writeFile(config, JSON.stringify({ pebble: settings(options, place) }))
+  const argv = [options.program ?? requireTool('pebble'), '-config', config, '-dnsserver', options.dnsServer ?? place.challenges.dnsServer, ...(options.strict ? ['-strict'] : [])] as [string, ...string[]]
+  const server = await startProcess(t, argv, { env: environment(options) })
+  await eventually(async () => {
+    if (server.child.exitCode !== null) return true
+    for (const port of place.ports) await connectOnce(port)
+    return true
+  }, { what: 'Pebble taking connections', timeoutMs: 30_000 })
+  return server
+}
+
+interface Place { ports: readonly [number, number]; pair: RunningPebble['pair']; challenges: RunningChallengeServer; httpPort: number; tlsPort: number }
 
 function settings({ externalAccounts, blocked, profiles, caaIdentities, retryAfterSeconds }: PebbleOptions, { ports: [acme, management], pair, httpPort, tlsPort }: Place): object {
   return {
@@ -110,7 +115,7 @@ function environment({ rejectNoncesPercent = 0, sleepSeconds = 0, alternateRoots
   }
 }
 
-function running(server: TestProcess, place: Place & { challenges: RunningChallengeServer }): RunningPebble {
+function running(server: TestProcess, place: Place): RunningPebble {
   const { ports, pair } = place
   const manage = (path: string) => getOver(`https://127.0.0.1:${ports[1]}${path}`, pair.certPem)
   const count = (pattern: RegExp) => server.output().match(pattern)?.length ?? 0

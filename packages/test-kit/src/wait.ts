@@ -25,3 +25,6 @@ function notInTime(what: string, timeoutMs: number, cause: unknown): Error {
   const last = cause instanceof Error ? `; last: ${cause.message}` : ''
   return new Error(`${what} did not come true within ${timeoutMs} ms${last}`, { cause })
 }
+
+/** The time that servers under test go by. */
+export const wallClock = (): Date => new Date()

@@ -99,13 +99,10 @@ export function createAccounts({ context, wire, directory }: AccountsOptions): A
     return { url, key }
   }
 
-  function use(asking: AskingNoted = {}): Promise<Account> {
-    using ??= open(asking).catch((error: unknown) => {
-      using = undefined
-      throw error
-    })
-    return using
-  }
+  const use = (asking: AskingNoted = {}): Promise<Account> => using ??= open(asking).catch((error: unknown) => {
+    using = undefined
+    throw error
+  })
 
   /** undefined: what is known is what was used. */
   async function renewed(used: Account, refusal: string, asking: AskingNoted): Promise<Account | undefined> {

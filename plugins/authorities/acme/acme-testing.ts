@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { CertloopError, toCertloopError, type KeyAlgorithm } from '@certloop/contract'
 import { createCsr, generateKey } from '@certloop/pki'
 import { addressGuard, createOutbound, type AuthorityConnector, type Call, type Handle, type IssueRequest, type Memory, type Outbound, type ProofWay, type WantedProof } from '@certloop/plugin-kit'
-import type { RunningChallengeServer } from '@certloop/test-kit'
+import { wallClock, type RunningChallengeServer } from '@certloop/test-kit'
 import { acmeConnector } from './connector.ts'
 import type { AcmeFields } from './fields.ts'
 
@@ -27,7 +27,7 @@ export const testOutbound = (options: { trustPem?: string } = {}): Outbound => c
 
 export interface TestConnector { connector: AuthorityConnector; memory: ReturnType<typeof testMemory> }
 export interface ConnectorOptions { memory?: ReturnType<typeof testMemory>; outbound?: (options?: { trustPem?: string }) => Outbound; now?: () => Date }
-export function testConnector(fields: AcmeFields, { memory = testMemory(), outbound = testOutbound, now = () => new Date() }: ConnectorOptions = {}): TestConnector {
+export function testConnector(fields: AcmeFields, { memory = testMemory(), outbound = testOutbound, now = wallClock }: ConnectorOptions = {}): TestConnector {
   return { memory, connector: acmeConnector({ name: 'Test CA', fields: { termsAgreed: true, ...fields }, memory, outbound, now, random: () => 0.5 }) }
 }
 

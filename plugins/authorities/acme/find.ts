@@ -13,23 +13,30 @@ const [mostPages, mostOrders] = [30, 100]
  * not kept was never finalized, so nothing was issued for it.
  */
 export async function openOrder(acme: Progressing, account: Account, request: IssueRequest, call: Call): Promise<AcmeOrder | undefined> {
-  const about = await acme.accounts.post(account.url, '', call)
-  if (!about.ok) return undefined
-  const { orders } = about.json()
-  let page: string | undefined = isUrl(orders) ? orders : undefined
-  const wanted = request.names.map(identifierOf)
-  const profile = request.profile ?? acme.fields.profile
-  for (let pages = 0, looked = 0; page !== undefined && pages < mostPages; pages++) {
-    const answer = await acme.accounts.post(page, '', call)
-    if (!answer.ok) return undefined
-    const { orders: urls } = answer.json()
-    for (const url of Array.isArray(urls) ? urls.filter(isUrl) : []) {
-      if (++looked > mostOrders) return undefined
-      const order = await findOrder(acme, url, call)
-      const isOpen = order && ['pending', 'ready'].includes(order.status) && !(order.expires && order.expires <= acme.now())
-      if (isOpen && sameIdentifiers(order.identifiers, wanted) && (order.profile === undefined || profile === undefined || profile === null || order.profile === profile)) return order
-    }
-    page = answer.links('next')[0]
+  let looked = 0
+  for await (const url of listedOrders(acme, account, call)) {
+    if (++looked > mostOrders) return undefined
+    const order = await findOrder(acme, url, call)
+    if (order && isWanted(acme, order, request)) return order
   }
   return undefined
+}
+
+/** Addresses of the orders of the account, page by page. */
+async function* listedOrders({ accounts }: Progressing, account: Account, call: Call): AsyncGenerator<string, void> {
+  const about = await accounts.post(account.url, '', call)
+  let page = about.ok ? about.json()['orders'] : undefined
+  for (let pages = 0; isUrl(page) && pages < mostPages; pages++) {
+    const answer = await accounts.post(page, '', call)
+    if (!answer.ok) return
+    const { orders } = answer.json()
+    yield* Array.isArray(orders) ? orders.filter(isUrl) : []
+    page = answer.links('next')[0]
+  }
+}
+
+function isWanted({ fields, now }: Progressing, { status, expires, identifiers, profile }: AcmeOrder, request: IssueRequest): boolean {
+  const isOpen = (status === 'pending' || status === 'ready') && !(expires && expires <= now())
+  const wanted = request.profile ?? fields.profile
+  return isOpen && sameIdentifiers(identifiers, request.names.map(identifierOf)) && (profile === undefined || wanted === undefined || profile === wanted)
 }

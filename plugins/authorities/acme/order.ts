@@ -58,14 +58,18 @@ function profileOf(name: string, directory: Directory, wanted: string | null): s
 /** These say that the order which it takes the place of is not wanted so; the rest of the request may be fine. */
 const aboutReplaced = (answer: Answer) => answer.problem?.type === 'alreadyReplaced' || answer.status === 409 || ['malformed', 'unauthorized'].includes(answer.problem?.type ?? '') || answer.status === 404
 
-/** Makes an order for just these names. Nothing is issued for it before it is finalized, so one too many does no harm. */
-export async function newOrder({ name, fields, accounts, wire, now }: Ordering, directory: Directory, request: IssueRequest, asking: AskingNoted): Promise<AcmeOrder> {
+/** What the order is to say. */
+function contentOf({ name, fields, now }: Ordering, directory: Directory, request: IssueRequest): Record<string, unknown> {
   const profile = profileOf(name, directory, request.profile ?? fields.profile ?? null)
+  const ends = fields.requestNotAfter && request.validityDays !== null ? new Date(Math.floor(now().getTime() / 1000) * 1000 + request.validityDays * 86_400_000) : undefined
+  return { identifiers: request.names.map(identifierOf), ...(profile === null ? {} : { profile }), ...(ends ? { notAfter: ends.toISOString().replace('.000Z', 'Z') } : {}) }
+}
+
+/** Makes an order for just these names. Nothing is issued for it before it is finalized, so one too many does no harm. */
+export async function newOrder(ordering: Ordering, directory: Directory, request: IssueRequest, asking: AskingNoted): Promise<AcmeOrder> {
+  const { name, accounts, wire } = ordering
+  const content = contentOf(ordering, directory, request)
   const replaces = request.replaces && directory.renewalInfo ? certIdOf(request.replaces.certificatePem) : undefined
-  const content = {
-    identifiers: request.names.map(identifierOf), ...(profile === null ? {} : { profile }),
-    ...(fields.requestNotAfter && request.validityDays !== null ? { notAfter: new Date(Math.floor(now().getTime() / 1000) * 1000 + request.validityDays * 86_400_000).toISOString().replace('.000Z', 'Z') } : {}),
-  }
   let answer = await accounts.post(directory.newOrder, replaces === undefined ? content : { ...content, replaces }, asking)
   if (replaces !== undefined && !answer.ok && aboutReplaced(answer)) {
     asking.note?.(`${name} does not take the order as the renewal of the present certificate (${answer.problem?.type ?? answer.status}); it is ordered without saying so.`)

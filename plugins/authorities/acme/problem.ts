@@ -1,4 +1,5 @@
-import { CertloopError, type ErrorCode } from '@certloop/contract'
+import { CertloopError, type ErrorCode, type ErrorFacts } from '@certloop/contract'
+import { isText, partsOf } from './reading.ts'
 
 /** A problem document of ACME (RFC 8555, 6.7), as far as it could be read. */
 export interface Problem {
@@ -13,21 +14,19 @@ export interface Problem {
 export type Doing = 'account' | 'order' | 'finalize' | 'validation' | 'other'
 
 const prefix = 'urn:ietf:params:acme:error:'
-const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value)
-
 /** Text of others for people: one line, bounded. */
-export const plainText = (value: unknown, most = 1000): string => (typeof value === 'string' ? value.replaceAll(/[\p{Cc}\s]+/gu, ' ').trim().slice(0, most) : '')
+export const plainText = (value: unknown, most = 1000): string => (isText(value) ? value.replaceAll(/[\p{Cc}\s]+/gu, ' ').trim().slice(0, most) : '')
 
 /** undefined: it is none. */
 export function readProblem(value: unknown, depth = 0): Problem | undefined {
-  if (!isObject(value) || typeof value['type'] !== 'string' && typeof value['detail'] !== 'string') return undefined
-  const type = plainText(value['type'], 200)
-  const { identifier, subproblems } = value
+  const { type: kind, detail, title, identifier, instance, subproblems } = partsOf(value)
+  if (!isText(kind) && !isText(detail)) return undefined
+  const type = plainText(kind, 200)
   return {
     type: type.startsWith(prefix) ? type.slice(prefix.length) : '',
-    detail: plainText(value['detail']) || plainText(value['title']) || type || 'no reason given',
-    identifier: isObject(identifier) ? plainText(identifier['value'], 300) || undefined : undefined,
-    instance: plainText(value['instance'], 500) || undefined,
+    detail: [plainText(detail), plainText(title), type].find((text) => text !== '') ?? 'no reason given',
+    identifier: plainText(partsOf(identifier)['value'], 300) || undefined,
+    instance: plainText(instance, 500) || undefined,
     subproblems: Array.isArray(subproblems) && depth < 2 ? subproblems.slice(0, 200).flatMap((one) => readProblem(one, depth + 1) ?? []) : [],
   }
 }
@@ -92,22 +91,20 @@ const saysWhat: Partial<Record<ErrorCode, (authority: string) => string>> = {
 }
 
 /** A problem document in our words: code, message and facts. */
-export function errorOfProblem(problem: Problem, { authority, doing, names = [], retryAt, termsUrl, sent }: ProblemContext): CertloopError {
+export function errorOfProblem(problem: Problem, context: ProblemContext): CertloopError {
+  const { authority, doing, retryAt } = context
   const code = codeOf(problem, doing)
-  const inForm = identifiersOf(problem)
-  const named = inForm.length > 0 ? inForm : names.filter((name) => mentions(problem.detail, name))
-  const terms = code === 'AUTHORITY_TERMS_NOT_AGREED' ? termsUrl ?? problem.instance : undefined
-  const facts = {
-    ...(problem.type === '' ? {} : { acmeError: problem.type }),
-    ...(named.length > 0 ? { names: named.join(',') } : {}),
-    ...(retryAt ? { retryAt: retryAt.toISOString() } : {}),
-    ...(terms ? { termsUrl: terms } : {}),
-    ...(code === 'AUTHORITY_UNREACHABLE' ? { sent: sent ?? 'maybe' } : {}),
-  }
+  const terms = code === 'AUTHORITY_TERMS_NOT_AGREED' ? context.termsUrl ?? problem.instance : undefined
   const head = saysWhat[code]?.(authority) ?? `${authority} refused the request`
   const until = code === 'AUTHORITY_RATE_LIMITED' && retryAt ? ` It is asked again at ${retryAt.toISOString()}.` : ''
   const where = terms && !wordsOf(problem).includes(terms) ? ` The terms: ${terms}` : ''
-  return new CertloopError(code, `${head}: ${wordsOf(problem)}.${until}${where}`, facts)
+  return new CertloopError(code, `${head}: ${wordsOf(problem)}.${until}${where}`, { ...factsOf(problem, context), ...(terms ? { termsUrl: terms } : {}), ...(code === 'AUTHORITY_UNREACHABLE' ? { sent: context.sent ?? 'maybe' } : {}) })
+}
+
+function factsOf(problem: Problem, { names = [], retryAt }: ProblemContext): ErrorFacts {
+  const inForm = identifiersOf(problem)
+  const named = inForm.length > 0 ? inForm : names.filter((name) => mentions(problem.detail, name))
+  return { ...(problem.type === '' ? {} : { acmeError: problem.type }), ...(named.length > 0 ? { names: named.join(',') } : {}), ...(retryAt ? { retryAt: retryAt.toISOString() } : {}) }
 }
 
 /** As a word of its own: "example.com" is not mentioned by "www.example.com". */

@@ -22,11 +22,13 @@ export async function renewalWindow({ name, wire, now }: { name: string; wire: W
   const answer = await wire.get(`${directory.renewalInfo.replace(/\/$/, '')}/${id}`, asking)
   if ([400, 404, 410].includes(answer.status)) return undefined
   if (!answer.ok) throw wire.refusal(answer, 'other')
-  const { suggestedWindow, explanationURL } = answer.json()
+  const wait = answer.retryAfter ? answer.retryAfter.getTime() - now().getTime() : usualMs
+  return { ...windowOf(name, answer.json()), askAgainAt: new Date(now().getTime() + Math.min(Math.max(wait, soonestMs), latestMs)) }
+}
+
+function windowOf(name: string, { suggestedWindow, explanationURL }: Record<string, unknown>): RenewalWindow {
   const { start, end } = partsOf(suggestedWindow)
   const [from, to] = [dateOf(start), dateOf(end)]
   if (!from || !to || to <= from) throw new CertloopError('AUTHORITY_ANSWER_INVALID', `${name} gave a renewal window that is none.`)
-  const wait = answer.retryAfter ? answer.retryAfter.getTime() - now().getTime() : usualMs
-  const explanationUrl = isUrl(explanationURL) && explanationURL.length <= 2000 ? explanationURL : undefined
-  return { start: from, end: to, askAgainAt: new Date(now().getTime() + Math.min(Math.max(wait, soonestMs), latestMs)), ...(explanationUrl ? { explanationUrl } : {}) }
+  return { start: from, end: to, ...(isUrl(explanationURL) && explanationURL.length <= 2000 ? { explanationUrl: explanationURL } : {}) }
 }
