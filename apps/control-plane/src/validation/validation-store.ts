@@ -154,18 +154,18 @@ export async function hasRecordsAt(db: Db | Tx, dnsProviderId: DnsProviderId): P
 
 const isIdle = (kind: 'validation' | 'clean') => sql<boolean>`not exists (select 1 from "task" where "task"."dedupe" = ${`${kind}:`} || "v"."id" and "task"."state" in ('ready', 'leased'))`
 /** Open ones whose request has ended without them. */
-export async function leftBehind(tx: Tx, after: string, limit: number): Promise<(ValidationRow & { issued: boolean })[]> {
+export async function leftBehind(tx: Db | Tx, after: string, limit: number): Promise<(ValidationRow & { issued: boolean })[]> {
   const rows = await tx.selectFrom('validation as v').innerJoin('orderAttempt as a', 'a.id', 'v.attemptId').innerJoin('certificateOrder as o', 'o.id', 'v.orderId').selectAll('v').select(['a.state as attemptState', 'o.state as orderState'])
     .where('v.state', 'in', openValidationStates).where('v.id', '>', after as ValidationId)
     .where((eb) => eb.or([eb('a.state', 'in', ['issued', 'failed', 'cancelled']), eb('o.state', 'in', ['complete', 'failed', 'cancelled'])])).orderBy('v.id').limit(limit).execute()
   return rows.map(({ attemptState, orderState, ...row }) => ({ ...row, issued: attemptState === 'issued' || orderState === 'complete' }))
 }
 /** Open ones that nobody works on. One that was asked waits for its order. */
-export async function withoutWork(tx: Tx, after: string, limit: number): Promise<ValidationRow[]> {
+export async function withoutWork(tx: Db | Tx, after: string, limit: number): Promise<ValidationRow[]> {
   return tx.selectFrom('validation as v').selectAll('v').where('v.state', 'in', ['planned', 'placing', 'waiting', 'checking']).where('v.id', '>', after as ValidationId).where(isIdle('validation')).orderBy('v.id').limit(limit).execute()
 }
 /** Those with something to be removed that nobody removes just now. */
-export async function toBeCleaned(tx: Tx, after: string, limit: number): Promise<ValidationRow[]> {
+export async function toBeCleaned(tx: Db | Tx, after: string, limit: number): Promise<ValidationRow[]> {
   return tx.selectFrom('validation as v').selectAll('v').where('v.cleanup', 'in', ['removing', 'stuck']).where('v.id', '>', after as ValidationId).where(isIdle('clean')).orderBy('v.id').limit(limit).execute()
 }
 

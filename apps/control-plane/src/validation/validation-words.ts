@@ -78,9 +78,10 @@ export function worstFinding({ findings }: OutsideLook): OutsideLook['findings']
 }
 export const seenWords = ({ title, seen }: OutsideLook['findings'][0]): string => `${title}: ${seen}`
 
-const absent: ReadonlySet<ErrorCode> = new Set(['VALIDATION_NOT_VISIBLE', 'DNS_NAME_UNKNOWN', 'WEB_ANSWER_WRONG'])
+const absent: ReadonlySet<ErrorCode> = new Set(['VALIDATION_NOT_VISIBLE', 'DNS_NAME_UNKNOWN'])
+const isAbsent = ({ error }: OutsideLook['findings'][0]): boolean => error !== null && (absent.has(error.code) || (error.code === 'WEB_ANSWER_WRONG' && (error.facts['status'] === 404 || error.facts['status'] === 410)))
 /** Whether a look shows that the proof is gone, as against that nothing could be seen. */
 export function isGone({ visible, findings }: OutsideLook): boolean {
   const telling = findings.filter(({ ok }) => !ok)
-  return !visible && telling.length > 0 && telling.every(({ error }) => error !== null && absent.has(error.code))
+  return !visible && telling.length > 0 && telling.every(isAbsent)
 }

@@ -221,6 +221,10 @@ testOnDatabases('a request that was submitted anew wants its proofs anew; those 
   await v.settle()
   await database.transaction(async (tx) => { await tx.updateTable('orderAttempt').set({ submissions: 2 }).where('id', '=', made.attempt.id).execute() })
   assert.deepEqual(await v.sync(made, [wanted('a.example.com')]), { open: 1, failed: [] })
+  // The clean-up of the first comes after the second was placed.
+  await v.lose(`clean:${(await v.all(made.attempt))[0]?.id}`)
+  await v.settle()
+  await v.sweep()
   await v.settle()
   const [old, fresh] = await v.all(made.attempt)
   assert.deepEqual([old?.state, old?.cleanup, fresh?.state, fresh?.cleanup], ['cancelled', 'removed', 'asked', 'placed'])

@@ -35,7 +35,7 @@ function nextLook(row: ValidationRow, now: Date, wanted = 0): Date {
 export function advanceValidationKind(deps: ValidationDeps): PlaneTaskKind {
   const { database, now } = deps
   return {
-    async run(task) {
+    async run(task, signal) {
       const row = await findValidation(database.db, task.subject as ValidationId)
       if (!row || !isOpenValidation(row.state)) return nothing
       const attempt = await getAttempt(database.db, row.attemptId)
@@ -43,7 +43,7 @@ export function advanceValidationKind(deps: ValidationDeps): PlaneTaskKind {
       // What was asked is for the authority to answer.
       if (row.state !== 'asked' && row.deadline && new Date(row.deadline) <= now()) return expire(deps, row)
       try {
-        return await step(deps, row, task)
+        return await step(deps, row, task, signal)
       } catch (error) {
         return hindered(deps, row, task, toCertloopError(error))
       }
@@ -56,13 +56,13 @@ export function advanceValidationKind(deps: ValidationDeps): PlaneTaskKind {
   }
 }
 
-function step(deps: ValidationDeps, row: ValidationRow, task: Task): Promise<Commit> {
+function step(deps: ValidationDeps, row: ValidationRow, task: Task, signal: AbortSignal): Promise<Commit> {
   switch (row.state) {
     case 'planned': return beginValidation(deps, row, task)
     case 'placing': return place(deps, row, task)
     case 'waiting': return lookForIt(deps, row, task)
-    case 'checking': return checkAndAsk(deps, row, task)
-    case 'asked': return ask(deps, row, lookOf(row))
+    case 'checking': return checkAndAsk(deps, row, task, signal)
+    case 'asked': return ask(deps, row, lookOf(row), signal)
     default: return Promise.resolve(nothing)
   }
 }
@@ -147,20 +147,20 @@ async function lookForIt(deps: ValidationDeps, row: ValidationRow, task: Task): 
     await comeAgain(tx, wake, task, deps.now())
   }
 }
-async function checkAndAsk(deps: ValidationDeps, row: ValidationRow, task: Task): Promise<Commit> {
+async function checkAndAsk(deps: ValidationDeps, row: ValidationRow, task: Task, signal: AbortSignal): Promise<Commit> {
   const seen = await look(deps, row)
-  return seen.visible ? ask(deps, row, seen) : notYet(deps, row, task, seen)
+  return seen.visible ? ask(deps, row, seen, signal) : notYet(deps, row, task, seen)
 }
 
 /** Tells the authority to look. Repeating is harmless. */
-async function ask({ database, authorityOf, now }: ValidationDeps, row: ValidationRow, seen: OutsideLook | null): Promise<Commit> {
+async function ask({ database, authorityOf, now }: ValidationDeps, row: ValidationRow, seen: OutsideLook | null, signal: AbortSignal): Promise<Commit> {
   const attempt = await getAttempt(database.db, row.attemptId)
   const handle = fromJsonOrNull<Record<string, unknown>>(attempt.handle)
   const notes: string[] = []
   const connector = await authorityOf(database.db, row.authorityId)
   if (!handle) throw new CertloopError('INTERNAL', `Attempt ${attempt.id} wants proofs and has no handle.`)
   await connector.prove?.(handle, { id: row.proofId, wayId: row.wayId ?? '' }, {
-    signal: AbortSignal.timeout(callMs),
+    signal: AbortSignal.any([signal, AbortSignal.timeout(callMs)]),
     note: (message) => { notes.push(message) },
     keep: async () => { throw new CertloopError('INTERNAL', 'Telling an authority to look leaves nothing to be kept.') },
   })
