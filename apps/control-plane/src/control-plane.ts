@@ -44,7 +44,9 @@ import { maintenanceKind } from './local-ca/maintenance.ts'
 import { blocklistIn } from './local-ca/key-blocklist.ts'
 import { createPublicHttp } from './local-ca/public-http.ts'
 import { tokenKeysOf } from './local-ca/token-keys.ts'
-import { makeCsrHandler, submitOrderKind } from './order/order-worker.ts'
+import { abandonRequestKind } from './order/abandon.ts'
+import { makeCsrHandler } from './order/make-csr.ts'
+import { submitOrderKind } from './order/order-worker.ts'
 import { registerOrderRoutes } from './order/order-routes.ts'
 import { revokeVersionKind } from './provisioning/action-revocation.ts'
 import { advanceActionKind, inspectHandler } from './provisioning/action-worker.ts'
@@ -108,7 +110,7 @@ export function makeParts(now: () => Date, { database, localCa, secrets }: Pick<
   const deps = { database, secrets, localCa, now, random, wayOut, authorityOf, authorities, checks, ...(slow ? { slow } : {}) }
   const planeKinds: Record<string, PlaneTaskKind> = {
     'follow-template': followTemplateKind(deps), [checkTask]: checkAuthorityKind(deps),
-    'submit-order': submitOrderKind(deps), 'advance-action': advanceActionKind(deps), 'revoke-version': revokeVersionKind(deps), 'advance-rollout': advanceRolloutKind(deps), 'advance-batch': advanceBatchKind(deps), 'advance-bulk-change': advanceBulkKind(deps), 'renew': renewKind(deps), 'ask-renewal-window': askRenewalWindowKind(deps), 'freeze-changed': freezeChangedKind(deps), 'refresh-certificate': refreshKind(deps), 'watch-deployment': watchDeploymentKind(deps), [publishCrlKind]: localCa.crls.taskKind, [maintenanceKind]: localCa.maintenanceTask,
+    'submit-order': submitOrderKind(deps), 'abandon-request': abandonRequestKind(deps), 'advance-action': advanceActionKind(deps), 'revoke-version': revokeVersionKind(deps), 'advance-rollout': advanceRolloutKind(deps), 'advance-batch': advanceBatchKind(deps), 'advance-bulk-change': advanceBulkKind(deps), 'renew': renewKind(deps), 'ask-renewal-window': askRenewalWindowKind(deps), 'freeze-changed': freezeChangedKind(deps), 'refresh-certificate': refreshKind(deps), 'watch-deployment': watchDeploymentKind(deps), [publishCrlKind]: localCa.crls.taskKind, [maintenanceKind]: localCa.maintenanceTask,
   }
   const botKinds: Record<BotTaskKind, BotTaskHandler> = {
     'scan-host': scanHandler(deps), 'make-csr': makeCsrHandler(deps), 'plan-deployment': planHandler(deps), 'deploy': deployHandler(deps), 'undo-deployment': deployHandler(deps), 'place-proof': notYetAsked, 'remove-proof': notYetAsked, 'inspect-target': bySubject({ act: inspectHandler(deps), rol: watchHandler(deps) }),

@@ -6,7 +6,7 @@ import { findVersion, insertCertificate, insertVersionOnce, installationsOn, own
 import { fromJson, iso, toJson } from '../database/columns.ts'
 import type { Tx } from '../database/database.ts'
 import { addEvent } from '../event/event-store.ts'
-import { versionColumns } from '../order/order-worker.ts'
+import { versionColumns } from '../order/issued-check.ts'
 import { readInstalled, syncState, wantedVersion } from '../proof/inspection.ts'
 import { targetPlacesOn, targetsOf } from '../provisioning/configuration-store.ts'
 import { placeKeyOf } from '../provisioning/place.ts'

@@ -83,7 +83,7 @@ testOnDatabases('what waits is woken page by page, all of it once, however much 
     const task = await findTask(database.db, id)
     assert.ok(task && pages < 5)
     await database.db.updateTable('task').set({ state: 'done' }).where('id', '=', id).execute()
-    const commit = await kind.run(task)
+    const commit = await kind.run(task, new AbortController().signal)
     await database.transaction(commit)
     pages++
     if ((await findTask(database.db, id))?.state === 'done') break
@@ -95,6 +95,6 @@ testOnDatabases('what waits is woken page by page, all of it once, however much 
   if (database.kind === 'sqlite') {
     const task = await findTask(database.db, id)
     assert.ok(task)
-    assert.deepEqual(await wideReads(database, (recorded) => freezeChangedKind({ database: recorded, now: () => now }).run(task), { narrow: /action_waiting/ }), [])
+    assert.deepEqual(await wideReads(database, (recorded) => freezeChangedKind({ database: recorded, now: () => now }).run(task, new AbortController().signal), { narrow: /action_waiting/ }), [])
   }
 })

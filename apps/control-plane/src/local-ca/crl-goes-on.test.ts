@@ -24,9 +24,9 @@ test('lists that could not be made for good, as with a wrong PIN, are tried agai
   const { ca, clock } = await caWorld(t, database)
   const { id } = issuerInSlot(await ca.issuers(), 'intermediate')
   let isRefused = false
-  const publishing = { ...ca.crls.taskKind, run: async (task: Parameters<typeof ca.crls.taskKind.run>[0]) => {
+  const publishing = { ...ca.crls.taskKind, run: async (...[task, signal]: Parameters<typeof ca.crls.taskKind.run>) => {
     if (isRefused) throw new CertloopError('PKCS11_PIN_WRONG', 'wrong')
-    return ca.crls.taskKind.run(task)
+    return ca.crls.taskKind.run(task, new AbortController().signal)
   } }
   const deps: WorkerDeps = { database, kinds: { [publishCrlKind]: publishing }, now: () => clock.now, random: () => 0, log: () => {} }
   await tryDue(deps, publishCrlKind)

@@ -64,7 +64,7 @@ test('settings that change while lists are being made are in the lists that foll
   const { ca, spare } = await world(t, database)
   await database.db.updateTable('task').set({ state: 'leased' }).where('subject', '=', spare.id).execute()
   const { id } = await database.db.selectFrom('task').select('id').where('subject', '=', spare.id).executeTakeFirstOrThrow()
-  const commit = await ca.crls.taskKind.run({ id, subject: spare.id } as never)
+  const commit = await ca.crls.taskKind.run({ id, subject: spare.id } as never, new AbortController().signal)
   await ca.issuerService.configure(spare.id, { crlShards: 3 })
   await database.transaction((tx, wake) => commit(tx, wake))
   const task = await database.db.selectFrom('task').selectAll().where('id', '=', id).executeTakeFirstOrThrow()

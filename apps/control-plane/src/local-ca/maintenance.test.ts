@@ -89,7 +89,7 @@ testOnDatabases('lists come again at half of their life, sooner near the end of 
     await database.transaction((tx, wake) => schedulePublishing(tx, wake, id, clock.now, clock.now))
     const [task] = await database.db.selectFrom('task').selectAll().where('kind', '=', 'publish-crl').where('subject', '=', id).execute()
     assert.ok(task)
-    const commit = await ca.crls.taskKind.run(task)
+    const commit = await ca.crls.taskKind.run(task, new AbortController().signal)
     await database.transaction(async (tx, wake) => {
       await tx.updateTable('task').set({ state: 'done' }).where('id', '=', task.id).execute()
       await commit(tx, wake)

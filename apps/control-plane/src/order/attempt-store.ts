@@ -25,12 +25,18 @@ export async function attemptsOf(db: Db | Tx, orderId: OrderId): Promise<Attempt
 
 /** Fails when the order has asked this authority before: never twice. */
 export async function insertAttempt(tx: Tx, attempt: Pick<AttemptRow, 'orderId' | 'authorityId' | 'position' | 'reason'>, now: Date): Promise<AttemptRow> {
-  const row: AttemptRow = { id: newId('att', now), state: 'intended', handle: null, submissions: 0, callFence: null, mayIssue: 0, waitUntil: null, failures: 0, failingSince: null, error: null, startedAt: iso(now), endedAt: null, ...attempt }
+  const row: AttemptRow = { id: newId('att', now), state: 'intended', handle: null, submissions: 1, callFence: null, mayIssue: 0, waitUntil: null, failures: 0, failingSince: null, error: null, startedAt: iso(now), endedAt: null, ...attempt }
   await tx.insertInto('orderAttempt').values(row).execute()
   return row
 }
 export async function updateAttempt(tx: Tx, id: AttemptId, changes: Partial<Omit<AttemptRow, 'id' | 'orderId' | 'authorityId'>>): Promise<void> {
   await tx.updateTable('orderAttempt').set(changes).where('id', '=', id).execute()
+}
+
+/** @returns false: it has ended */
+export async function keepHandle(tx: Tx, id: AttemptId, handle: string): Promise<boolean> {
+  const { numUpdatedRows } = await tx.updateTable('orderAttempt').set({ handle, state: 'submitted' }).where('id', '=', id).where('state', 'in', openAttemptStates).executeTakeFirst()
+  return numUpdatedRows > 0n
 }
 
 /** How many orders are in a call to this authority, on whatever replica: those whose task is leased and began one. */

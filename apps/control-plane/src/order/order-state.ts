@@ -4,11 +4,16 @@ import type { OrderState } from '@certloop/contract'
 export const orderTransitions = {
   /** The key was made and the CSR is what was asked for: it may be submitted. */
   csrReady: { from: ['pending'], to: 'processing' },
+  /** It goes on with fewer names, and needs another CSR. */
+  csrAgain: { from: ['processing'], to: 'pending' },
   /** It is unknown whether the authority issued. */
   outcomeUnknown: { from: ['processing'], to: 'uncertain' },
+  /** A person has the authority asked again what became of it. */
+  lookAgain: { from: ['uncertain'], to: 'processing' },
   issued: { from: ['processing', 'uncertain'], to: 'complete' },
   failed: { from: ['pending', 'processing', 'uncertain'], to: 'failed' },
-  cancelled: { from: ['pending', 'uncertain'], to: 'cancelled' },
+  /** In processing only as long as the authority can not be issuing. */
+  cancelled: { from: ['pending', 'processing', 'uncertain'], to: 'cancelled' },
 } as const satisfies Record<string, { from: readonly OrderState[]; to: OrderState }>
 export type OrderEvent = keyof typeof orderTransitions
 

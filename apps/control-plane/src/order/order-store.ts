@@ -31,7 +31,7 @@ export interface OrderTable {
   fallbacks: string
   /** JSON of the ValidationSettings as they were when it was ordered. */
   validation: string
-  /** JSON of the names that a renewal went on without. */
+  /** JSON of LeftOut[]: the names that a renewal went on without, and why. */
   leftOut: string
   requester: string
   reason: string
@@ -51,7 +51,7 @@ export interface OrderAttemptTable {
   state: AttemptState
   /** JSON of the Handle by which the request is found again there. */
   handle: string | null
-  /** How often it was submitted: again only after the one before ran out there for certain. */
+  /** The how-manieth submission this is: another only after the one before ran out there for certain, or with fewer names. */
   submissions: number
   /** Of the lease of the order's task in which the authority is being asked, or was last. */
   callFence: number | null
@@ -69,6 +69,14 @@ export interface OrderAttemptTable {
 }
 export interface OrderTables { certificateOrder: OrderTable; orderAttempt: OrderAttemptTable }
 export type OrderRow = Selectable<OrderTable>
+
+export type LeftOut = Order['leftOut'][number]
+export const leftOutOf = ({ leftOut }: Pick<OrderRow, 'leftOut'>): LeftOut[] => fromJson(leftOut)
+/** All that it is about, less what a renewal went on without. */
+export function wantedNames({ names, leftOut }: Pick<OrderRow, 'names' | 'leftOut'>): string[] {
+  const without = new Set(leftOutOf({ leftOut }).map(({ name }) => name))
+  return fromJson<string[]>(names).filter((name) => !without.has(name))
+}
 
 /** What an order asks for besides names and key. */
 export type OrderedRequest = Order['request']
@@ -101,12 +109,26 @@ export interface OrderChange {
   keyId?: KeyId
   csrPem?: string
   versionId?: VersionId
+  leftOut?: LeftOut[]
 }
 
-/** What is not named stays, but reason, next action, deadline and error belong to the state and change with it. */
-function columnsOf(state: OrderState, { message, error, deadline, nextAction, keyId, csrPem, versionId }: OrderChange, now: Date): Partial<OrderRow> {
-  const given = Object.fromEntries(Object.entries({ keyId, csrPem, versionId }).filter(([, value]) => value !== undefined)) as Partial<OrderRow>
-  return { ...given, state, reason: message, nextAction: nextAction ?? null, deadline: deadline ? iso(deadline) : null, error: error ? toJson(error) : null, updatedAt: iso(now) }
+/** What is not named stays, but reason, next action and error belong to the state and change with it. What nobody works on has no deadline. */
+function columnsOf(order: OrderRow, state: OrderState, { message, error, deadline, nextAction, keyId, csrPem, versionId, leftOut }: OrderChange, now: Date): Partial<OrderRow> {
+  const given = Object.fromEntries(Object.entries({ keyId, csrPem, versionId, leftOut: leftOut && toJson(leftOut) }).filter(([, value]) => value !== undefined)) as Partial<OrderRow>
+  const until = state === 'pending' || state === 'processing' ? (deadline ? iso(deadline) : order.deadline) : null
+  return { ...given, state, reason: message, nextAction: nextAction ?? null, deadline: until, error: error ? toJson(error) : null, updatedAt: iso(now) }
+}
+
+/** What it waits for, while its state stays. @returns whether that is news */
+export async function describeOrder(tx: Tx, wake: Wakes, order: OrderRow, { reason, nextAction }: Pick<OrderRow, 'reason' | 'nextAction'>, now: Date): Promise<boolean> {
+  if (order.reason === reason && order.nextAction === nextAction) return false
+  await tx.updateTable('certificateOrder').set({ reason, nextAction, updatedAt: iso(now) }).where('id', '=', order.id).where('state', '=', order.state).execute()
+  announce(wake, 'order', order.id, order.certificateId)
+  return true
+}
+/** From now on it is this one that is asked. */
+export async function setOrderAuthority(tx: Tx, id: OrderId, authorityId: AuthorityId): Promise<void> {
+  await tx.updateTable('certificateOrder').set({ authorityId }).where('id', '=', id).execute()
 }
 
 /**
@@ -117,7 +139,7 @@ export async function changeOrder(tx: Tx, wake: Wakes, order: OrderRow, change: 
   const state = nextOrderState(order.state, change.event)
   const conflict = () => new CertloopError('CONFLICT', `Order ${order.id} is ${order.state}; "${change.event}" does not apply.`, { orderId: order.id })
   if (!state) throw conflict()
-  const columns = columnsOf(state, change, now)
+  const columns = columnsOf(order, state, change, now)
   const { numUpdatedRows } = await tx.updateTable('certificateOrder').set(columns).where('id', '=', order.id).where('state', '=', order.state).executeTakeFirst()
   if (numUpdatedRows === 0n) throw conflict()
   const { event, message, error = null, requester = null } = change
@@ -129,6 +151,10 @@ export async function changeOrder(tx: Tx, wake: Wakes, order: OrderRow, change: 
 export async function findOrder(db: Db | Tx, id: OrderId): Promise<OrderRow | undefined> {
   return db.selectFrom('certificateOrder').selectAll().where('id', '=', id).executeTakeFirst()
 }
+/** Nobody else changes it, nor begins a call for it, until the transaction ends. */
+export async function lockOrder(tx: Tx, id: OrderId): Promise<OrderRow | undefined> {
+  return tx.updateTable('certificateOrder').set((eb) => ({ updatedAt: eb.ref('updatedAt') })).where('id', '=', id).returningAll().executeTakeFirst()
+}
 /** @throws CertloopError NOT_FOUND */
 export async function getOrder(db: Db | Tx, id: OrderId): Promise<OrderRow> {
   const row = await findOrder(db, id)
@@ -139,8 +165,8 @@ export async function ordersOfAction(db: Db | Tx, actionId: ActionId): Promise<P
   return db.selectFrom('certificateOrder').select(['id', 'state', 'error']).where('actionId', '=', actionId).orderBy('id').execute()
 }
 /** The newest order under way. */
-export async function openOrderOf(db: Db | Tx, certificateId: CertificateId): Promise<Pick<OrderRow, 'state' | 'reason' | 'nextAction'> | undefined> {
-  return db.selectFrom('certificateOrder').select(['state', 'reason', 'nextAction']).where('certificateId', '=', certificateId).where('state', 'in', openOrderStates).orderBy('id', 'desc').limit(1).executeTakeFirst()
+export async function openOrderOf(db: Db | Tx, certificateId: CertificateId): Promise<Pick<OrderRow, 'id' | 'state' | 'reason' | 'nextAction' | 'leftOut'> | undefined> {
+  return db.selectFrom('certificateOrder').select(['id', 'state', 'reason', 'nextAction', 'leftOut']).where('certificateId', '=', certificateId).where('state', 'in', openOrderStates).orderBy('id', 'desc').limit(1).executeTakeFirst()
 }
 
 export interface OrderQuery { search?: string | undefined; state?: OrderState | undefined; certificateId?: CertificateId | undefined; limit: number; cursor?: string | undefined }
@@ -174,5 +200,5 @@ export async function readOrder(db: Db | Tx, id: OrderId): Promise<Order> {
 function toOrder(row: OrderRow, certificateName: string, authorityName: string): Order {
   const { id, certificateId, authorityId, state, keyAlgorithm, custody, botId, requester, reason, nextAction, deadline, versionId, createdAt, updatedAt } = row
   const { commonName, validityDays } = row
-  return { id, certificateId, certificateName, authorityId, authorityName, state, names: fromJson(row.names), commonName, keyAlgorithm, validityDays, request: requestOf(row), custody, botId, requester, reason, nextAction, deadline, versionId, error: fromJsonOrNull(row.error), createdAt, updatedAt }
+  return { id, certificateId, certificateName, authorityId, authorityName, state, names: fromJson(row.names), commonName, keyAlgorithm, validityDays, request: requestOf(row), custody, botId, requester, reason, nextAction, deadline, versionId, leftOut: leftOutOf(row), error: fromJsonOrNull(row.error), createdAt, updatedAt }
 }

@@ -12,15 +12,20 @@ const state = async (w: World, id: ActionId) => (await getAction(w.database.db, 
 const refused = (message: RegExp) => (error: unknown) => error instanceof CertloopError && error.code === 'ACTION_NOT_POSSIBLE' && message.test(error.message)
 const later: ConfigurationInput['deployment'] = { ...deploymentTimingDefault, when: 'at', at: '2026-06-01T02:00' }
 
-testOnDatabases('an order that no bot has begun is cancelled; one that was submitted is waited for, and its version kept', async (t, database) => {
+testOnDatabases('an order that no bot has begun is cancelled; one that the authority is issuing is waited for, and its version kept', async (t, database) => {
   const w = await makeWorld(t, database)
   const [a, b] = [await w.addBot('a'), await w.addBot('b')]
   const id = await w.configured('order.example', [a, b])
   const action = await w.start(id, 'rotate')
   await w.runBot(a)
-  const asked = await cancel(w, action.id)
-  assert.deepEqual([asked.state, asked.nextAction], ['ordering', 'It is being cancelled: what is under way ends first.'])
+  const issue = w.localCa.issue.bind(w.localCa)
+  let asked: Awaited<ReturnType<typeof cancel>> | undefined
+  w.localCa.issue = async (options) => {
+    asked ??= await cancel(w, action.id)
+    return issue(options)
+  }
   await w.settle()
+  assert.deepEqual([asked?.state, asked?.nextAction], ['ordering', 'It is being cancelled: what is under way ends first.'])
   const ended = await getAction(database.db, action.id)
   assert.deepEqual([ended.state, ended.error], ['cancelled', null])
   assert.match(ended.reason ?? '', /What had been submitted was issued and is kept/)
@@ -111,10 +116,10 @@ testOnDatabases('a re-enrolment that is cancelled when its child has been issued
   const advance = w.planeKinds['advance-action']
   assert.ok(advance)
   // The parent is not looked at before somebody has cancelled it.
-  w.planeKinds['advance-action'] = { ...advance, run: async (task) => {
+  w.planeKinds['advance-action'] = { ...advance, run: async (task, signal) => {
     const action = await getAction(database.db, task.subject as ActionId)
     if (action.kind === 're-enrol' && action.childId && (await w.detail(action.childId)).lastAction?.state === 'done') await cancel(w, action.id)
-    return advance.run(task)
+    return advance.run(task, signal)
   } }
   await w.settle()
   const { lastAction, children, configuration } = await w.detail(id)

@@ -8,8 +8,7 @@ import { isOpenDeployment } from '../deployment/deployment-state.ts'
 import { deploymentsOfAction } from '../deployment/deployment-store.ts'
 import { addEvent } from '../event/event-store.ts'
 import { ordersOfAction, getOrder } from '../order/order-store.ts'
-import { nextOrderState } from '../order/order-state.ts'
-import { cancelOrder } from '../order/order-worker.ts'
+import { cancelOrder, whyNotCancel } from '../order/cancel-order.ts'
 import { openRolloutOf } from '../rollout/rollout.ts'
 import { stopRollout } from '../rollout/rollout-control.ts'
 import { cancelReadyTasks } from '../task/task-store.ts'
@@ -49,8 +48,8 @@ async function endParts(tx: Tx, wake: Wakes, action: ActionRow, requester: strin
 }
 
 async function cancelOrders(tx: Tx, wake: Wakes, action: ActionRow, requester: string, now: Date): Promise<void> {
-  for (const { id, state } of await ordersOfAction(tx, action.id)) {
-    if (nextOrderState(state, 'cancelled')) await cancelOrder(tx, wake, await getOrder(tx, id), requester, now)
+  for (const { id } of await ordersOfAction(tx, action.id)) {
+    if (await whyNotCancel(tx, await getOrder(tx, id)) === null) await cancelOrder(tx, wake, id, requester, now)
   }
   const child = action.childId ? await openAction(tx, action.childId) : undefined
   if (child) await cancelAction(tx, wake, child.id, requester, now)

@@ -100,7 +100,7 @@ testOnDatabases('with a key on each of two hosts, both versions are revoked unle
   assert.match(started.reason ?? '', /^The authority is asked to revoke 2 versions, one for each host: .*\(key at right\).*\(key at left\).*They are still served at/)
   const tasks = await database.db.selectFrom('task').selectAll().where('kind', '=', 'revoke-version').execute()
   assert.equal(tasks.length, 2, 'each is a question of its own')
-  await w.planeKinds['revoke-version']?.run(tasks[0] ?? assert.fail()) // the process dies before it can write the answer down
+  await w.planeKinds['revoke-version']?.run(tasks[0] ?? assert.fail(), new AbortController().signal) // the process dies before it can write the answer down
   await w.settle()
   const { lastAction, status, statusReason, versions } = await w.detail(id)
   assert.match(lastAction?.reason ?? '', /^2 of 2 versions revoked \(keyCompromise\): \S+ \(key at right\), \S+ \(key at left\)\. They are still served at/)
@@ -152,7 +152,7 @@ testOnDatabases('a lost answer is asked for again and ends once; a refusal is sh
   await w.act(id, 'rotate')
   const action = await w.start(id, 'revoke')
   const task = await database.db.selectFrom('task').selectAll().where('kind', '=', 'revoke-version').executeTakeFirstOrThrow()
-  await w.planeKinds['revoke-version']?.run(task) // the process dies before it can write the answer down
+  await w.planeKinds['revoke-version']?.run(task, new AbortController().signal) // the process dies before it can write the answer down
   await w.settle()
   const ended = await database.db.selectFrom('action').select(['state', 'reason']).where('id', '=', action.id).executeTakeFirst()
   assert.equal(ended?.state, 'done')

@@ -5,8 +5,7 @@ import fc from 'fast-check'
 import { emptyDatabase } from '../database/database-testing.ts'
 import { isOpenDeployment } from '../deployment/deployment-state.ts'
 import { isOpenOrder } from '../order/order-state.ts'
-import { getOrder } from '../order/order-store.ts'
-import { cancelOrder } from '../order/order-worker.ts'
+import { cancelOrder } from '../order/cancel-order.ts'
 import { nextDue } from '../task/task-store.ts'
 import { makeWorld, reportResult, type TestBot, type World } from '../world-testing.ts'
 import { cancelAction } from './action-cancel.ts'
@@ -161,7 +160,7 @@ async function comeToRest(play: Play): Promise<void> {
     await w.settle()
     await w.watch()
     const r = await read(w.database)
-    for (const { id } of r.orders.filter((o) => o.state === 'uncertain')) await w.database.transaction(async (tx, wake) => cancelOrder(tx, wake, await getOrder(tx, id), 'user:test', w.now()))
+    for (const { id } of r.orders.filter((o) => o.state === 'uncertain')) await w.database.transaction((tx, wake) => cancelOrder(tx, wake, id, 'user:test', w.now()))
     if (r.actions.every((a) => !before.includes(a.id) || a.endedAt !== null)) return
     // Not past the next thing that falls due: a window is missed by who looks away for six hours.
     const due = await nextDue(w.database.db, 'control-plane', w.now())

@@ -6,7 +6,6 @@ import { testOnDatabases } from '../database/database-testing.ts'
 import { forgetPlaces, recordScan } from '../discovery/record-scan.ts'
 import { listOrders, getOrder } from '../order/order-store.ts'
 import { renewalTime } from '../renewal/renewal-time.ts'
-import { submitOrderKind } from '../order/order-worker.ts'
 import { CertloopError, renewalDefaults } from '@certloop/contract'
 import { makeWorld, scanOf, slotOf, type World } from '../world-testing.ts'
 
@@ -96,14 +95,16 @@ testOnDatabases('a failed detection says nothing of what is missing; a server th
 testOnDatabases('an order whose outcome is unknown waits for a person and is not asked for again', async (t, database) => {
   const w = await makeWorld(t, database)
   const id = await w.configured('doubt.example', [await w.addBot('a')])
+  const issue = w.localCa.issue.bind(w.localCa)
+  w.localCa.issue = async (options) => {
+    await issue(options)
+    throw new CertloopError('AUTHORITY_UNREACHABLE', 'The connection was lost.')
+  }
   const action = await w.start(id, 'rotate')
-  for (const bot of w.bots) await w.runBot(bot)
-  const task = await database.db.selectFrom('task').selectAll().where('kind', '=', 'submit-order').executeTakeFirstOrThrow()
-  const order = await getOrder(database.db, task.subject as `ord_${string}`)
-  await database.transaction(async (tx, wake) => {
-    await submitOrderKind(w.deps).failed(tx, wake, { ...task, attempts: 3 }, new CertloopError('AUTHORITY_UNREACHABLE', 'The connection was lost.'))
-    await tx.deleteFrom('task').where('id', '=', task.id).execute()
-  })
+  await w.settle()
+  const order = { id: (await w.database.db.selectFrom('certificateOrder').select('id').executeTakeFirstOrThrow()).id }
+  w.clock.pass(26 * 3600)
+  await w.watch()
   await live(w, 3)
   const after = await getOrder(database.db, order.id)
   assert.equal(after.state, 'uncertain')

@@ -8,8 +8,11 @@ export type Commit = (tx: Tx, wake: Wakes) => Promise<void>
 
 /** Work of the control plane itself. */
 export interface PlaneTaskKind {
-  /** Does what needs no transaction (calls outside) and returns the change to commit. Runs again after a crash: idempotent. */
-  run(task: Task): Promise<Commit>
+  /**
+   * Does what needs no transaction (calls outside) and returns the change to commit. Runs again after a crash: idempotent.
+   * @param signal aborted when its lease was lost or the process stops: nothing it still does will be written
+   */
+  run(task: Task, signal: AbortSignal): Promise<Commit>
   /** The task ended without success: writes that to its subject. */
   failed(tx: Tx, wake: Wakes, task: Task, error: CertloopError): Promise<void>
 }

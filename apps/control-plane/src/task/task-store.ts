@@ -112,6 +112,8 @@ export const failTask = (tx: Tx, held: Held, error: WireError, now: Date) => cha
 /** Gives it back to be tried again at `notBefore`. @throws CertloopError LEASE_LOST */
 export const returnTask = (db: Db | Tx, held: Held, error: WireError | null, notBefore: Date, now: Date) =>
   change(db, held, { state: 'ready', ...heldBy, notBefore: iso(notBefore), error: error ? toJson(error) : null, updatedAt: iso(now) })
+/** In a transaction that only whoever still holds the task may make. @throws CertloopError LEASE_LOST */
+export const confirmLease = (tx: Tx, held: Held, now: Date) => change(tx, held, { updatedAt: iso(now) })
 /** @throws CertloopError LEASE_LOST */
 export const renewLease = (db: Db | Tx, held: Held, until: Date, now: Date) => change(db, held, { leaseUntil: iso(until), updatedAt: iso(now) })
 

@@ -16,6 +16,8 @@ export interface Worker { stop(): Promise<void> }
 /** So long the work of a replica that died stays untouched by the others. */
 const leaseSeconds = 20
 const concurrency = 8
+/** At its end the worker waits so long for calls that are under way. */
+const patienceMs = 5_000
 /** Wakes can be lost; so often the worker looks anyway. */
 const lookAgainMs = 5_000
 
@@ -32,6 +34,7 @@ export function startWorker(deps: WorkerDeps): Worker {
   let stopped = false
   let signal = () => {}
   let pending = true
+  const stopping = new AbortController()
   const poke = () => { pending = true; signal() }
   const unlisten = database.wake.listen((topic) => { if (topic === taskTopic('control-plane')) poke() })
 
@@ -54,7 +57,7 @@ export function startWorker(deps: WorkerDeps): Worker {
       try {
         const tasks = running.size >= concurrency ? [] : await leaseTasks(database, 'control-plane', { owner, max: concurrency - running.size, seconds: leaseSeconds }, at)
         for (const task of tasks) {
-          const work = runTask(deps, task).finally(() => { running.delete(work); poke() })
+          const work = runTask(deps, task, stopping.signal).finally(() => { running.delete(work); poke() })
           running.add(work)
         }
         if (tasks.length === 0) await wait(at)
@@ -71,25 +74,36 @@ export function startWorker(deps: WorkerDeps): Worker {
       poke()
       unlisten()
       await done
+      const patience = setTimeout(() => stopping.abort(), patienceMs)
       await Promise.allSettled(running)
+      clearTimeout(patience)
     },
   }
 }
 
 /** One attempt at one task. Never throws. */
-export async function runTask(deps: WorkerDeps, task: Task): Promise<void> {
+export async function runTask(deps: WorkerDeps, task: Task, stopping?: AbortSignal): Promise<void> {
   const { database, kinds, now, log } = deps
   const kind = kinds[task.kind]
-  const beat = setInterval(() => { renewLease(database.db, task, new Date(now().getTime() + leaseSeconds * 1000), now()).catch((error: unknown) => log('warn', 'lease not renewed', { task: task.id, error })) }, (leaseSeconds / 3) * 1000)
+  const lost = new AbortController()
+  const signal = AbortSignal.any([lost.signal, ...(stopping ? [stopping] : [])])
+  const beat = setInterval(() => {
+    renewLease(database.db, task, new Date(now().getTime() + leaseSeconds * 1000), now()).catch((error: unknown) => {
+      if (toCertloopError(error).code === 'LEASE_LOST') lost.abort()
+      log('warn', 'lease not renewed', { task: task.id, error })
+    })
+  }, (leaseSeconds / 3) * 1000)
   try {
     if (!kind) throw new CertloopError('INTERNAL', `No handler for tasks of kind "${task.kind}".`)
-    const commit = await kind.run(task)
+    const commit = await kind.run(task, signal)
     await database.transaction(async (tx, wake) => {
       await finishTask(tx, task, now())
       await commit(tx, wake)
     })
   } catch (thrown) {
-    await endFailedAttempt(deps, task, kind, toCertloopError(thrown)).catch((error: unknown) => log('error', 'a failed task could not be written down; its lease will run out', { task: task.id, error }))
+    // What was broken off says nothing of the work: it is done again by whoever holds it.
+    if (signal.aborted) await returnTask(database.db, task, null, now(), now()).catch(() => {})
+    else await endFailedAttempt(deps, task, kind, toCertloopError(thrown)).catch((error: unknown) => log('error', 'a failed task could not be written down; its lease will run out', { task: task.id, error }))
   } finally {
     clearInterval(beat)
   }

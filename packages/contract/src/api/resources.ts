@@ -108,7 +108,7 @@ const OrderedRequest = Type.Object({
 export const Order = Type.Object({
   id: idText('ord'), certificateId: idText('crt'), certificateName: Type.String(), authorityId: idText('ath'), authorityName: Type.String(), state: literals(orderStates),
   names: Type.Array(Type.String()), commonName: nullable(Type.String()), keyAlgorithm, validityDays: nullable(Type.Integer()), request: OrderedRequest, custody: literals(keyCustodies), botId: nullable(idText('bot')), requester: Requester, reason: Type.String(), nextAction: nullable(Type.String()),
-  deadline: nullable(instant), versionId: nullable(idText('ver')), error: nullable(Wire), createdAt: instant, updatedAt: instant,
+  deadline: nullable(instant), versionId: nullable(idText('ver')), leftOut: Type.Array(Type.Object({ name: Type.String(), error: Wire }, strict), { description: 'Names that a renewal went on without, and why; they are among "names"' }), error: nullable(Wire), createdAt: instant, updatedAt: instant,
 }, { $id: 'Order', ...strict })
 export type Order = Static<typeof Order>
 export const OrderCounts = Type.Unsafe<Record<(typeof orderStates)[number], number>>(Type.Object(Object.fromEntries(orderStates.map((state) => [state, Type.Integer()])), { ...strict, description: 'How many there are in each state, whatever state was asked for' }))
