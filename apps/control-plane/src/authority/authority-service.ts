@@ -10,7 +10,7 @@ import { authorityKinds, type AuthorityKind, type FieldValues } from './authorit
 import { getAuthority, insertAuthority, lockAuthority, removeAuthority, updateAuthority, type AuthorityRow, type NewAuthority } from './authority-store.ts'
 import { limitsOf } from './budget.ts'
 import { kindOf } from './connectors.ts'
-import { testAuthority } from './connection-test.ts'
+import { lookAtAuthority } from './connection-test.ts'
 import { checkTask, noteSeen } from './health-worker.ts'
 import { configuredAt, orderedAt } from './in-use.ts'
 import { openValues, readValues, sealValues, type FieldProblem, type Values } from './kept-values.ts'
@@ -109,9 +109,9 @@ export function createAuthorities(deps: ServiceDeps): Authorities {
 
   async function test(id: AuthorityId): Promise<TestReport> {
     await getAuthority(database.db, id)
-    const report = await testAuthority(() => authorityOf(database.db, id), now)
-    await database.transaction((tx, wake) => noteSeen(tx, wake, id, { report }, deps))
-    return report
+    const seen = await lookAtAuthority(() => authorityOf(database.db, id), now)
+    await database.transaction((tx, wake) => noteSeen(tx, wake, id, seen, deps))
+    return seen.report
   }
 
   return {

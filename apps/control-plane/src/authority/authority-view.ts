@@ -21,13 +21,13 @@ export const showKinds = (): AuthorityType[] => authorityKinds.all.map(({ manife
 }))
 
 /** What can be told of the connector; of one that can't be made, that which its manifest says. */
-async function told({ database, authorityOf }: ViewDeps, row: AuthorityRow): Promise<{ connector: Pick<AuthorityConnector, 'keyAlgorithms' | 'validationMethods' | 'certificateTypes' | 'isPublic'>; abilities: AuthorityResource['abilities']; facts: Record<string, string>; problem: string | null }> {
+async function told({ database, authorityOf }: ViewDeps, row: AuthorityRow): Promise<{ connector: Pick<AuthorityConnector, 'keyAlgorithms' | 'validationMethods' | 'certificateTypes' | 'isPublic'>; abilities: AuthorityResource['abilities']; facts: Record<string, string> }> {
   const { manifest } = kindOf(row)
   try {
     const connector = await authorityOf(database.db, row.id)
-    return { connector, abilities: abilitiesOfConnector(row.kind, connector), facts: { ...await connector.facts?.() }, problem: null }
+    return { connector, abilities: abilitiesOfConnector(row.kind, connector), facts: { ...await connector.facts?.() } }
   } catch (error) {
-    return { connector: manifest, abilities: [...manifest.abilities], facts: {}, problem: toCertloopError(error).message }
+    return { connector: manifest, abilities: [...manifest.abilities], facts: { problem: toCertloopError(error).message } }
   }
 }
 
@@ -39,17 +39,23 @@ function secretsSet(secrets: Secrets, row: AuthorityRow): string[] {
   }
 }
 
+/** The certificates it issues with, where they are known beforehand. */
+async function issuerOf({ localCa, database: { db } }: ViewDeps, row: AuthorityRow): Promise<Pick<AuthorityResource, 'issuerSubject' | 'issuerNotAfter' | 'chainPem'>> {
+  const chainPem = await kindOf(row).chain?.({ localCa, db }) ?? []
+  const issuer = chainPem[0] === undefined ? undefined : readCertificate(chainPem[0])
+  return { issuerSubject: issuer?.subject ?? null, issuerNotAfter: issuer?.notAfter.toISOString() ?? null, chainPem }
+}
+
 /** An authority as the API shows it. Nothing is asked of it. */
 export async function showAuthority(deps: ViewDeps, row: AuthorityRow): Promise<AuthorityResource> {
-  const { manifest, chain } = kindOf(row)
-  const { connector, abilities, facts, problem } = await told(deps, row)
-  const preset = manifest.presets.find(({ id }) => id === row.preset)
-  const chainPem = await chain?.({ localCa: deps.localCa, db: deps.database.db }) ?? []
-  const issuer = chainPem[0] === undefined ? undefined : readCertificate(chainPem[0])
-  const { workFailedAt: _kept, ...health } = healthOf(row)
+  const { id, name, kind, concurrency, createdAt } = row
+  const { manifest } = kindOf(row)
+  const { connector, abilities, facts } = await told(deps, row)
+  const preset = manifest.presets.find((each) => each.id === row.preset)
+  const { workFailedAt: _failed, profiles: _profiles, ...health } = healthOf(row)
   return {
-    id: row.id, name: row.name, kind: row.kind, title: preset?.title ?? manifest.title, preset: row.preset, isPublic: connector.isPublic ?? preset?.isPublic ?? false,
+    id, name, kind, title: preset?.title ?? manifest.title, preset: row.preset, isPublic: connector.isPublic ?? preset?.isPublic ?? false,
     fields: { ...fromJson<FieldValues>(row.settings) }, secretsSet: secretsSet(deps.secrets, row), abilities, keyAlgorithms: [...connector.keyAlgorithms], validationMethods: [...connector.validationMethods], certificateTypes: [...connector.certificateTypes],
-    limits: limitsOf(row), concurrency: row.concurrency, health, facts: problem === null ? facts : { problem }, issuerSubject: issuer?.subject ?? null, issuerNotAfter: issuer?.notAfter.toISOString() ?? null, chainPem, createdAt: row.createdAt, updatedAt: row.updatedAt ?? row.createdAt,
+    limits: limitsOf(row), concurrency, health, facts, ...await issuerOf(deps, row), createdAt, updatedAt: row.updatedAt ?? createdAt,
   }
 }

@@ -41,10 +41,12 @@ function inWords(seconds: number): string {
   const [size, word] = units.find(([each]) => seconds % each === 0) ?? [1, 'second']
   return seconds === size ? word : `${seconds / size} ${word}s`
 }
-const what: Record<RateLimit['kind'], (subject: string) => string> = {
-  'order': () => 'orders', 'domain': (subject) => `certificates for ${subject}`, 'same-names': (subject) => `certificates with just these names (${subject})`, 'failure': (subject) => `failed validations of ${subject}`,
+const plural = (count: number, word: string): string => `${count} ${word}${count === 1 ? '' : 's'}`
+const what: Record<RateLimit['kind'], (count: number, subject: string) => string> = {
+  'order': (count) => plural(count, 'order'), 'domain': (count, subject) => `${plural(count, 'certificate')} for ${subject}`,
+  'same-names': (count, subject) => `${plural(count, 'certificate')} with just these names (${subject})`, 'failure': (count, subject) => `${plural(count, 'failed validation')} of ${subject}`,
 }
-const refusal = (name: string, { kind, count, seconds }: RateLimit, subject: string, at: Date): string => `"${name}" takes ${count} ${what[kind](subject)} per ${inWords(seconds)}, and all of them are used. The next fits at ${iso(at)}.`
+const refusal = (name: string, { kind, count, seconds }: RateLimit, subject: string, at: Date): string => `"${name}" takes ${what[kind](count, subject)} per ${inWords(seconds)}, and no more fits now. The next fits at ${iso(at)}.`
 
 interface Full { at: Date; limit: RateLimit; subject: string }
 

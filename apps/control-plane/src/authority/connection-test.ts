@@ -1,5 +1,5 @@
 import { CertloopError, toCertloopError, type TestReport } from '@certloop/contract'
-import type { TestSteps } from '@certloop/plugin-kit'
+import type { AuthorityConnector, TestSteps } from '@certloop/plugin-kit'
 
 /** So long one step may take: whoever presses the button waits for it. */
 const longestStepMs = 30_000
@@ -18,7 +18,7 @@ async function inTime<T>(run: () => Promise<T>, milliseconds: number): Promise<T
  * Runs the test of a connector, and says what it tried and saw; what goes wrong is in the report. Nothing is tried after the
  * first step that fails.
  */
-export async function testAuthority(connect: () => Promise<{ test(steps: TestSteps): Promise<void> }>, now: () => Date, milliseconds = longestStepMs): Promise<TestReport> {
+export async function testPlugin(connect: () => Promise<{ test(steps: TestSteps): Promise<void> }>, now: () => Date, milliseconds = longestStepMs): Promise<TestReport> {
   const [at, steps] = [now().toISOString(), [] as TestReport['steps']]
   const step: TestSteps['step'] = async (title, run, seen) => {
     const began = now().getTime()
@@ -40,4 +40,19 @@ export async function testAuthority(connect: () => Promise<{ test(steps: TestSte
     if (!steps.some(({ ok }) => !ok)) steps.push({ title: 'Getting ready', ok: false, seen: error.message, milliseconds: 0 })
     return { at, ok: false, steps, error: error.toWire() }
   }
+}
+
+/** The test of an authority, and when it goes well its profiles. */
+export async function lookAtAuthority(connect: () => Promise<Pick<AuthorityConnector, 'test' | 'templates'>>, now: () => Date): Promise<{ report: TestReport; profiles: string[] | null }> {
+  let profiles: string[] | null = null
+  const report = await testPlugin(async () => {
+    const connector = await connect()
+    return {
+      async test(steps) {
+        await connector.test(steps)
+        profiles = (await connector.templates?.())?.map(({ name }) => name) ?? null
+      },
+    }
+  }, now)
+  return { report, profiles }
 }

@@ -39,7 +39,7 @@ function watched(connector: AuthorityConnector, row: AuthorityRow, { database, n
     else if (tellsOfTheAuthority(error)) await database.transaction((tx, wake) => noteSeen(tx, wake, row.id, { work: error }, { now, random }))
   }
   const watch = (ask: Asked): Asked => async (...values) => {
-    if (row.pausedUntil !== null && new Date(row.pausedUntil) > now()) throw new CertloopError('AUTHORITY_RATE_LIMITED', `The authority "${row.name}" asked to be left alone until ${row.pausedUntil}.`, { retryAt: row.pausedUntil })
+    if (row.pausedUntil !== null && new Date(row.pausedUntil) > now()) throw new CertloopError('AUTHORITY_RATE_LIMITED', `The authority "${row.name}" asked to be left alone until ${row.pausedUntil}.`, { retryAt: row.pausedUntil, sent: 'no' })
     try {
       const answer = await ask(...values)
       if (healthOf(row).state === 'failing') await database.transaction((tx, wake) => noteSeen(tx, wake, row.id, { work: null }, { now, random }))
@@ -55,6 +55,19 @@ function watched(connector: AuthorityConnector, row: AuthorityRow, { database, n
     return method ? [[name, watch((...values) => method.apply(connector, values))]] : []
   })
   return { ...connector, ...Object.fromEntries(methods) as Partial<AuthorityConnector> }
+}
+
+/** Also says so where the profile is none of those that the last test found. Kinds inside know better. */
+function reviewing(connector: AuthorityConnector, row: AuthorityRow): AuthorityConnector {
+  const { profiles } = healthOf(row)
+  if (profiles === null || kindOf(row).single) return connector
+  const review: NonNullable<AuthorityConnector['review']> = async (request) => {
+    const said = await connector.review?.(request) ?? { refused: [], otherwise: [] }
+    const isThere = request.profile === undefined || request.profile === null || profiles.includes(request.profile)
+    const problem = `"${row.name}" has no such profile; ${profiles.length > 0 ? `it has ${profiles.join(', ')}` : 'it has none to choose from'}`
+    return isThere || said.refused.some(({ field }) => field === 'csr/profile') ? said : { ...said, refused: [...said.refused, { field: 'csr/profile', problem }] }
+  }
+  return { ...connector, review }
 }
 
 /** The connectors of the configured authorities. They are kept as long as nothing about their row changes. */
@@ -89,7 +102,7 @@ export function createConnectors(deps: ConnectorDeps): { authorityOf: AuthorityO
     async authorityOf(db, id) {
       const row = await getAuthority(db, id)
       gateOf(row)
-      return db.isTransaction ? connect(row, db) : watched(await keptFor(row), row, deps)
+      return reviewing(db.isTransaction ? await connect(row, db) : watched(await keptFor(row), row, deps), row)
     },
   }
 }

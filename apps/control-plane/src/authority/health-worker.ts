@@ -1,4 +1,4 @@
-import { CertloopError, type AuthorityId, type TestReport } from '@certloop/contract'
+import { CertloopError, type AuthorityId } from '@certloop/contract'
 import { iso, toJson } from '../database/columns.ts'
 import type { Database, Tx } from '../database/database.ts'
 import { addEvent, announce } from '../event/event-store.ts'
@@ -6,7 +6,7 @@ import { addTask, repeatTask } from '../task/task-store.ts'
 import type { PlaneTaskKind, Wakes } from '../task/task-kinds.ts'
 import { findAuthority, listAuthorities, lockAuthority, saveHealth, type AuthorityRow } from './authority-store.ts'
 import { pruneUses } from './budget.ts'
-import { testAuthority } from './connection-test.ts'
+import { lookAtAuthority } from './connection-test.ts'
 import type { AuthorityOf } from './authority.ts'
 import { healthOf, nextHealth, type KeptHealth, type Seen } from './health.ts'
 
@@ -52,12 +52,12 @@ export function checkAuthorityKind(deps: HealthDeps): PlaneTaskKind {
       const row = await findAuthority(database.db, id)
       if (!row) return async () => {}
       const paused = row.pausedUntil !== null && new Date(row.pausedUntil) > now() ? new Date(row.pausedUntil) : undefined
-      const report: TestReport | undefined = paused ? undefined : await testAuthority(() => authorityOf(database.db, id), now)
+      const seen = paused ? undefined : await lookAtAuthority(() => authorityOf(database.db, id), now)
       return async (tx, wake) => {
         if (!await findAuthority(tx, id)) return
         await pruneUses(tx, now())
         const present = await lockAuthority(tx, id)
-        const next = report ? (await tell(tx, wake, present, healthOf(present), { report }, { now, random })).nextCheckAt : null
+        const next = seen ? (await tell(tx, wake, present, healthOf(present), seen, { now, random })).nextCheckAt : null
         await repeatTask(tx, task.id, paused ?? new Date(next ?? now().getTime() + 3_600_000))
       }
     },

@@ -6,8 +6,10 @@ import type { AuthorityRow } from './authority-store.ts'
 export interface KeptHealth extends Health {
   /** When work at it failed last for reasons of the authority, and none has gone well since. */
   workFailedAt: string | null
+  /** Names of its profiles or templates, as the last test that went well found them; null: not known. */
+  profiles: readonly string[] | null
 }
-const nothingKnown: KeptHealth = { state: 'unknown', since: null, lastReport: null, nextCheckAt: null, workFailedAt: null }
+const nothingKnown: KeptHealth = { state: 'unknown', since: null, lastReport: null, nextCheckAt: null, workFailedAt: null, profiles: null }
 export const healthOf = ({ health }: Pick<AuthorityRow, 'health'>): KeptHealth => ({ ...nothingKnown, ...fromJson<Partial<KeptHealth>>(health) })
 
 /** Errors of work that tell of the authority as a whole rather than of one request. */
@@ -15,7 +17,7 @@ const ofTheAuthority: ReadonlySet<ErrorCode> = new Set(['AUTHORITY_UNREACHABLE',
 export const tellsOfTheAuthority = ({ code }: Pick<CertloopError, 'code'>): boolean => ofTheAuthority.has(code)
 
 /** A test, or work that went well (no error) or failed for reasons of the authority. */
-export type Seen = { report: TestReport } | { work: CertloopError | null }
+export type Seen = { report: TestReport; profiles?: readonly string[] | null } | { work: CertloopError | null }
 export type HealthNews = 'failing' | 'recovered' | null
 
 const hourMs = 3_600_000
@@ -43,5 +45,6 @@ export function nextHealth(before: KeptHealth, seen: Seen, now: Date, random: nu
   const news = state === 'failing' && before.state !== 'failing' ? 'failing' : state === 'ok' && before.state === 'failing' ? 'recovered' : null
   // Work changes when it is looked at next only where it changes the state.
   const nextCheckAt = 'report' in seen || news !== null ? nextCheck({ state, since }, now, random) : before.nextCheckAt
-  return { health: { state, since, lastReport: 'report' in seen ? seen.report : before.lastReport, nextCheckAt, workFailedAt }, news }
+  const kept = 'report' in seen ? { lastReport: seen.report, profiles: seen.profiles ?? before.profiles } : { lastReport: before.lastReport, profiles: before.profiles }
+  return { health: { state, since, nextCheckAt, workFailedAt, ...kept }, news }
 }

@@ -22,26 +22,30 @@ const sentTo = (plugin: Fields, name: string, plain: Readonly<Record<string, unk
 
 const again = 'has to be entered again: where it is sent to is no longer the same'
 
+/** One secret as it is kept from now on; a text says why that can't be told. */
+function secretFor(given: unknown, kept: string | undefined, staysThere: boolean): { value?: string; problem?: string } {
+  if (given === null || (given === undefined && kept === undefined)) return {}
+  if (typeof given === 'string') return { value: given }
+  if (given !== undefined) return { problem: 'must be text' }
+  return staysThere && kept !== undefined ? { value: kept } : { problem: again }
+}
+
 /**
  * What is to be kept, with every problem at its field ("fields/directoryUrl"). A secret that is left out stays where it would go
  * to the same place; else it has to come again, or its deletion be asked for. Pure.
  * @param ready values of a ready-made entry, for what is not given
  */
 export function readValues(plugin: Fields, given: GivenValues, before: Values | undefined, ready: Readonly<Record<string, unknown>> = {}): Values & { problems: FieldProblem[] } {
-  const secretNames = secretFields(plugin.fields)
-  const isSecret = (name: string) => secretNames.includes(name)
-  const all = { ...defaultsOf(plugin), ...ready, ...given.fields }
-  const plain = Object.fromEntries(Object.entries(all).filter(([name]) => !isSecret(name)))
-  const given_ = { ...Object.fromEntries(Object.entries(given.fields).filter(([name]) => isSecret(name))), ...given.secrets }
-  const problems: FieldProblem[] = Object.keys(given_).filter((name) => !isSecret(name)).map((name) => ({ field: `secrets/${name}`, problem: 'there is no such secret field' }))
+  const names = new Set(secretFields(plugin.fields))
+  const only = (values: Readonly<Record<string, unknown>>, secret: boolean) => Object.fromEntries(Object.entries(values).filter(([name]) => names.has(name) === secret))
+  const plain = only({ ...defaultsOf(plugin), ...ready, ...given.fields }, false)
+  const wanted: Record<string, unknown> = { ...only(given.fields, true), ...given.secrets }
+  const problems: FieldProblem[] = Object.keys(wanted).filter((name) => !names.has(name)).map((name) => ({ field: `secrets/${name}`, problem: 'there is no such secret field' }))
   const secret: Record<string, string> = {}
-  for (const name of secretNames) {
-    const value = Object.hasOwn(given_, name) ? given_[name] : undefined
-    const kept = before?.secret[name]
-    if (typeof value === 'string') secret[name] = value
-    else if (value === undefined && kept !== undefined && before && sentTo(plugin, name, before.plain) === sentTo(plugin, name, plain)) secret[name] = kept
-    else if (value === undefined && kept !== undefined) problems.push({ field: `fields/${name}`, problem: again })
-    else if (value !== null && value !== undefined) problems.push({ field: `fields/${name}`, problem: 'must be text' })
+  for (const name of names) {
+    const { value, problem } = secretFor(wanted[name], before?.secret[name], before !== undefined && sentTo(plugin, name, before.plain) === sentTo(plugin, name, plain))
+    if (value !== undefined) secret[name] = value
+    if (problem !== undefined) problems.push({ field: `fields/${name}`, problem })
   }
   const told = new Set(problems.map(({ field }) => field))
   const lines = fieldProblems(plugin, { ...plain, ...secret }, 'fields').map((line) => ({ field: line.slice(0, line.indexOf(': ')), problem: line.slice(line.indexOf(': ') + 2) }))

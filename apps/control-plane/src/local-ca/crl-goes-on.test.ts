@@ -26,7 +26,7 @@ test('lists that could not be made for good, as with a wrong PIN, are tried agai
   let isRefused = false
   const publishing = { ...ca.crls.taskKind, run: async (...[task, signal]: Parameters<typeof ca.crls.taskKind.run>) => {
     if (isRefused) throw new CertloopError('PKCS11_PIN_WRONG', 'wrong')
-    return ca.crls.taskKind.run(task, new AbortController().signal)
+    return ca.crls.taskKind.run(task, signal)
   } }
   const deps: WorkerDeps = { database, kinds: { [publishCrlKind]: publishing }, now: () => clock.now, random: () => 0, log: () => {} }
   await tryDue(deps, publishCrlKind)
