@@ -1,4 +1,4 @@
-import type { ActionKind, BatchItemState, BatchState, BulkItemState, CertificateStatus, CsrSettings, DeploymentState, IssuedCertificate, KeyAlgorithm, Management, OrderState, Permission, RenewalMethod, RenewalTrigger, RevocationReasonToGive, RolloutSettings, RolloutState, ValidationMethod } from '@certloop/api-client'
+import type { ActionKind, BatchItemState, BatchState, BulkItemState, CertificateStatus, CsrSettings, DeploymentState, IssuedCertificate, KeyAlgorithm, Management, OrderState, Permission, RenewalMethod, RenewalTrigger, RevocationReasonToGive, RolloutSettings, RolloutState, ValidationMethod, ValidationState } from '@certloop/api-client'
 
 /** The words of the contract, without loading it; the compiler proves that none is missing. */
 const wordsOf = <W extends string>(words: Record<W, true>) => Object.keys(words) as [W, ...W[]]
@@ -24,6 +24,7 @@ export const csrModes = wordsOf<CsrSettings['mode']>({ existing: true, partial: 
 export const certificateTypes = wordsOf<CsrSettings['certificateType']>({ existing: true, dv: true, ov: true, ev: true, other: true })
 export const signatureDigests = wordsOf<NonNullable<CsrSettings['signatureAlgorithm']>>({ sha256: true, sha384: true, sha512: true })
 export const validationMethods = wordsOf<ValidationMethod>({ 'none': true, 'file': true, 'http': true, 'dns': true, 'dns-persist': true, 'tls-alpn': true, 'manual': true })
+export const validationStates = wordsOf<ValidationState>({ planned: true, placing: true, waiting: true, checking: true, asked: true, valid: true, failed: true, cancelled: true })
 export const renewalMethods = wordsOf<RenewalMethod>({ 'renew': true, 'regenerate': true, 're-enrol': true })
 export const renewalTriggers = wordsOf<RenewalTrigger>({ 'days-before': true, 'date': true, 'authority': true })
 export const rolloutModes = wordsOf<RolloutSettings['mode']>({ 'together': true, 'in-order': true, 'waves': true })

@@ -1,4 +1,4 @@
-import type { Bot, CertificateSummary, DeploymentSummary, Order, OrderState, ResponseOf, Rollout } from '@certloop/api-client'
+import type { Bot, CertificateSummary, DeploymentSummary, DnsProvider, Order, OrderState, ResponseOf, Rollout } from '@certloop/api-client'
 import type { Context } from './context.ts'
 import { exitCodes, Failure, usage } from './failure.ts'
 import { nearest } from './nearest.ts'
@@ -21,7 +21,7 @@ function theOne<T extends Named>(what: string, text: string, found: readonly T[]
   return found[0]
 }
 
-const nouns = { crt: 'certificate', ord: 'order', dep: 'deployment', rol: 'rollout', bat: 'batch', blk: 'bulk change', act: 'action', bot: 'bot', ver: 'version' } as const
+const nouns = { crt: 'certificate', ord: 'order', dep: 'deployment', rol: 'rollout', bat: 'batch', blk: 'bulk change', act: 'action', bot: 'bot', ver: 'version', val: 'validation' } as const
 
 /** What begins like an id is one, mistyped or of something else: no certificate has such a name. */
 function refuseOtherId(text: string): void {
@@ -79,6 +79,10 @@ export async function findBot(context: Context, text: string): Promise<Bot['id']
 export async function findAuthority(context: Context, text: string): Promise<ResponseOf<'listAuthorities'>['items'][number]['id']> {
   const client = await context.client()
   return findNamed('ath', 'authority', 'certloop authority list', text, () => client.call('listAuthorities'), ({ name, title }) => `${name}  ${title}`)
+}
+export async function findDnsProvider(context: Context, text: string): Promise<DnsProvider['id']> {
+  const client = await context.client()
+  return findNamed<DnsProvider>('dnp', 'DNS provider', 'certloop dns-provider list', text, () => client.call('listDnsProviders'), ({ name, title }) => `${name}  ${title}`)
 }
 export async function findToken(context: Context, text: string): Promise<`tok_${string}`> {
   const client = await context.client()

@@ -99,13 +99,18 @@ function certificateLines(context: Context, c: CertificateDetail, shown: Shown):
   ]
 }
 
+async function namesOf(context: Context, { authorityId, csr: { templateId }, validation: { botId, dnsProviderId } }: Configuration): Promise<NamesOf> {
+  const client = await context.client()
+  const none = { items: [] }
+  const read = async <T extends { id: string; name: string }>(wanted: string | null, list: () => Promise<{ items: T[] }>) => (wanted === null ? none : await list().catch(() => none)).items
+  const templates = await read(templateId, () => client.call('listCsrTemplates'))
+  const named = await Promise.all([read(authorityId, () => client.call('listAuthorities')), read(botId, () => client.call('listBots')), read(dnsProviderId, () => client.call('listDnsProviders'))])
+  return { template: templates.find(({ id }) => id === templateId)?.name, byId: Object.fromEntries(named.flat().map(({ id, name }) => [id, name])) }
+}
+
 /** What `certificate show`, `add`, `configure` and `manage` print. Reads the names of authority and template for people; nobody needs them in JSON, and who may not read them sees the ids. */
 export async function showCertificate(context: Context, certificate: CertificateDetail): Promise<void> {
-  const { authorityId, csr: { templateId } } = certificate.configuration ?? { authorityId: null, csr: { templateId: null } }
-  const client = await context.client()
-  const authorities = context.json || !authorityId ? undefined : await client.call('listAuthorities').catch(() => undefined)
-  const templates = context.json || !templateId ? undefined : await client.call('listCsrTemplates').catch(() => undefined)
-  const names = { authority: authorities?.items.find(({ id }) => id === authorityId)?.name, template: templates?.items.find(({ id }) => id === templateId)?.name }
+  const names = context.json || certificate.configuration === null ? {} : await namesOf(context, certificate.configuration)
   const word = context.json ? certificate.id : await wordFor(context, certificate)
   const { errorSpecs: specs } = await context.api()
   context.show(certificate, (safe) => certificateLines(context, safe, { names: clean(names), word, specs }))

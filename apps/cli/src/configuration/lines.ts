@@ -56,15 +56,24 @@ function csrFacts({ mode, names, commonName, keyAlgorithm, keyReuse, validityDay
   ]
 }
 
-export const validationText = ({ method, path }: ValidationSettings): string => `${method}${path === null ? '' : ` in ${path}`}`
+/** @param nameOf what an id stands for, where that is known */
+export function validationText({ method, path, botId, listenOn, dnsProviderId, place, notify, leaveOut }: ValidationSettings, nameOf: (id: string) => string = (id) => id): string {
+  const notes = [
+    botId && `by the bot ${nameOf(botId)}`, method === 'tls-alpn' && `on ${listenOn ?? '0.0.0.0:443'}`, dnsProviderId && `through ${nameOf(dnsProviderId)}`, method === 'manual' && `a person places a ${place === 'dns' ? 'DNS record' : 'file'}`,
+    notify.length > 0 && `told to ${notify.join(', ')}`, leaveOut && 'a renewal goes on without names that can not be validated',
+  ].filter(Boolean)
+  return [`${method}${path === null ? '' : ` in ${path}`}`, ...notes].join(', ')
+}
 
-export interface NamesOf { authority?: string | undefined; template?: string | undefined }
+/** Names of what a configuration has ids of, for people. */
+export interface NamesOf { template?: string | undefined; byId?: Readonly<Record<string, string>> }
 
 /** The five steps, without the targets. */
-export function configurationFacts(c: Configuration, { authority, template }: NamesOf): Fact[] {
+export function configurationFacts(c: Configuration, { template, byId = {} }: NamesOf): Fact[] {
+  const nameOf = (id: string) => byId[id] ?? id
   return [
-    ['State', c.complete ? 'complete' : 'draft'], ['Authority', authority ?? c.authorityId ?? 'none'], ...csrFacts(c.csr, template),
-    ['Validation', c.validation.method === 'none' ? null : validationText(c.validation)],
+    ['State', c.complete ? 'complete' : 'draft'], ['Authority', c.authorityId === null ? 'none' : nameOf(c.authorityId)], ['Then', c.fallbackAuthorityIds.map(nameOf).join(', then ')], ...csrFacts(c.csr, template),
+    ['Validation', c.validation.method === 'none' ? null : validationText(c.validation, nameOf)],
     ['Renewal', renewalText(c.renewal)], ...timingFacts(c.deployment, c.deployAfterRenewal),
     ['Rollout', c.targets.length > 1 || c.rollout.mode !== 'together' ? rolloutText(c.rollout) : null], ['Rollback', c.rollback ? 'on' : 'off'], ['Approval', c.approval],
   ]

@@ -7,11 +7,13 @@ import { exitCodes, Failure, usage } from '../failure.ts'
 import { findAuthority, findBot } from '../find.ts'
 import { configurationInputOf } from '../target/target-input.ts'
 import { csrOptions, csrPart, nameOptions, namesPart } from './csr-options.ts'
-import { rolloutAfter, rolloutOptions, validationAfter, validationOptions } from './rollout-options.ts'
+import { rolloutAfter, rolloutOptions } from './rollout-options.ts'
 import { renewalOptions, renewalPart, timingAfter, timingOptions, zoneOption } from './schedule-options.ts'
+import { readValidation, validationOptions } from './validation-options.ts'
 
 export const wholeOptions = {
   'authority': { type: 'string', value: 'NAME', help: 'who issues; default the only authority there is' },
+  'fallback-authority': { type: 'string', value: 'NAME', multiple: true, help: 'who is asked next when the authority can not issue for a reason of its own; repeat in order; these take the place of the earlier ones, "" for none' },
   'rollback': { type: 'boolean', help: 'put the old certificate back when a deployment fails (--no-rollback: leave it)' },
   'approval': { type: 'string', value: 'WORD', choices: ['automatic', 'manual'], help: 'manual: every plan waits for a person' },
 } as const satisfies OptionSpecs
@@ -70,16 +72,24 @@ function renewalAfter(o: Options, before: ConfigurationInput['renewal']): Config
   return { ...before, ...trigger, ...part }
 }
 
-function scheduleAfter(o: Options, base: ConfigurationInput): Pick<ConfigurationInput, 'validation' | 'renewal' | 'deployment' | 'rollout'> {
+async function scheduleAfter(context: Context, o: Options, base: ConfigurationInput): Promise<Pick<ConfigurationInput, 'validation' | 'renewal' | 'deployment' | 'rollout'>> {
   const renewal = renewalAfter(o, base.renewal)
-  const [validation, deployment, rollout] = [validationAfter(o, base.validation) ?? base.validation, timingAfter(o, base.deployment, renewal.zone) ?? base.deployment, rolloutAfter(o, base.rollout) ?? base.rollout]
+  const [validation, deployment, rollout] = [await readValidation(context, o, base.validation) ?? base.validation, timingAfter(o, base.deployment, renewal.zone) ?? base.deployment, rolloutAfter(o, base.rollout) ?? base.rollout]
   return { renewal, ...(validation ? { validation } : {}), ...(deployment ? { deployment } : {}), ...(rollout ? { rollout } : {}) }
+}
+
+/** Those that are asked one after the other; nothing when nothing is said of them. */
+export async function fallbackPart(context: Context, { 'fallback-authority': names }: Pick<Options, 'fallback-authority'>): Promise<Pick<ConfigurationInput, 'fallbackAuthorityIds'>> {
+  if (names === undefined) return {}
+  const fallbackAuthorityIds: NonNullable<ConfigurationInput['fallbackAuthorityIds']> = []
+  for (const name of names.filter((text) => text !== '')) fallbackAuthorityIds.push(await findAuthority(context, name))
+  return { fallbackAuthorityIds }
 }
 
 async function fromOptions(context: Context, certificate: CertificateDetail, given: Options): Promise<ConfigurationInput> {
   const base = startFrom(certificate, context.world.zone)
   return {
-    ...scheduleAfter(given, base),
+    ...await scheduleAfter(context, given, base), ...await fallbackPart(context, given),
     complete: !given.draft,
     csr: { ...base.csr, ...namesPart(given), ...await csrPart(context, given, base.csr.subject) },
     targets: given['target-from-scan'] ? await targetsFromScan(context, certificate, given) : base.targets,

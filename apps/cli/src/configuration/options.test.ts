@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
-import { validationDefaults } from '@certloop/api-client'
 import { test } from 'node:test'
-import { rolloutDefault } from '@certloop/api-client'
+import { rolloutDefault, validationDefaults } from '@certloop/api-client'
 import type { Context } from '../context.ts'
 import { Failure } from '../failure.ts'
 import { csrPart, namesPart } from './csr-options.ts'
-import { renewalText, rolloutText, timingText } from './lines.ts'
-import { rolloutAfter, validationAfter } from './rollout-options.ts'
+import { renewalText, rolloutText, timingText, validationText } from './lines.ts'
+import { rolloutAfter } from './rollout-options.ts'
+import { validationAfter } from './validation-options.ts'
 import { endedPeriods, renewalPart, timingAfter } from './schedule-options.ts'
 import { durationText, readDuration } from './words.ts'
 
@@ -74,13 +74,25 @@ test('who names a canary or waves wants waves; one option changes one thing', ()
   }
 })
 
-test('validation by file has a path, and no other way has one', () => {
+test('each way of validation has its own options, and leaves none of another behind', () => {
   type Validation = Parameters<typeof validationAfter>[0]
-  const after = (values: Partial<Validation>, ...before: [Parameters<typeof validationAfter>[1]?]) => validationAfter(given<Validation>(values), ...before)
+  const after = (values: Partial<Validation>, ...rest: [before?: Parameters<typeof validationAfter>[1], found?: Parameters<typeof validationAfter>[2]]) => validationAfter(given<Validation>(values), ...rest)
   assert.equal(after({}), undefined)
   assert.deepEqual(after({ 'validation-path': '/srv/www' }), { ...validationDefaults, method: 'file', path: '/srv/www' })
-  assert.deepEqual(after({ validation: 'manual' }, { method: 'file', path: '/srv/www' }), { method: 'manual', path: null })
-  assert.throws(() => after({ 'validation': 'none', 'validation-path': '/srv/www' }), refused(/goes with --validation file/))
+  assert.deepEqual(after({ 'listen-on': '[::]:10443' }), { ...validationDefaults, method: 'tls-alpn', listenOn: '[::]:10443' })
+  assert.deepEqual(after({ notify: ['a@example.com'] }), { ...validationDefaults, method: 'manual', notify: ['a@example.com'] })
+  const dns = after({ 'dns-provider': 'x' }, undefined, { dnsProviderId: 'dnp_x' })
+  assert.deepEqual(dns, { ...validationDefaults, method: 'dns', dnsProviderId: 'dnp_x' })
+  assert.equal(after({ 'dns-provider': 'y' }, { ...validationDefaults, method: 'dns-persist' }, { dnsProviderId: 'dnp_y' })?.method, 'dns-persist')
+  const everything = { ...validationDefaults, method: 'file' as const, path: '/srv/www', botId: 'bot_x' as const }
+  assert.deepEqual(after({ 'leave-out': true }, everything), { ...everything, leaveOut: true })
+  assert.deepEqual(after({ validation: 'manual', 'validation-place': 'file' }, everything), { ...validationDefaults, method: 'manual', place: 'file' })
+  assert.deepEqual(after({ validation: 'tls-alpn' }, everything), { ...validationDefaults, method: 'tls-alpn', botId: 'bot_x' }, 'the bot is of use for both')
+  assert.deepEqual(after({ validation: 'http', notify: [''] }, { ...everything, method: 'manual' }), { ...validationDefaults, method: 'http' }, '"" takes out and asks for nothing')
+  assert.throws(() => after({ 'validation': 'none', 'validation-path': '/srv/www' }), refused(/--validation-path goes with --validation file, not with none/))
+  assert.throws(() => after({ 'listen-on': '0.0.0.0:443', 'dns-provider': 'x' }), refused(/--dns-provider goes with --validation dns or dns-persist, not with tls-alpn/))
+  assert.equal(validationText({ ...validationDefaults, method: 'tls-alpn', botId: 'bot_x', leaveOut: true }, (id) => (id === 'bot_x' ? 'web1' : id)), 'tls-alpn, by the bot web1, on 0.0.0.0:443, a renewal goes on without names that can not be validated')
+  assert.equal(validationText({ ...validationDefaults, method: 'manual', notify: ['a@example.com'] }), 'manual, a person places a DNS record, told to a@example.com')
 })
 
 test('parts of the request: short names of the subject, "" for none, and nothing that was not said', async () => {

@@ -1,5 +1,5 @@
-import { type RolloutSettings, rolloutDefault, type ValidationInput, validationDefaults } from '@certloop/api-client'
-import { rolloutModes, validationMethods } from '../choices.ts'
+import { type RolloutSettings, rolloutDefault } from '@certloop/api-client'
+import { rolloutModes } from '../choices.ts'
 import type { Given, OptionSpecs } from '../command.ts'
 import { usage } from '../failure.ts'
 import { wholeNumber } from '../parse.ts'
@@ -18,12 +18,6 @@ export const rolloutOptions = {
   'on-stop': { type: 'string', value: 'WORD', choices: ['keep', 'undo'], help: 'when it stops, keep what was deployed, or undo it everywhere' },
 } as const satisfies OptionSpecs
 type RolloutGiven = Given<Record<never, never>, typeof rolloutOptions>['options']
-
-export const validationOptions = {
-  'validation': { type: 'string', value: 'METHOD', choices: validationMethods, help: 'how the authority sees that the names are yours: none; file: the bot places a file; manual: a person does it' },
-  'validation-path': { type: 'string', value: 'PATH', help: 'for file: folder on the host that the domain serves' },
-} as const satisfies OptionSpecs
-type ValidationGiven = Given<Record<never, never>, typeof validationOptions>['options']
 
 function readWave(text: string): RolloutSettings['waves'][number] {
   const [, share, , label] = /^(?:(\d{1,3})%)?( +)?([^ %].*)?$/.exec(text.trim()) ?? []
@@ -64,12 +58,4 @@ export function rolloutAfter(o: RolloutGiven, before: RolloutSettings = rolloutD
     ...before, ...orderAfter(o, before), ...present({ stopAfterFailures: wholeNumber('stop-after-failures', o['stop-after-failures'], 1, 1000), onStop: o['on-stop'] }),
     gate: { ...before.gate, ...present({ soakSeconds, approval: o['approve-first-wave'] }), httpCheck: readCheck(o, before.gate.httpCheck) },
   }
-}
-
-/** The whole validation after the options; undefined when they say nothing about it. @throws Failure */
-export function validationAfter({ validation: method, 'validation-path': path }: ValidationGiven, before: ValidationInput = validationDefaults): ValidationInput | undefined {
-  if ((method ?? path) === undefined) return undefined
-  const next = method ?? (path ? 'file' : before.method)
-  if (path && next !== 'file') throw usage(`--validation-path goes with --validation file, not with ${next}.`)
-  return { ...before, method: next, path: next === 'file' ? path ?? before.path ?? null : null }
 }

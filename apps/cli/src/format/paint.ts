@@ -9,8 +9,8 @@ export function paintFor(isTerminal: boolean, env: Record<string, string | undef
   return on ? (colour, text) => `\u001b[${codes[colour][0]}m${text}\u001b[${codes[colour][1]}m` : (_, text) => text
 }
 
-const good = new Set(['deployed', 'complete', 'done', 'active', 'in-sync', 'issued', 'configured', 'good'])
-const bad = new Set(['failed', 'deployment-failed', 'rolled-back', 'expired', 'revoked', 'missing', 'unexpected', 'uncertain'])
+const good = new Set(['deployed', 'complete', 'done', 'active', 'in-sync', 'issued', 'configured', 'good', 'ok', 'valid'])
+const bad = new Set(['failed', 'deployment-failed', 'rolled-back', 'expired', 'revoked', 'missing', 'unexpected', 'uncertain', 'failing'])
 const waiting = new Set(['expiring', 'out-of-sync', 'planned', 'inactive', 'never-joined', 'discovered', 'configuration-pending', 'held', 'retired'])
 
 /** A state in the colour of what it means for people. */

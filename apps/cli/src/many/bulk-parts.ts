@@ -1,9 +1,10 @@
 import type { BulkParts } from '@certloop/api-client'
 import type { Given, OptionSpecs } from '../command.ts'
 import { csrOptions, csrPart } from '../configuration/csr-options.ts'
-import { wholeOptions } from '../configuration/meant.ts'
-import { rolloutAfter, rolloutOptions, validationAfter, validationOptions } from '../configuration/rollout-options.ts'
+import { fallbackPart, wholeOptions } from '../configuration/meant.ts'
+import { rolloutAfter, rolloutOptions } from '../configuration/rollout-options.ts'
 import { renewalOptions, renewalPart, timingAfter, timingOptions, zoneOption } from '../configuration/schedule-options.ts'
+import { readValidation, validationOptions } from '../configuration/validation-options.ts'
 import { present } from '../configuration/words.ts'
 import type { Context } from '../context.ts'
 import { usage } from '../failure.ts'
@@ -22,7 +23,7 @@ const unlessEmpty = <T extends object>(part: T): T | undefined => (Object.keys(p
 export async function readParts(context: Context, o: PartsGiven): Promise<BulkParts> {
   const parts: BulkParts = present({
     complete: o.complete === true ? true as const : undefined,
-    authorityId: o.authority === undefined ? undefined : await findAuthority(context, o.authority), csr: unlessEmpty(await csrPart(context, o)), validation: validationAfter(o),
+    authorityId: o.authority === undefined ? undefined : await findAuthority(context, o.authority), csr: unlessEmpty(await csrPart(context, o)), validation: await readValidation(context, o), ...await fallbackPart(context, o),
     renewal: unlessEmpty(renewalPart(o)), deployAfterRenewal: o['deploy-after-renewal'], deployment: timingAfter(o, undefined, o.zone ?? context.world.zone), rollout: rolloutAfter(o), rollback: o.rollback, approval: o.approval,
   })
   if (Object.keys(parts).length === 0) throw usage('Say what is to be changed, with the options of "certificate configure".', 'certloop bulk preview --help')

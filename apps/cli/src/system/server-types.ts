@@ -3,6 +3,7 @@ import { defineCommand } from '../command.ts'
 import type { Context } from '../context.ts'
 import { noneNamed } from '../find.ts'
 import { facts, headed, table } from '../format/table.ts'
+import { typedLines } from '../typed/typed-lines.ts'
 
 export const serverTypeList = defineCommand({
   noun: 'server-type', verb: 'list', summary: 'Kinds of servers that certificates can be deployed to',
@@ -13,40 +14,10 @@ export const serverTypeList = defineCommand({
   },
 })
 
-interface FieldSchema {
-  'type'?: string
-  'default'?: unknown
-  'minimum'?: number
-  'maximum'?: number
-  'x-values'?: Record<string, string>
-  'x-field'?: { kind?: string; label?: string; help?: string; shownWhen?: { field: string; is: string | boolean | readonly string[] } }
-}
-interface FieldsSchema { properties?: Record<string, FieldSchema>; required?: readonly string[] }
-
-function valueText(schema: FieldSchema): string {
-  const { kind = schema.type ?? 'text' } = schema['x-field'] ?? {}
-  if (schema['x-values']) return Object.keys(schema['x-values']).join(', ')
-  if (kind === 'switch') return 'true, false'
-  const { minimum, maximum } = schema
-  return minimum === undefined || maximum === undefined ? kind : `${kind}, ${minimum} to ${maximum}`
-}
-
-/** One line of help below the row would tear the table apart, so each field has a paragraph of its own. */
-function fieldLines(name: string, schema: FieldSchema, isRequired: boolean): string[] {
-  const { label = name, help, kind, shownWhen } = schema['x-field'] ?? {}
-  const notes = [
-    isRequired && schema.default === undefined ? 'required' : null, schema.default === undefined ? null : `default ${JSON.stringify(schema.default)}`,
-    shownWhen ? `only with ${shownWhen.field} ${[shownWhen.is].flat().join(' or ')}` : null, kind === 'secret' ? `given with --secret ${name}=FILE` : kind === 'lines' ? 'repeat --field for each line' : null,
-  ].filter((note) => note !== null)
-  const choices = Object.entries(schema['x-values'] ?? {}).map(([value, words]) => `    ${value}: ${words}`)
-  return [`${name} (${[valueText(schema), ...notes].join('; ')})`, `  ${label}${help ? `. ${help}` : ''}`, ...choices]
-}
-
 function serverTypeLines({ paint }: Context, s: ServerType): string[] {
-  const { properties = {}, required = [] } = s.fields as FieldsSchema
   return [
     ...facts([['Server type', paint('bold', s.id)], ['Title', s.title], ['Category', s.category], ['What', s.summary], ['Can', s.capabilities.join(', ')], ['Reached', s.reaches.join(', ')]]),
-    ...headed('Fields', Object.entries(properties).flatMap(([name, schema]) => fieldLines(name, schema, required.includes(name)))),
+    ...headed('Fields', typedLines(s.fields)),
   ]
 }
 

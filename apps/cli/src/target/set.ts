@@ -7,7 +7,8 @@ import { exitCodes, Failure, usage } from '../failure.ts'
 import { findBot, findCertificate } from '../find.ts'
 import { readScripts, scriptOptions } from './scripts.ts'
 import { configurationInputOf, pickTarget, savedConfiguration, targetInputOf } from './target-input.ts'
-import { readSecret, readWay, wayOptions, type Secrets } from './way.ts'
+import { fieldOptions, readFieldFiles, readFields, readSecretFields, type TypedSchema } from '../typed/typed-options.ts'
+import { readWay, wayOptions, type Secrets } from './way.ts'
 
 type TargetInput = ConfigurationInput['targets'][number]
 
@@ -17,8 +18,7 @@ const setOptions = {
   'server-type': { type: 'string', value: 'ID', help: 'see "server-type list"' },
   'scan': { type: 'string', value: 'ID', help: 'take bot, way in, server type and fields from this scan of "bot scan-host"' },
   'place': { type: 'string', value: 'TEXT', help: 'of what that scan found, the place with this text in its title' },
-  'field': { type: 'string', value: 'NAME=VALUE', multiple: true, help: 'a field of the server type; true and false for switches, "" to leave it out again; repeat for more. A list takes its lines one after the other' },
-  'secret': { type: 'string', value: 'NAME=FILE', multiple: true, help: 'a secret field, read from a file, or "-" for standard input; NAME= deletes it' },
+  'field': fieldOptions.field, 'field-file': fieldOptions['field-file'], 'secret': fieldOptions.secret,
   'reach': { type: 'string', value: 'ADDRESS', help: 'local, ssh://user@host:port, sftp://…, ftp://… (TLS after AUTH) or ftps://… (TLS at once)' },
   ...wayOptions,
   'label': { type: 'string', value: 'WORD', multiple: true, help: 'a label, for the waves of a rollout; repeat for more; these take the place of the earlier ones, "" takes them out' },
@@ -28,43 +28,15 @@ const setOptions = {
 } as const satisfies OptionSpecs
 type Options = Given<Record<never, never>, typeof setOptions>['options']
 
-const pair = (option: string, text: string): [string, string] => {
-  const at = text.indexOf('=')
-  if (at < 1) throw usage(`--${option} takes NAME=VALUE, not "${text}".`)
-  return [text.slice(0, at), text.slice(at + 1)]
-}
-
-interface PropertySchema { type?: string; 'x-field'?: { kind?: string } }
-/** The value as the schema of the field wants it; what fits no type is left to the API to judge. */
-function valueOf({ type }: PropertySchema, texts: readonly string[]): unknown {
-  const text = texts.at(-1) ?? ''
-  if (type === 'array') return texts
-  if (type === 'boolean') return text === 'true' ? true : text === 'false' ? false : text
-  return type === 'integer' && /^-?\d{1,9}$/.test(text) ? Number(text) : text
-}
-
-/** Fields after those given: "" takes one out. */
-async function readFields(context: Context, serverType: string, present: Record<string, unknown>, given: readonly string[] = []): Promise<Record<string, unknown>> {
+async function fieldsOf(context: Context, serverType: string, present: Record<string, unknown>, given: Options): Promise<Record<string, unknown>> {
   const { items } = await (await context.client()).call('listServerTypes')
-  const { properties = {} } = (items.find(({ id }) => id === serverType)?.fields ?? {}) as { properties?: Record<string, PropertySchema> }
-  const texts = Map.groupBy(given.map((text) => pair('field', text)), ([name]) => name)
-  const fields = { ...present }
-  for (const [name, pairs] of texts) {
-    if (properties[name]?.['x-field']?.kind === 'secret') throw usage(`${name} is secret, so --field does not take it: command lines can be read by others.`, `Give a file, or "-" for standard input: --secret ${name}=FILE. To delete it: --secret ${name}=`)
-    const values = pairs.map(([, value]) => value)
-    if (values.every((value) => value === '')) delete fields[name]
-    else fields[name] = valueOf(properties[name] ?? {}, values)
-  }
-  return fields
+  const schema = (items.find(({ id }) => id === serverType)?.fields ?? {}) as TypedSchema
+  return { ...readFields(schema, present, given.field), ...await readFieldFiles(schema, given['field-file']) }
 }
 
-async function readSecretFields(context: Context, given: readonly string[] = []): Promise<Pick<Secrets, 'fields'>> {
-  const entries: [string, string | null][] = []
-  for (const text of given) {
-    const [name, file] = pair('secret', text)
-    entries.push([name, file === '' ? null : await readSecret(context, `secret ${name}`, file)])
-  }
-  return entries.length > 0 ? { fields: Object.fromEntries(entries) } : {}
+async function secretsOf(context: Context, given: readonly string[] | undefined): Promise<Pick<Secrets, 'fields'>> {
+  const fields = await readSecretFields(context, given)
+  return Object.keys(fields).length > 0 ? { fields } : {}
 }
 
 type Found = Pick<TargetInput, 'botId' | 'serverType' | 'reach' | 'fields'>
@@ -104,9 +76,9 @@ async function readTarget(context: Context, certificate: CertificateDetail, give
   const present = given.target === undefined ? 'local' : pickTarget(certificate, given.target).reach
   const way = hasWay(given) ? await readWay(context, given.reach, given, present) : undefined
   const { scripts, ...rest } = base
-  const secrets = { ...way?.secrets, ...await readSecretFields(context, given.secret) }
+  const secrets = { ...way?.secrets, ...await secretsOf(context, given.secret) }
   return {
-    ...rest, ...placementAfter(given, base.placement), ...(way ? { reach: way.reach } : {}), fields: await readFields(context, base.serverType, base.fields, given.field),
+    ...rest, ...placementAfter(given, base.placement), ...(way ? { reach: way.reach } : {}), fields: await fieldsOf(context, base.serverType, base.fields, given),
     ...(given.overwrite === undefined ? {} : { overwrite: given.overwrite }), ...await readScripts(given, scripts), ...(Object.keys(secrets).length > 0 ? { secrets } : {}),
   }
 }

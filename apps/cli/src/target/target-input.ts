@@ -9,8 +9,8 @@ export function targetInputOf({ id, botId, serverType, reach, fields, placement,
   return { id, botId, serverType, reach, fields, placement, ...(overwrite === undefined ? {} : { overwrite }), ...(scripts === undefined ? {} : { scripts }) }
 }
 
-export function configurationInputOf({ complete, targets, authorityId, csr, validation, renewal, deployAfterRenewal, deployment, rollout, rollback, approval }: Configuration): ConfigurationInput {
-  return { complete, targets: targets.map(targetInputOf), authorityId, csr, validation, renewal, deployAfterRenewal, deployment, rollout, rollback, approval }
+export function configurationInputOf({ complete, targets, authorityId, fallbackAuthorityIds, csr, validation, renewal, deployAfterRenewal, deployment, rollout, rollback, approval }: Configuration): ConfigurationInput {
+  return { complete, targets: targets.map(targetInputOf), authorityId, fallbackAuthorityIds, csr, validation, renewal, deployAfterRenewal, deployment, rollout, rollback, approval }
 }
 
 export const savedConfiguration = ({ name, configuration }: CertificateDetail): Configuration => {

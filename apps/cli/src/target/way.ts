@@ -3,6 +3,7 @@ import type { ConfigurationInput, JumpHost, LoginSecrets, Reach } from '@certloo
 import type { Given, OptionSpecs } from '../command.ts'
 import type { Context } from '../context.ts'
 import { usage } from '../failure.ts'
+import { readSecret } from '../typed/typed-options.ts'
 
 type TargetInput = ConfigurationInput['targets'][number]
 export type Secrets = NonNullable<TargetInput['secrets']>
@@ -23,12 +24,6 @@ export const wayOptions = {
 export type WayOptions = Given<Record<never, never>, typeof wayOptions>['options']
 
 const textOf = (what: string, file: string) => readFile(file, 'utf8').catch((error: Error) => { throw usage(`The ${what} can not be read: ${error.message}.`) })
-const withoutLineEnd = (text: string) => text.replace(/\r?\n$/, '')
-/** A secret in a file, or on standard input for "-"; one line end at its end is none of it. */
-export async function readSecret({ world }: Context, what: string, file: string): Promise<string> {
-  return withoutLineEnd(file === '-' ? await world.readInput() : await textOf(what, file))
-}
-
 const schemes = { 'ssh:': 22, 'sftp:': 22, 'ftp:': 21, 'ftps:': 990 } as const
 type Scheme = keyof typeof schemes
 interface Address { scheme: Scheme; host: string; port: number; user: string }
