@@ -44,7 +44,7 @@ function readTsig(message: Buffer): Tsig | undefined {
   const { records } = readLayout(message)
   const found = records.find(({ type }) => type === typeNumbers.TSIG)
   if (!found) return undefined
-  if (found !== records.at(-1) || found.section !== 3) throw malformed('its signature is not its last record')
+  if (found !== records.at(-1) || found.section !== 3 || found.class !== classNumbers.ANY || found.ttl !== 0) throw malformed('its signature is not its last record, or of another class')
   const { name: algorithm, end } = readName(message, found.dataStart)
   const left = message.subarray(end, found.dataEnd)
   if (left.length < 16) throw malformed('its signature is cut off')
