@@ -3,6 +3,7 @@ import { mkdir } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { type BotTaskKind, type IssuerId } from '@certloop/contract'
+import type { DnsServer } from '@certloop/dns'
 import type { Logger } from 'pino'
 import { createAudit } from './audit/audit.ts'
 import { createAuthorities } from './authority/authority-service.ts'
@@ -26,6 +27,12 @@ import { deployHandler, planHandler } from './deployment/deployment-worker.ts'
 import type { SlowLimits } from './deployment/usual-time.ts'
 import { watchDeploymentKind } from './deployment/watch-deployment.ts'
 import { registerDeploymentRoutes } from './deployment/deployment-routes.ts'
+import { registerDnsProviderRoutes } from './dns-provider/dns-provider-routes.ts'
+import { createDnsProviders } from './dns-provider/dns-provider-service.ts'
+import { createDnsRecords } from './dns-provider/dns-records.ts'
+import { checkDnsProviderKind, checkTask as checkProviderTask, scheduleProviderChecks } from './dns-provider/health-worker.ts'
+import { removeTestRecordKind, removeTestRecordTask } from './dns-provider/test-record.ts'
+import { createTurns } from './dns-provider/turns.ts'
 import { registerRemoteScanRoutes } from './discovery/remote-scan-routes.ts'
 import { scanHandler } from './discovery/scan-handler.ts'
 import { freezeChangedKind } from './freeze/freeze-changes.ts'
@@ -66,6 +73,7 @@ import { startWatchdog } from './task/watchdog.ts'
 import { startWorker } from './task/task-worker.ts'
 import { createOwnTls, ownNames } from './tls-identity.ts'
 import { createUsers } from './user/users.ts'
+import { createOutsideView } from './validation/outside/outside-view.ts'
 import { createWayOut, type WayOut } from './way-out.ts'
 
 export interface ControlPlaneOptions {
@@ -101,15 +109,18 @@ const isEverywhere = (host: string) => host === '0.0.0.0' || host === '::'
 const notYetAsked: BotTaskHandler = { completed: async () => {}, failed: async () => {} }
 
 /** What reaches beyond the database. */
-export interface Outside { wayOut: WayOut; random: () => number }
+export interface Outside { wayOut: WayOut; random: () => number; /** Asked for what names lead to; none: those of the system. */ dnsServers?: readonly DnsServer[] }
 
 /** Everything that works on the database, put together. */
-export function makeParts(now: () => Date, { database, localCa, secrets }: Pick<Opened, 'database' | 'localCa' | 'secrets'>, { wayOut, random }: Outside, slow?: SlowLimits, checks: CheckSettings = { ownHostName: hostname(), loopback: false }) {
+export function makeParts(now: () => Date, { database, localCa, secrets }: Pick<Opened, 'database' | 'localCa' | 'secrets'>, { wayOut, random, dnsServers = [] }: Outside, slow?: SlowLimits, checks: CheckSettings = { ownHostName: hostname(), loopback: false }) {
   const { authorityOf } = createConnectors({ database, secrets, localCa, wayOut, now, random })
   const authorities = createAuthorities({ database, secrets, authorityOf, now, random })
-  const deps = { database, secrets, localCa, now, random, wayOut, authorityOf, authorities, checks, ...(slow ? { slow } : {}) }
+  const outside = createOutsideView({ dnsServers, guard: wayOut.guard, now })
+  const records = createDnsRecords({ database, secrets, wayOut, now, random, turns: createTurns(database) })
+  const dnsProviders = createDnsProviders({ database, secrets, wayOut, now, random, records, outside })
+  const deps = { database, secrets, localCa, now, random, wayOut, authorityOf, authorities, outside, records, dnsProviders, checks, ...(slow ? { slow } : {}) }
   const planeKinds: Record<string, PlaneTaskKind> = {
-    'follow-template': followTemplateKind(deps), [checkTask]: checkAuthorityKind(deps),
+    'follow-template': followTemplateKind(deps), [checkTask]: checkAuthorityKind(deps), [checkProviderTask]: checkDnsProviderKind(deps), [removeTestRecordTask]: removeTestRecordKind(deps),
     'submit-order': submitOrderKind(deps), 'abandon-request': abandonRequestKind(deps), 'advance-action': advanceActionKind(deps), 'revoke-version': revokeVersionKind(deps), 'advance-rollout': advanceRolloutKind(deps), 'advance-batch': advanceBatchKind(deps), 'advance-bulk-change': advanceBulkKind(deps), 'renew': renewKind(deps), 'ask-renewal-window': askRenewalWindowKind(deps), 'freeze-changed': freezeChangedKind(deps), 'refresh-certificate': refreshKind(deps), 'watch-deployment': watchDeploymentKind(deps), [publishCrlKind]: localCa.crls.taskKind, [maintenanceKind]: localCa.maintenanceTask,
   }
   const botKinds: Record<BotTaskKind, BotTaskHandler> = {
@@ -147,6 +158,7 @@ async function open({ settings, dataFolder, now, random, crashPoint, logger }: C
     await localCa.maintenance.schedule()
     await database.transaction((tx) => ensureBuiltInAuthority(tx, now()))
     await scheduleChecks({ database, now, random })
+    await scheduleProviderChecks({ database, now, random })
     const release = async () => {
       await ledger.close()
       await tokenKeys?.close()
@@ -165,10 +177,10 @@ const hostOfUrl = (host: string) => {
 }
 
 /** The whole HTTP side with every domain's routes, not yet ready. */
-export async function composeApp(options: Omit<ControlPlaneOptions, 'settings' | 'dataFolder'> & { settings?: Partial<Pick<Settings, 'trustedProxy' | 'outboundAllow'>> }, { database, localCa, secrets }: Opened, publicUrl: () => string, closing: AbortSignal) {
+export async function composeApp(options: Omit<ControlPlaneOptions, 'settings' | 'dataFolder'> & { settings?: Partial<Pick<Settings, 'trustedProxy' | 'outboundAllow' | 'dnsServers'>> }, { database, localCa, secrets }: Opened, publicUrl: () => string, closing: AbortSignal) {
   const { now, logger, version, webFolder } = options
   const wayOut = createWayOut({ allow: options.settings?.outboundAllow ?? settingsTable.outboundAllow.default, version })
-  const parts = makeParts(now, { database, localCa, secrets }, { wayOut, random: options.random }, options.slowLimits)
+  const parts = makeParts(now, { database, localCa, secrets }, { wayOut, random: options.random, dnsServers: options.settings?.dnsServers ?? [] }, options.slowLimits)
   const joinDeps: JoinDeps = { database, now, publicUrl, trustPin: () => localCa.trustAnchorPin(), issueIdentity: identityIssuer(localCa) }
   const users = createUsers({ database, now })
   const app = await buildHttp({ database, users, audit: createAudit({ database, now }), botAuth: createBotAuth({ database, now }), publicUrl, version, webFolder, now, logger, trustedProxies: options.settings?.trustedProxy ?? [] })
@@ -222,6 +234,7 @@ function registerDomains(app: App, { deps }: ReturnType<typeof makeParts>, bot: 
   registerBotProtocol(app, { ...deps, ...bot })
   registerRemoteScanRoutes(app, deps)
   registerAuthorityRoutes(app, deps)
+  registerDnsProviderRoutes(app, deps)
   registerIssuerRoutes(app, { db: deps.database.db, localCa })
   registerIssuedRoutes(app, { ...deps, localCa })
   registerProfileRoutes(app, deps)

@@ -3,7 +3,7 @@ import { actionKinds, certificateStatuses, deploymentStates, managements, orderS
 import { idText, literals, instant } from '../text.ts'
 import { permissions, type Permission } from './access.ts'
 import { caOperations } from './ca-operations.ts'
-import { authorityOperations, validationOperations } from './authority-operations.ts'
+import { authorityOperations, dnsProviderOperations, validationOperations } from './authority-operations.ts'
 import { lifecycleOperations } from './lifecycle-operations.ts'
 import { byId, list, op, page, query } from './operation.ts'
 import * as r from './resources.ts'
@@ -61,6 +61,7 @@ export const operations = {
   listServerTypes: op({ method: 'GET', path: '/server-types', access: 'certificate:read', tag: 'server types', summary: 'Kinds of targets with their fields', response: list(r.ServerType), status: 200 }),
 
   ...authorityOperations,
+  ...dnsProviderOperations,
   ...lifecycleOperations,
   ...caOperations,
 } as const
