@@ -1,5 +1,7 @@
 import { dnsProvider, registry } from '@certloop/plugin-kit'
+import { manifest as azureDns } from './azure-dns/manifest.ts'
 import { manifest as cloudflare } from './cloudflare/manifest.ts'
+import { manifest as googleCloudDns } from './google-cloud-dns/manifest.ts'
 import { manifest as route53 } from './route53/manifest.ts'
 import { manifest as powerdns } from './powerdns/manifest.ts'
 
@@ -8,4 +10,6 @@ export const dnsProviders = registry('DNS provider', [
   dnsProvider(powerdns, () => import('./powerdns/connector.ts').then((m) => m.connector)),
   dnsProvider(cloudflare, () => import('./cloudflare/connector.ts').then((m) => m.connector)),
   dnsProvider(route53, () => import('./route53/connector.ts').then((m) => m.connector)),
+  dnsProvider(azureDns, () => import('./azure-dns/connector.ts').then((m) => m.connector)),
+  dnsProvider(googleCloudDns, () => import('./google-cloud-dns/connector.ts').then((m) => m.connector)),
 ])

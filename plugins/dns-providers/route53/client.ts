@@ -37,7 +37,7 @@ export interface Client {
 /** Signed calls; what Route 53 has no time for is asked again a few times. */
 export function createClient(context: DnsProviderContext<Static<typeof fields>>): Client {
   const { accessKeyId, secretAccessKey } = context.fields
-  const cloud = clouds[context.fields.cloud ?? 'aws']
+  const cloud = clouds[context.fields.cloud]
   const base = `${baseAddress(context.fields.apiAddress ?? cloud.address)}/2013-04-01`
   const sign = (request: ApiRequest) => awsHeaders(request, { region: cloud.region, service: 'route53', credentials: { accessKeyId, secretAccessKey }, now: context.now() })
   const api = createApi(context, { title: 'Route 53', secrets: [secretAccessKey], authorize: sign, explain })
