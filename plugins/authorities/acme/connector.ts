@@ -43,6 +43,7 @@ export function acmeConnector(context: AuthorityContext<AcmeFields>): AuthorityC
 
   return {
     kind: manifest.id,
+    keepsFirst: true,
     keyAlgorithms: isPublic ? publicKeys : manifest.keyAlgorithms,
     validationMethods: manifest.validationMethods,
     certificateTypes,

@@ -23,7 +23,11 @@ export interface AcmeOrder {
   error: Problem | undefined
   retryAfter: Date | undefined
 }
-const statuses = new Set(['pending', 'ready', 'processing', 'valid', 'invalid'])
+const statuses: Readonly<Record<string, AcmeOrder['status']>> = {
+  pending: 'pending', ready: 'ready', processing: 'processing', valid: 'valid', invalid: 'invalid',
+  // Not of the standard: some show an order by what became of its authorizations.
+  deactivated: 'invalid', expired: 'invalid', revoked: 'invalid', canceled: 'invalid',
+}
 
 export const identifierOf = (name: string): Identifier => ({ type: isIP(name) === 0 ? 'dns' : 'ip', value: name.toLowerCase() })
 /** Of two lists, whatever their order. */
@@ -37,11 +41,12 @@ const isIdentifier = (value: unknown): value is Identifier => typeof value === '
 /** @throws CertloopError AUTHORITY_ANSWER_INVALID */
 export function readOrder(name: string, url: string, answer: Answer): AcmeOrder {
   const { status, expires, identifiers, authorizations, finalize, certificate, profile, error } = answer.json()
-  if (!isText(status) || !statuses.has(status) || !Array.isArray(authorizations) || !authorizations.every(isUrl) || !isUrl(finalize) || !Array.isArray(identifiers)) {
+  const known = isText(status) && Object.hasOwn(statuses, status) ? statuses[status] : undefined
+  if (known === undefined || !Array.isArray(authorizations) || !authorizations.every(isUrl) || !isUrl(finalize) || !Array.isArray(identifiers)) {
     throw new CertloopError('AUTHORITY_ANSWER_INVALID', `${name}: what is at ${url} is no ACME order.`)
   }
   return {
-    url, status: status as AcmeOrder['status'], expires: dateOf(expires), identifiers: identifiers.filter(isIdentifier), authorizations: authorizations.slice(0, 1000), finalize,
+    url, status: known, expires: dateOf(expires), identifiers: identifiers.filter(isIdentifier), authorizations: authorizations.slice(0, 1000), finalize,
     certificate: isUrl(certificate) ? certificate : undefined, profile: isText(profile) && profile !== '' ? profile : undefined, error: readProblem(error), retryAfter: answer.retryAfter,
   }
 }
