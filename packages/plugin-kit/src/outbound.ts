@@ -1,7 +1,7 @@
-import { lookup as systemLookup, type LookupAddress } from 'node:dns'
+import { lookup as systemLookup } from 'node:dns'
 import { request as httpRequest, type IncomingHttpHeaders, type IncomingMessage } from 'node:http'
 import { request as httpsRequest } from 'node:https'
-import { BlockList, isIP } from 'node:net'
+import { BlockList, isIP, type LookupFunction } from 'node:net'
 import { CertloopError, type ErrorCode } from '@certloop/contract'
 
 /** One call to a service elsewhere. */
@@ -47,20 +47,45 @@ export interface OutboundOptions {
 /** Which addresses outgoing calls may reach. */
 export interface AddressGuard { allows(address: string): boolean }
 
-const internal: readonly (readonly [string, number, 'ipv4' | 'ipv6'])[] = [
-  ['0.0.0.0', 8, 'ipv4'], ['127.0.0.0', 8, 'ipv4'], ['169.254.0.0', 16, 'ipv4'], ['224.0.0.0', 4, 'ipv4'], ['240.0.0.0', 4, 'ipv4'],
+type Subnet = readonly [string, number, 'ipv4' | 'ipv6']
+const internal: readonly Subnet[] = [
+  ['0.0.0.0', 8, 'ipv4'], ['127.0.0.0', 8, 'ipv4'], ['169.254.0.0', 16, 'ipv4'], ['192.0.0.0', 24, 'ipv4'], ['224.0.0.0', 4, 'ipv4'], ['240.0.0.0', 4, 'ipv4'],
   ['::', 128, 'ipv6'], ['::1', 128, 'ipv6'], ['fe80::', 10, 'ipv6'], ['ff00::', 8, 'ipv6'],
 ]
-const ownNetworks: typeof internal = [['10.0.0.0', 8, 'ipv4'], ['172.16.0.0', 12, 'ipv4'], ['192.168.0.0', 16, 'ipv4'], ['100.64.0.0', 10, 'ipv4'], ['fc00::', 7, 'ipv6']]
+/** Where clouds answer with credentials, beside the link-local addresses: Alibaba, Azure, AWS, Google. */
+const metadata: readonly Subnet[] = [['100.100.100.200', 32, 'ipv4'], ['168.63.129.16', 32, 'ipv4'], ['fd00:ec2::254', 128, 'ipv6'], ['fd20:ce::254', 128, 'ipv6']]
+const ownNetworks: readonly Subnet[] = [['10.0.0.0', 8, 'ipv4'], ['172.16.0.0', 12, 'ipv4'], ['192.168.0.0', 16, 'ipv4'], ['100.64.0.0', 10, 'ipv4'], ['198.18.0.0', 15, 'ipv4'], ['fc00::', 7, 'ipv6'], ['fec0::', 10, 'ipv6']]
 
-function listOf(subnets: typeof internal): BlockList {
+function listOf(subnets: readonly Subnet[]): BlockList {
   const list = new BlockList()
   for (const subnet of subnets) list.addSubnet(...subnet)
   return list
 }
-/** ::ffff:10.0.0.1 is 10.0.0.1 to whoever connects. */
-const plain = (address: string) => /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1] ?? address
-const contains = (list: BlockList, address: string) => list.check(plain(address), isIP(plain(address)) === 6 ? 'ipv6' : 'ipv4')
+
+/** The eight groups of an IPv6 address. */
+function groupsOf(address: string): number[] {
+  const [head = '', tail] = new URL(`http://[${address}]`).hostname.slice(1, -1).split('::')
+  const [before, after] = [head.split(':').filter(Boolean), (tail ?? '').split(':').filter(Boolean)]
+  return [...before, ...Array<string>(8 - before.length - after.length).fill('0'), ...after].map((group) => Number.parseInt(group, 16))
+}
+const asIpv4 = (high = 0, low = 0) => [high >> 8, high & 255, low >> 8, low & 255].join('.')
+
+/** ::ffff:10.0.0.1 is 10.0.0.1 to whoever connects, and so are its forms for NAT64 (RFC 6052), 6to4 (RFC 3056) and "compatible" addresses. */
+function ipv4Within(address: string): string | undefined {
+  const groups = groupsOf(address)
+  const startsWith = (...prefix: number[]) => prefix.every((group, i) => groups[i] === group)
+  if (startsWith(0x2002)) return asIpv4(groups[1], groups[2])
+  const isEmbedded = startsWith(0, 0, 0, 0, 0, 0xffff) || startsWith(0x64, 0xff9b, 0, 0, 0, 0) || (startsWith(0, 0, 0, 0, 0, 0) && (groups[6] ?? 0) > 0)
+  return isEmbedded ? asIpv4(groups[6], groups[7]) : undefined
+}
+/** An address and what it stands for; empty when it is none. */
+function formsOf(text: string): [address: string, family: 'ipv4' | 'ipv6'][] {
+  const address = text.replace(/%.*$/, '')
+  if (isIP(address) === 4) return [[address, 'ipv4']]
+  if (isIP(address) !== 6) return []
+  const within = ipv4Within(address)
+  return within === undefined ? [[address, 'ipv6']] : [[address, 'ipv6'], [within, 'ipv4']]
+}
 
 /**
  * Loopback, link-local (where clouds answer with credentials), multicast and unspecified addresses are refused, unless they
@@ -68,7 +93,7 @@ const contains = (list: BlockList, address: string) => list.check(plain(address)
  * @param allow "private", addresses and networks such as "127.0.0.0/8"
  */
 export function addressGuard(allow: readonly string[]): AddressGuard {
-  const [never, own, allowed] = [listOf(internal), listOf(ownNetworks), new BlockList()]
+  const [never, own, allowed] = [listOf([...internal, ...metadata]), listOf(ownNetworks), new BlockList()]
   for (const entry of allow.filter((each) => each !== 'private')) {
     const [address = '', bits] = entry.split('/')
     const family = isIP(address) === 6 ? 'ipv6' : 'ipv4'
@@ -76,71 +101,101 @@ export function addressGuard(allow: readonly string[]): AddressGuard {
   }
   return {
     allows: (address) => {
-      if (isIP(plain(address)) === 0) return false
-      if (contains(allowed, address)) return true
-      return !contains(never, address) && (allow.includes('private') || !contains(own, address))
+      const forms = formsOf(address)
+      const isIn = (list: BlockList) => forms.some((form) => list.check(...form))
+      if (forms.length === 0) return false
+      return isIn(allowed) || (!isIn(never) && (allow.includes('private') || !isIn(own)))
     },
   }
 }
 
-const notTrusted = /^(CERT_|UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO|ERR_TLS_CERT|HOSTNAME_MISMATCH|INVALID_CA)/
+const notTrusted = /^(CERT_|CRL_|UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO|ERR_TLS_CERT|HOSTNAME_MISMATCH|INVALID_CA|INVALID_PURPOSE|PATH_LENGTH|EE_KEY|CA_KEY|CA_MD|EE_MD)/
 const neverArrived = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'EADDRNOTAVAIL'])
+const cutOff = 'the connection ended in the middle of the answer'
 
 const read = (response: IncomingMessage, maxBytes: number): Promise<Buffer> => new Promise((resolve, reject) => {
   const chunks: Buffer[] = []
   let length = 0
   response.on('data', (chunk: Buffer) => {
     length += chunk.length
-    if (length > maxBytes) response.destroy(Object.assign(new Error(`The answer is longer than ${maxBytes} bytes.`), { code: 'TOO_LONG' }))
+    if (length > maxBytes) response.destroy(new Error(`the answer is longer than ${maxBytes} bytes`))
     else chunks.push(chunk)
   })
-  response.on('end', () => (response.complete ? resolve(Buffer.concat(chunks)) : reject(new Error('The connection ended in the middle of the answer.'))))
-  response.on('error', reject)
-  response.on('aborted', () => reject(new Error('The connection ended in the middle of the answer.')))
+  response.on('end', () => resolve(Buffer.concat(chunks)))
+  response.on('error', (error: NodeJS.ErrnoException) => reject(error.code === 'ECONNRESET' ? new Error(cutOff, { cause: error }) : error))
 })
+
+const refuse = (address: string, host: string) => new CertloopError('ADDRESS_NOT_ALLOWED', `${host}${host === address ? '' : ` (${address})`} is an address that outgoing calls may not reach.`, { address })
+
+/** Asked at the moment of connecting: a name that resolves otherwise the second time gets nowhere. */
+function guarded(lookup: typeof systemLookup, guard: AddressGuard): LookupFunction {
+  return (hostname, options, callback) => {
+    lookup(hostname, { ...options, all: true }, (error, found) => {
+      const bad = error ? undefined : found.find(({ address }) => !guard.allows(address))
+      const [first] = error ? [] : found
+      if (error) callback(error, '')
+      else if (bad) callback(refuse(bad.address, hostname), '')
+      else if (options.all) callback(null, found)
+      else callback(null, first?.address ?? '', first?.family)
+    })
+  }
+}
+
+/** @throws CertloopError INPUT_INVALID, ADDRESS_NOT_ALLOWED for an address written as one */
+function placeOf(text: string, guard: AddressGuard): URL {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (url?.protocol !== 'http:' && url?.protocol !== 'https:') throw new CertloopError('INPUT_INVALID', `"${text}" is not an http or https address.`)
+  const host = url.hostname.replace(/^\[|\]$/g, '')
+  if (isIP(host) !== 0 && !guard.allows(host)) throw refuse(host, host)
+  return url
+}
+
+interface Way { userAgent: string; trustPem: string | undefined; maxBytes: number; lookup: LookupFunction }
+/** One request on a connection of its own: what was closed on the other side meanwhile would look like a request that may have arrived. */
+function send(url: URL, { method = 'GET', headers = {}, body }: OutboundRequest, { userAgent, trustPem, maxBytes, lookup }: Way, signal: AbortSignal, connected: () => void): Promise<OutboundResponse> {
+  const isTls = url.protocol === 'https:'
+  const length = body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) }
+  return new Promise((resolve, reject) => {
+    const call = (isTls ? httpsRequest : httpRequest)(url, { method, headers: { 'user-agent': userAgent, ...length, ...headers }, lookup, agent: false, signal, ...(trustPem === undefined ? {} : { ca: trustPem }) }, (response) => {
+      read(response, maxBytes).then((bytes) => resolve({ status: response.statusCode ?? 0, headers: response.headers, body: bytes, text: () => bytes.toString('utf8') }), reject)
+    })
+    call.on('error', reject)
+    call.on('socket', (socket) => { socket.once(isTls ? 'secureConnect' : 'connect', connected) })
+    call.end(body)
+  })
+}
+
+/** What went wrong, in words. */
+function whyOf({ code = '', message }: NodeJS.ErrnoException): string {
+  if (code === 'ENOTFOUND') return 'there is no such name in DNS'
+  if (code === 'EAI_AGAIN') return 'DNS does not answer'
+  if (code === 'ECONNREFUSED') return 'nothing listens there (connection refused)'
+  if (code === 'ECONNRESET') return 'the connection was cut off'
+  if (code === 'EPROTO') return 'what answers there does not speak TLS, or none that is safe'
+  return message || code
+}
+
+interface Failed { url: URL; unreachable: ErrorCode; /** A connection was there, so something may have arrived. */ connected: boolean; /** Set when time was up or it was given up. */ ended: string | undefined }
+function failure(error: unknown, { url: { host }, unreachable, connected, ended }: Failed): CertloopError {
+  if (error instanceof CertloopError) return error
+  const { code = '', message } = error as NodeJS.ErrnoException
+  if (notTrusted.test(code)) return new CertloopError('AUTHORITY_NOT_TRUSTED', `${host} shows a TLS certificate that is not trusted: ${message}.`, { host, sent: 'no' }, error)
+  if (code.startsWith('ERR_OSSL_') && !connected) return new CertloopError('AUTHORITY_NOT_TRUSTED', `${host} can not be called: the trust anchor given is no certificate that can be read.`, { host, sent: 'no' }, error)
+  return new CertloopError(unreachable, `${host} can not be reached: ${ended ?? whyOf(error as Error)}.`, { host, sent: connected && !neverArrived.has(code) ? 'maybe' : 'no' }, error)
+}
 
 /** Makes the one way out. */
 export function createOutbound({ guard, unreachable, userAgent, trustPem, timeoutMs: usual = 20_000, maxBytes = 4_000_000, lookup = systemLookup }: OutboundOptions): Outbound {
-  const refuse = (address: string, host: string) => new CertloopError('ADDRESS_NOT_ALLOWED', `${host}${host === address ? '' : ` (${address})`} is an address that outgoing calls may not reach.`, { address })
-  // Asked at the moment of connecting: a name that resolves otherwise the second time gets nowhere.
-  const guardedLookup = ((hostname: string, options: object, callback: (error: Error | null, address?: unknown, family?: number) => void) => {
-    lookup(hostname, { ...options, all: true } as never, ((error: Error | null, found: LookupAddress[]) => {
-      if (error) return callback(error)
-      const bad = found.find(({ address }) => !guard.allows(address))
-      if (bad) return callback(refuse(bad.address, hostname))
-      const [first] = found
-      return 'all' in options && options.all ? callback(null, found) : callback(null, first?.address, first?.family)
-    }) as never)
-  }) as never
-
+  const way: Way = { userAgent, trustPem, maxBytes, lookup: guarded(lookup, guard) }
   return {
-    async request({ method = 'GET', url: text, headers = {}, body, timeoutMs = usual, signal }) {
-      if (!URL.canParse(text)) throw new CertloopError('INPUT_INVALID', `"${text}" is not an address.`)
-      const url = new URL(text)
-      if (url.protocol !== 'http:' && url.protocol !== 'https:') throw new CertloopError('INPUT_INVALID', `"${text}" is not an http or https address.`)
-      const host = url.hostname.replace(/^\[|\]$/g, '')
-      if (isIP(host) !== 0 && !guard.allows(host)) throw refuse(host, host)
-      let sent = false
-      const until = AbortSignal.any([AbortSignal.timeout(timeoutMs), ...(signal ? [signal] : [])])
+    async request(request) {
+      const { timeoutMs = usual, signal } = request
+      const [url, late] = [placeOf(request.url, guard), AbortSignal.timeout(timeoutMs)]
+      let connected = false
       try {
-        return await new Promise<OutboundResponse>((resolve, reject) => {
-          const make = url.protocol === 'https:' ? httpsRequest : httpRequest
-          const length = body === undefined ? {} : { 'content-length': String(typeof body === 'string' ? Buffer.byteLength(body) : body.length) }
-          // No connection is kept: what was closed on the other side meanwhile would look like a request that may have arrived.
-          const call = make(url, { method, headers: { 'user-agent': userAgent, ...length, ...headers }, lookup: guardedLookup, agent: false, signal: until, ...(trustPem ? { ca: trustPem } : {}) }, (response) => {
-            read(response, maxBytes).then((bytes) => resolve({ status: response.statusCode ?? 0, headers: response.headers, body: bytes, text: () => bytes.toString('utf8') }), reject)
-          })
-          call.on('error', reject)
-          call.on('socket', (socket) => { socket.once(url.protocol === 'https:' ? 'secureConnect' : 'connect', () => { sent = true }) })
-          call.end(body)
-        })
+        return await send(url, request, way, signal ? AbortSignal.any([late, signal]) : late, () => { connected = true })
       } catch (error) {
-        if (error instanceof CertloopError) throw error
-        const { code = '', message } = error as NodeJS.ErrnoException
-        if (error instanceof Error && error.cause instanceof CertloopError) throw error.cause
-        if (notTrusted.test(code)) throw new CertloopError('AUTHORITY_NOT_TRUSTED', `${url.host} shows a TLS certificate that is not trusted: ${message}.`, { host: url.host, sent: 'no' }, error)
-        const why = until.aborted ? `no answer within ${timeoutMs / 1000} s` : message || code
-        throw new CertloopError(unreachable, `${url.host} can not be reached: ${why}.`, { host: url.host, sent: sent && !neverArrived.has(code) ? 'maybe' : 'no' }, error)
+        throw failure(error, { url, unreachable, connected, ended: late.aborted ? `no whole answer within ${timeoutMs / 1000} s` : signal?.aborted ? 'the call was given up' : undefined })
       }
     },
   }
