@@ -73,6 +73,12 @@ import { startWatchdog } from './task/watchdog.ts'
 import { startWorker } from './task/task-worker.ts'
 import { createOwnTls, ownNames } from './tls-identity.ts'
 import { createUsers } from './user/users.ts'
+import { createProofAnswers } from './validation/answer-http.ts'
+import { validationBotKinds, validationKinds } from './validation/kinds.ts'
+import { createMailer, type Mailer } from './validation/mailer.ts'
+import { sweepSoon } from './validation/sweep-validations.ts'
+import type { Outside as OutsideView } from './validation/validation-deps.ts'
+import { registerValidationRoutes } from './validation/validation-routes.ts'
 import { createOutsideView } from './validation/outside/outside-view.ts'
 import { createWayOut, type WayOut } from './way-out.ts'
 
@@ -106,25 +112,33 @@ export interface ControlPlane {
 const tlsCheckMs = 3_600_000
 const isEverywhere = (host: string) => host === '0.0.0.0' || host === '::'
 
-const notYetAsked: BotTaskHandler = { completed: async () => {}, failed: async () => {} }
-
 /** What reaches beyond the database. */
-export interface Outside { wayOut: WayOut; random: () => number; /** Asked for what names lead to; none: those of the system. */ dnsServers?: readonly DnsServer[] }
+export interface Outside {
+  wayOut: WayOut
+  random: () => number
+  /** Asked for what names lead to; none: those of the system. */
+  dnsServers?: readonly DnsServer[]
+  /** How the world is seen; default by those servers. */
+  view?: OutsideView
+  /** Default: no e-mail is sent. */
+  mailer?: Mailer | null
+  publicUrl?: () => string
+}
 
 /** Everything that works on the database, put together. */
-export function makeParts(now: () => Date, { database, localCa, secrets }: Pick<Opened, 'database' | 'localCa' | 'secrets'>, { wayOut, random, dnsServers = [] }: Outside, slow?: SlowLimits, checks: CheckSettings = { ownHostName: hostname(), loopback: false }) {
+export function makeParts(now: () => Date, { database, localCa, secrets }: Pick<Opened, 'database' | 'localCa' | 'secrets'>, { wayOut, random, dnsServers = [], view, mailer = null, publicUrl }: Outside, slow?: SlowLimits, checks: CheckSettings = { ownHostName: hostname(), loopback: false }) {
   const { authorityOf } = createConnectors({ database, secrets, localCa, wayOut, now, random })
   const authorities = createAuthorities({ database, secrets, authorityOf, now, random })
-  const outside = createOutsideView({ dnsServers, guard: wayOut.guard, now })
+  const outside = view ?? createOutsideView({ dnsServers, guard: wayOut.guard, now })
   const records = createDnsRecords({ database, secrets, wayOut, now, random, turns: createTurns(database) })
   const dnsProviders = createDnsProviders({ database, secrets, wayOut, now, random, records, outside })
-  const deps = { database, secrets, localCa, now, random, wayOut, authorityOf, authorities, outside, records, dnsProviders, checks, ...(slow ? { slow } : {}) }
+  const deps = { database, secrets, localCa, now, random, wayOut, authorityOf, authorities, outside, records, dnsProviders, mailer, publicUrl: () => publicUrl?.(), checks, ...(slow ? { slow } : {}) }
   const planeKinds: Record<string, PlaneTaskKind> = {
-    'follow-template': followTemplateKind(deps), [checkTask]: checkAuthorityKind(deps), [checkProviderTask]: checkDnsProviderKind(deps), [removeTestRecordTask]: removeTestRecordKind(deps),
+    ...validationKinds(deps), 'follow-template': followTemplateKind(deps), [checkTask]: checkAuthorityKind(deps), [checkProviderTask]: checkDnsProviderKind(deps), [removeTestRecordTask]: removeTestRecordKind(deps),
     'submit-order': submitOrderKind(deps), 'abandon-request': abandonRequestKind(deps), 'advance-action': advanceActionKind(deps), 'revoke-version': revokeVersionKind(deps), 'advance-rollout': advanceRolloutKind(deps), 'advance-batch': advanceBatchKind(deps), 'advance-bulk-change': advanceBulkKind(deps), 'renew': renewKind(deps), 'ask-renewal-window': askRenewalWindowKind(deps), 'freeze-changed': freezeChangedKind(deps), 'refresh-certificate': refreshKind(deps), 'watch-deployment': watchDeploymentKind(deps), [publishCrlKind]: localCa.crls.taskKind, [maintenanceKind]: localCa.maintenanceTask,
   }
   const botKinds: Record<BotTaskKind, BotTaskHandler> = {
-    'scan-host': scanHandler(deps), 'make-csr': makeCsrHandler(deps), 'plan-deployment': planHandler(deps), 'deploy': deployHandler(deps), 'undo-deployment': deployHandler(deps), 'place-proof': notYetAsked, 'remove-proof': notYetAsked, 'inspect-target': bySubject({ act: inspectHandler(deps), rol: watchHandler(deps) }),
+    'scan-host': scanHandler(deps), 'make-csr': makeCsrHandler(deps), 'plan-deployment': planHandler(deps), 'deploy': deployHandler(deps), 'undo-deployment': deployHandler(deps), ...validationBotKinds(deps), 'inspect-target': bySubject({ act: inspectHandler(deps), rol: watchHandler(deps) }),
   }
   return { deps, planeKinds, botKinds }
 }
@@ -159,6 +173,7 @@ async function open({ settings, dataFolder, now, random, crashPoint, logger }: C
     await database.transaction((tx) => ensureBuiltInAuthority(tx, now()))
     await scheduleChecks({ database, now, random })
     await scheduleProviderChecks({ database, now, random })
+    await database.transaction((tx, wake) => sweepSoon(tx, wake, now()))
     const release = async () => {
       await ledger.close()
       await tokenKeys?.close()
@@ -176,11 +191,13 @@ const hostOfUrl = (host: string) => {
   return host.includes(':') ? `[${host}]` : host
 }
 
+const mailerOf = ({ smtpUrl, mailFrom }: Partial<Pick<Settings, 'smtpUrl' | 'mailFrom'>> = {}): Mailer | null => (smtpUrl ? createMailer({ smtpUrl, from: mailFrom ?? `certloop@${hostname().toLowerCase()}` }) : null)
+
 /** The whole HTTP side with every domain's routes, not yet ready. */
-export async function composeApp(options: Omit<ControlPlaneOptions, 'settings' | 'dataFolder'> & { settings?: Partial<Pick<Settings, 'trustedProxy' | 'outboundAllow' | 'dnsServers'>> }, { database, localCa, secrets }: Opened, publicUrl: () => string, closing: AbortSignal) {
+export async function composeApp(options: Omit<ControlPlaneOptions, 'settings' | 'dataFolder'> & { settings?: Partial<Pick<Settings, 'trustedProxy' | 'outboundAllow' | 'dnsServers' | 'smtpUrl' | 'mailFrom'>> }, { database, localCa, secrets }: Opened, publicUrl: () => string, closing: AbortSignal) {
   const { now, logger, version, webFolder } = options
   const wayOut = createWayOut({ allow: options.settings?.outboundAllow ?? settingsTable.outboundAllow.default, version })
-  const parts = makeParts(now, { database, localCa, secrets }, { wayOut, random: options.random, dnsServers: options.settings?.dnsServers ?? [] }, options.slowLimits)
+  const parts = makeParts(now, { database, localCa, secrets }, { wayOut, random: options.random, dnsServers: options.settings?.dnsServers ?? [], mailer: mailerOf(options.settings), publicUrl }, options.slowLimits)
   const joinDeps: JoinDeps = { database, now, publicUrl, trustPin: () => localCa.trustAnchorPin(), issueIdentity: identityIssuer(localCa) }
   const users = createUsers({ database, now })
   const app = await buildHttp({ database, users, audit: createAudit({ database, now }), botAuth: createBotAuth({ database, now }), publicUrl, version, webFolder, now, logger, trustedProxies: options.settings?.trustedProxy ?? [] })
@@ -235,6 +252,7 @@ function registerDomains(app: App, { deps }: ReturnType<typeof makeParts>, bot: 
   registerRemoteScanRoutes(app, deps)
   registerAuthorityRoutes(app, deps)
   registerDnsProviderRoutes(app, deps)
+  registerValidationRoutes(app, deps)
   registerIssuerRoutes(app, { db: deps.database.db, localCa })
   registerIssuedRoutes(app, { ...deps, localCa })
   registerProfileRoutes(app, deps)
@@ -242,8 +260,9 @@ function registerDomains(app: App, { deps }: ReturnType<typeof makeParts>, bot: 
 
 async function listenWithOwnTls(app: App, { settings, now, logger }: ControlPlaneOptions, { database, localCa }: Pick<Opened, 'database' | 'localCa'>, stops: (() => Promise<void> | void)[]): Promise<Listener> {
   const ownTls = createOwnTls({ localCa, names: ownNames(settings.host, settings.publicUrl), now })
-  const publicHandler = createPublicHttp({ database, ocsp: localCa.ocsp, now, log: (message, error) => { logger.error({ err: error }, message) } })
-  const listener = await listen({ app, host: settings.host, port: settings.port, tlsIdentity: ownTls.identity, publicHandler })
+  const log = (message: string, error: unknown) => { logger.error({ err: error }, message) }
+  const [publicHttp, proofAnswers] = [createPublicHttp({ database, ocsp: localCa.ocsp, now, log }), createProofAnswers({ database, log })]
+  const listener = await listen({ app, host: settings.host, port: settings.port, tlsIdentity: ownTls.identity, publicHandler: (request, response) => proofAnswers(request, response) || publicHttp(request, response) })
   stops.push(() => listener.close())
   const timer = setInterval(() => {
     if (!ownTls.isDue()) return

@@ -24,6 +24,7 @@ import { createSecrets } from './secret/secrets.ts'
 import { leaseTasks } from './task/task-store.ts'
 import { watch } from './task/watchdog.ts'
 import { runTask, type WorkerDeps } from './task/task-worker.ts'
+import type { Outside } from './validation/validation-deps.ts'
 import { createWayOut } from './way-out.ts'
 
 export const host = { hostName: 'host', os: 'Linux', osVersion: '6', arch: 'x64', addresses: [] }
@@ -83,6 +84,12 @@ function makeRunner(workerDeps: WorkerDeps, leaseDeps: LeaseDeps, bots: readonly
   return { runPlane, runBot, settle }
 }
 
+/** Nothing stands in the way of a proof; whether one is to be seen, the test says. */
+function blindView(sight: { visible: boolean }, now: () => Date): Outside {
+  const look = async () => ({ at: now().toISOString(), visible: sight.visible, findings: [{ ok: sight.visible, title: 'the world', seen: sight.visible ? 'the proof' : 'nothing', error: null }] })
+  return { look, preflight: async () => ({ at: now().toISOString(), visible: true, findings: [] }), delegatedName: async (name) => ({ name, chain: [] }) }
+}
+
 /** The domains of a control plane on one database, with a clock that tests move and hosts that are made up. */
 export async function makeWorld(t: TestContext, database: Database) {
   const clock = testClock()
@@ -92,7 +99,8 @@ export async function makeWorld(t: TestContext, database: Database) {
   const localCa = createLocalCa({ database, secrets, now })
   await localCa.ensureHierarchy()
   await database.transaction((tx) => ensureBuiltInAuthority(tx, now()))
-  const parts = makeParts(now, { database, localCa, secrets }, { wayOut: createWayOut({ allow: ['private', '127.0.0.0/8', '::1'], version: 'test' }), random: () => 0.5 }, undefined, { ownHostName: 'here', loopback: true })
+  const sight = { visible: false }
+  const parts = makeParts(now, { database, localCa, secrets }, { wayOut: createWayOut({ allow: ['private', '127.0.0.0/8', '::1'], version: 'test' }), random: () => 0.5, view: blindView(sight, now) }, undefined, { ownHostName: 'here', loopback: true })
   const logged: { level: string; message: string; facts: Record<string, unknown> }[] = []
   const log = (level: 'info' | 'warn' | 'error', message: string, facts: Record<string, unknown>) => { logged.push({ level, message, facts }) }
   const workerDeps = { database, kinds: parts.planeKinds, now, random: () => 0.5, log }
@@ -147,7 +155,7 @@ export async function makeWorld(t: TestContext, database: Database) {
     return ended
   }
   const watchNow = () => watch({ database, planeKinds: parts.planeKinds, botKinds: parts.botKinds, now, log })
-  return { clock, now, database, localCa, secrets, watch: watchNow, ...parts, workerDeps, leaseDeps, logged, bots, ...runner, addBot, addCertificate, configurationWith, target, save, configured, detail, start, act }
+  return { clock, now, database, localCa, secrets, sight, watch: watchNow, ...parts, workerDeps, leaseDeps, logged, bots, ...runner, addBot, addCertificate, configurationWith, target, save, configured, detail, start, act }
 }
 export type World = Awaited<ReturnType<typeof makeWorld>>
 

@@ -1,3 +1,4 @@
+import { isIPv4 } from 'node:net'
 import { CertloopError } from '@certloop/contract'
 import { createTransport } from 'nodemailer'
 
@@ -14,7 +15,7 @@ export interface Mailer {
 }
 
 const timeoutMs = 30_000
-const isLoopback = (host: string) => host === 'localhost' || host === '[::1]' || /^127\./.test(host)
+const isLoopback = (host: string) => host === 'localhost' || host === '[::1]' || (isIPv4(host) && host.startsWith('127.'))
 
 /**
  * smtps is TLS from the first byte. With smtp, TLS is used where the server offers it, and has to be there and be trusted

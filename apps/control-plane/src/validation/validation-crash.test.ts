@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { test } from 'node:test'
 import { CertloopError } from '@certloop/contract'
-import { dyingDatabase, isDeath } from '../batch/dying-testing.ts'
+import { dyingDatabase, isDeath, type Moment } from '../batch/dying-testing.ts'
 import { emptyDatabase } from '../database/database-testing.ts'
 import { isOpenValidation } from './validation-state.ts'
 import { makeValidations, wanted } from './validation-testing.ts'
@@ -13,7 +13,7 @@ const methods = [{ method: 'dns' }, { method: 'file', path: '/srv/www' }, { meth
 /** What happens, in any order and any number: the order hears of the authority, hosts work, time goes by, processes die. */
 const happening = fc.oneof(
   fc.constantFrom('wanted', 'valid', 'invalid', 'submitted again', 'plane', 'bot', 'bot dies', 'time', 'sweep', 'provider fails', 'provider works', 'end issued', 'end cancelled'),
-  fc.record({ commit: fc.integer({ min: 1, max: 4 }), moment: fc.constantFrom('before', 'after') }),
+  fc.record({ commit: fc.integer({ min: 1, max: 4 }), moment: fc.constantFrom<Moment>('before', 'after') }),
 )
 
 test('whatever happens and whenever the process dies: what was placed was written down before, and everything is gone in the end', { timeout: 240_000 }, async (t) => {
@@ -65,7 +65,7 @@ test('whatever happens and whenever the process dies: what was placed was writte
     await live(() => v.sync(made, proofs('wanted')))
     for (const each of happenings) {
       if (typeof each === 'string') await live(doIt[each] ?? (async () => assert.fail(each)))
-      else dying.dieAt(each.commit, each.moment as 'before')
+      else dying.dieAt(each.commit, each.moment)
     }
     dying.startAnew()
     dying.dieAt(Number.POSITIVE_INFINITY, 'before')

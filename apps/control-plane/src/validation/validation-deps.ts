@@ -41,6 +41,6 @@ export interface ValidationDeps {
   records: Records
   /** null: no mail server is set. */
   mailer: Mailer | null
-  /** Where people reach the pages; undefined before the control plane listens. */
+  /** Where people reach the pages; undefined: unknown. */
   publicUrl: () => string | undefined
 }

@@ -147,11 +147,6 @@ export async function othersAt(db: Db | Tx, { id, recordName, zone }: Validation
   if (recordName === null) return []
   return db.selectFrom('validation').selectAll().where('recordName', '=', recordName).where('zone', 'is not distinct from', zone).where('cleanup', '=', 'placed').where('id', '!=', id).execute()
 }
-/** Whether this provider has, or may have, a record of ours that is to be removed one day. */
-export async function hasRecordsAt(db: Db | Tx, dnsProviderId: DnsProviderId): Promise<boolean> {
-  return await db.selectFrom('validation').select('id').where('cleanup', 'in', ['placed', 'removing', 'stuck']).where('dnsProviderId', '=', dnsProviderId).limit(1).executeTakeFirst() !== undefined
-}
-
 const isIdle = (kind: 'validation' | 'clean') => sql<boolean>`not exists (select 1 from "task" where "task"."dedupe" = ${`${kind}:`} || "v"."id" and "task"."state" in ('ready', 'leased'))`
 /** Open ones whose request has ended without them. */
 export async function leftBehind(tx: Db | Tx, after: string, limit: number): Promise<(ValidationRow & { issued: boolean })[]> {

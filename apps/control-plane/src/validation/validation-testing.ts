@@ -6,7 +6,7 @@ import { leaseWork, reportResult, type LeaseDeps } from '../bot/leases.ts'
 import { insertCertificate } from '../certificate/certificate-store.ts'
 import type { Database } from '../database/database.ts'
 import { listEvents } from '../event/event-store.ts'
-import { testClock } from '../http/http-testing.ts'
+import { testClock, type TestClock } from '../http/http-testing.ts'
 import { getAttempt, insertAttempt, updateAttempt, type AttemptRow } from '../order/attempt-store.ts'
 import { changeOrder, getOrder, insertOrder, type OrderRow } from '../order/order-store.ts'
 import { removeTask, leaseTasks } from '../task/task-store.ts'
@@ -101,13 +101,51 @@ function answerFor(bot: ProofBot, served: Map<string, string>, task: BotTask, na
   return { removed: bot.placed.delete(validationId), left: null }
 }
 
-/** Validations with all that they meet, on one database: an authority that keeps what it is told, and a clock that tests move. */
-export async function makeValidations(database: Database, mailer: Mailer | null = null) {
-  const clock = testClock(at)
-  const { now } = clock
-  const zones = makeZones()
-  const served = new Map<string, string>()
-  const seen = makeOutside(now, zones, served)
+interface Running { clock: TestClock; workerDeps: WorkerDeps; leaseDeps: LeaseDeps; bots: readonly ProofBot[]; served: Map<string, string> }
+/** Does the work of the control plane and of the bots, by hand. */
+function makeRunner({ clock, workerDeps, leaseDeps, bots, served }: Running) {
+  const { database, now } = workerDeps
+  async function runPlane(most = 300): Promise<number> {
+    let count = 0
+    for (;;) {
+      const tasks = await leaseTasks(database, 'control-plane', { owner: 'world', max: 8, seconds: 60 }, now())
+      for (const task of tasks) await runTask(workerDeps, task)
+      count += tasks.length
+      assert.ok(count <= most, `more than ${most} tasks ran without the clock moving`)
+      if (tasks.length === 0) return count
+    }
+  }
+  async function runBot(bot: ProofBot): Promise<number> {
+    if (bot.silent) return 0
+    const tasks = await leaseWork(leaseDeps, bot.id, { bootId: 'boot-0001', waitSeconds: 0, max: 20 }, new AbortController().signal)
+    for (const task of tasks) await answer(bot, task)
+    return tasks.length
+  }
+  async function answer(bot: ProofBot, task: BotTask): Promise<void> {
+    bot.done.push(task)
+    const error = bot.fails.get(task.kind)
+    const { name } = await getValidation(database.db, (task.payload as PlaceProofPayload).validationId)
+    await reportResult(leaseDeps, bot.id, task.id, { fence: task.fence, result: error ? { ok: false, error } : { ok: true, data: answerFor(bot, served, task, name) } })
+  }
+  async function settle(): Promise<void> {
+    for (;;) {
+      let count = await runPlane()
+      for (const bot of bots) count += await runBot(bot)
+      if (count === 0) return
+    }
+  }
+  /** Time goes by, and everything that falls due meanwhile is done. */
+  async function pass(seconds: number, step = 60): Promise<void> {
+    for (let left = seconds; left > 0; left -= step) {
+      clock.pass(Math.min(step, left))
+      await settle()
+    }
+  }
+  return { runPlane, runBot, answer, settle, pass }
+}
+
+/** What an authority is told. */
+function makeAuthority() {
   const authority = { proved: [] as string[], fails: undefined as CertloopError | undefined }
   const connector = {
     kind: 'made-up', keyAlgorithms: ['ec-256'], validationMethods: ['http'], certificateTypes: ['dv'], caa: async () => ({ identities: ['ca.test'], accountUri: null }),
@@ -116,6 +154,17 @@ export async function makeValidations(database: Database, mailer: Mailer | null 
       authority.proved.push(`${id} ${wayId}`)
     },
   } as unknown as AuthorityConnector
+  return { authority, connector }
+}
+
+/** Validations with all that they meet, on one database: an authority that keeps what it is told, and a clock that tests move. */
+export async function makeValidations(database: Database, mailer: Mailer | null = null) {
+  const clock = testClock(at)
+  const { now } = clock
+  const zones = makeZones()
+  const served = new Map<string, string>()
+  const seen = makeOutside(now, zones, served)
+  const { authority, connector } = makeAuthority()
   const deps: ValidationDeps = { database, now, authorityOf: async () => connector, outside: seen.outside, records: zones.records, mailer, publicUrl: () => 'https://certloop.test' }
   const poked: string[] = []
   const order: PlaneTaskKind = { run: async (task) => async () => { poked.push(task.subject) }, failed: async () => {} }
@@ -156,42 +205,7 @@ export async function makeValidations(database: Database, mailer: Mailer | null 
     await updateAttempt(tx, id, { state, endedAt: now().toISOString() })
     await endValidations(tx, wake, id, `The attempt ended ${state}.`, now())
   })
-  async function runPlane(most = 300): Promise<number> {
-    let count = 0
-    for (;;) {
-      const tasks = await leaseTasks(database, 'control-plane', { owner: 'world', max: 8, seconds: 60 }, now())
-      for (const task of tasks) await runTask(workerDeps, task)
-      count += tasks.length
-      assert.ok(count <= most, `more than ${most} tasks ran without the clock moving`)
-      if (tasks.length === 0) return count
-    }
-  }
-  async function runBot(bot: ProofBot): Promise<number> {
-    if (bot.silent) return 0
-    const tasks = await leaseWork(leaseDeps, bot.id, { bootId: 'boot-0001', waitSeconds: 0, max: 20 }, new AbortController().signal)
-    for (const task of tasks) await answer(bot, task)
-    return tasks.length
-  }
-  async function answer(bot: ProofBot, task: BotTask): Promise<void> {
-    bot.done.push(task)
-    const error = bot.fails.get(task.kind)
-    const { name } = await getValidation(database.db, (task.payload as PlaceProofPayload).validationId)
-    await reportResult(leaseDeps, bot.id, task.id, { fence: task.fence, result: error ? { ok: false, error } : { ok: true, data: answerFor(bot, served, task, name) } })
-  }
-  async function settle(): Promise<void> {
-    for (;;) {
-      let count = await runPlane()
-      for (const bot of bots) count += await runBot(bot)
-      if (count === 0) return
-    }
-  }
-  /** Time goes by, and everything that falls due meanwhile is done. */
-  async function pass(seconds: number, step = 60): Promise<void> {
-    for (let left = seconds; left > 0; left -= step) {
-      clock.pass(Math.min(step, left))
-      await settle()
-    }
-  }
+  const runner = makeRunner({ clock, workerDeps, leaseDeps, bots, served })
   const all = (attempt: AttemptRow): Promise<ValidationRow[]> => validationsOf(database.db, attempt.id)
   async function one(attempt: AttemptRow): Promise<ValidationRow> {
     const rows = await all(attempt)
@@ -204,6 +218,6 @@ export async function makeValidations(database: Database, mailer: Mailer | null 
   /** A task as if it had never been added, or was lost with its process. */
   const lose = (dedupe: string) => database.transaction((tx) => removeTask(tx, dedupe))
   const watchNow = () => watch({ database, planeKinds: kinds, botKinds: handlers, now, log: workerDeps.log })
-  return { database, clock, now, zones, served, ...seen, authority, deps, poked, kinds, handlers, workerDeps, leaseDeps, logged, bots, addBot, addOrder, sync, end, runPlane, runBot, answer, settle, pass, all, one, events, sweep, lose, watch: watchNow }
+  return { database, clock, now, zones, served, ...seen, authority, deps, poked, kinds, handlers, workerDeps, leaseDeps, logged, bots, addBot, addOrder, sync, end, ...runner, all, one, events, sweep, lose, watch: watchNow }
 }
 export type Validations = Awaited<ReturnType<typeof makeValidations>>

@@ -44,7 +44,6 @@ export const operations = {
   getOrder: op({ method: 'GET', path: '/orders/{id}', access: 'order:read', tag: 'orders', summary: 'One order with its timeline', params: byId({ id: idText('ord') }), response: Type.Object({ order: r.Order, timeline: Type.Array(r.TimelineEvent) }, strict), status: 200 }),
   cancelOrder: op({ method: 'POST', path: '/orders/{id}/actions/cancel', access: 'order:write', tag: 'orders', summary: 'Cancel an order. What the authority may be issuing just now is waited for instead', params: byId({ id: idText('ord') }), response: r.Order, status: 200 }),
   lookAgainOrder: op({ method: 'POST', path: '/orders/{id}/actions/look-again', access: 'order:write', tag: 'orders', summary: 'Have the authority asked again what became of an order whose outcome is unknown', params: byId({ id: idText('ord') }), response: r.Order, status: 200 }),
-  listOrderAttempts: validationOperations.listOrderAttempts,
   listDeployments: op({ method: 'GET', path: '/deployments', access: 'deployment:read', tag: 'deployments', summary: 'Deployments, newest first', query: query({ search, state: Type.Optional(literals(deploymentStates)), certificateId: Type.Optional(idText('crt')) }), response: page(r.DeploymentSummary), status: 200 }),
   getDeployment: op({ method: 'GET', path: '/deployments/{id}', access: 'deployment:read', tag: 'deployments', summary: 'One deployment with plan, steps and log', params: byId({ id: idText('dep') }), response: Type.Object({ deployment: r.DeploymentDetail, timeline: Type.Array(r.TimelineEvent) }, strict), status: 200 }),
   approveDeployment: op({ method: 'POST', path: '/deployments/{id}/actions/approve', access: 'deployment:approve', tag: 'deployments', summary: 'Approve the plan with this digest', params: byId({ id: idText('dep') }), body: Type.Object({ digest: Type.String({ pattern: '^[0-9a-f]{64}$' }) }, strict), response: r.DeploymentDetail, status: 202 }),
@@ -62,6 +61,7 @@ export const operations = {
 
   ...authorityOperations,
   ...dnsProviderOperations,
+  ...validationOperations,
   ...lifecycleOperations,
   ...caOperations,
 } as const
