@@ -39,8 +39,8 @@ export const authorityAdd = defineCommand({
   args: { name: { help: 'what to call it here' } },
   options: { preset: { type: 'string', value: 'ID', help: 'a ready-made entry, see "authority types KIND"' }, kind: { type: 'string', value: 'KIND', help: 'kind of authority, where no ready-made entry fits' }, ...settingOptions },
   examples: [
-    'authority add "Let\'s Encrypt" --preset letsencrypt --field email=ops@example.com --field termsAgreed=true',
-    'authority add "Company ACME" --kind acme --field directoryUrl=https://acme.example/directory --field-file trustPem=root.pem --secret eabKey=eab.key',
+    'authority add "Let\'s Encrypt" --preset lets-encrypt --field contact=ops@example.com --field termsAgreed=true',
+    'authority add "Company ACME" --kind acme --field directoryUrl=https://acme.example/directory --field-file trustPem=root.pem --field eabKeyId=kid-1 --secret eabHmacKey=eab.key',
   ],
   notes: ['Its fields, and where to get the secrets: certloop authority types KIND. Required secrets that are not given are asked for at a terminal.'],
   async run(context, { args, options: o }) {
@@ -58,7 +58,7 @@ export const authorityAdd = defineCommand({
 export const authorityChange = defineCommand({
   noun: 'authority', verb: 'change', summary: 'Change an authority; what is not given stays, secrets too',
   args: authorityArgument, options: { name: { type: 'string', value: 'TEXT', help: 'a new name' }, ...settingOptions },
-  examples: ['authority change "Let\'s Encrypt" --field email=security@example.com', 'authority change "Company ACME" --secret eabKey=- < eab.key'],
+  examples: ['authority change "Let\'s Encrypt" --field contact=security@example.com', 'authority change "Company ACME" --field profile=shortlived'],
   async run(context, { args, options: o }) {
     const id = await findAuthority(context, args.authority)
     const client = await context.client()

@@ -17,4 +17,4 @@ export function readLimits(given: readonly string[] | undefined): RateLimit[] | 
 const what: Record<RateLimit['kind'], string> = { 'order': 'orders of the account', 'domain': 'certificates of a registered domain', 'same-names': 'certificates with the same names', 'failure': 'failed validations of a name' }
 
 export const limitText = ({ kind, count, seconds, renewalsCount }: RateLimit): string =>
-  `${count} ${what[kind]} in ${durationText(seconds)}${renewalsCount ? '' : ', renewals it was told of not counted'}`
+  `${count} ${what[kind]} in ${durationText(seconds)}${renewalsCount || kind === 'failure' ? '' : ', renewals it was told of not counted'}`

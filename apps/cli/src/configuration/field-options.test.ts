@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { authorityCommands } from '../authority/commands.ts'
 import { batchCommands } from '../many/batches.ts'
 import { bulkCommands } from '../many/bulks.ts'
 import { inOptions } from '../run.ts'
@@ -13,6 +14,8 @@ test('a field of the API is told by the option that sets it, where the command h
   assert.equal(optionOfField('body.reason', start?.options ?? {}), '--reason')
   assert.equal(optionOfField('body.parts/deployment/zone', preview?.options ?? {}), '--zone')
   assert.ok(preview)
+  const add = authorityCommands.find(({ verb }) => verb === 'add')
+  assert.deepEqual(['body.fields/directoryUrl', 'secrets/eabHmacKey', 'limits/0/count'].map((field) => optionOfField(field, add?.options ?? {})), ['--field directoryUrl', '--secret eabHmacKey', '--limit'])
   const told = inOptions({ exit: 1, what: 'body.deployment/zone: is none', where: 'The field named in "fields"', fields: [{ field: 'body.deployment/zone', problem: 'is none' }] }, preview)
   assert.deepEqual(told, { exit: 1, what: '--zone: is none', where: 'The options of "certloop bulk preview"', fields: [{ field: '--zone', problem: 'is none' }] })
 })

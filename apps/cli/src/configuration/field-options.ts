@@ -22,6 +22,10 @@ const kebab = (name: string) => name.replace(/[A-Z]/g, (letter) => `-${letter.to
  */
 export function optionOfField(field: string, options: OptionSpecs): string | undefined {
   const words = field.replace(/^body[./]/, '').replace(/^parts[./]/, '').split(/[./]/)
+  const [group, name] = words
+  // The fields of an authority or a DNS provider, which are the plug-in's own.
+  const typed = group === 'fields' ? 'field' : group === 'secrets' ? 'secret' : undefined
+  if (typed !== undefined && name !== undefined && typed in options) return `--${typed} ${name}`
   const paths = words.map((_, i) => words.slice(0, words.length - i).join('/'))
   const known = paths.map((path) => optionOfPath[path]).find((option) => option !== undefined && option in options)
   const own = kebab(words.at(-1) ?? '')
