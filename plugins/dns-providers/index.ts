@@ -4,9 +4,11 @@ import { manifest as cloudflare } from './cloudflare/manifest.ts'
 import { manifest as googleCloudDns } from './google-cloud-dns/manifest.ts'
 import { manifest as route53 } from './route53/manifest.ts'
 import { manifest as powerdns } from './powerdns/manifest.ts'
+import { manifest as rfc2136 } from './rfc2136/manifest.ts'
 
 /** Every DNS provider. One line each; the order is the order in forms. */
 export const dnsProviders = registry('DNS provider', [
+  dnsProvider(rfc2136, () => import('./rfc2136/connector.ts').then((m) => m.connector)),
   dnsProvider(powerdns, () => import('./powerdns/connector.ts').then((m) => m.connector)),
   dnsProvider(cloudflare, () => import('./cloudflare/connector.ts').then((m) => m.connector)),
   dnsProvider(route53, () => import('./route53/connector.ts').then((m) => m.connector)),

@@ -72,7 +72,7 @@ export async function startBind(t: Pick<TestContext, 'after'>, options: BindOpti
         async start() { if (!await run()) throw new Error(`BIND did not start again:\n${log()}`) },
       }
     }
-    if (attempt === 3 || (options.port !== undefined && !isRelayed)) throw new Error(`BIND did not start:\n${log()}`)
+    if (attempt === 3 || !/address in use/.test(log()) || (options.port !== undefined && !isRelayed)) throw new Error(`BIND did not start:\n${log()}`)
   }
 }
 
