@@ -126,6 +126,11 @@ export interface AuthorityConnector {
   /** How the authority wants to see that the names are ours. "none" alone: it asks for no proof. */
   validationMethods: readonly ValidationMethod[]
   certificateTypes: readonly CertificateType[]
+  /**
+   * Nothing is issued before a handle was kept in the same call, with `submit` and `proceed` alike: a request without one, and a
+   * call that failed without keeping one, have certainly led to nothing. So it has to be where there is no `find`.
+   */
+  keepsFirst?: boolean
   /** Known to everybody's browser: what is lost with a key is lost everywhere. */
   isPublic?: boolean
   limits?: readonly RateLimit[]
@@ -142,7 +147,8 @@ export interface AuthorityConnector {
   submit(request: IssueRequest, call: Call): Promise<Progress>
   /**
    * Looks at what was submitted and does the next thing. @throws as submit; ORDER_EXPIRED: it ran out there or was given up,
-   * nothing was or will be issued for this handle, and it can be submitted again; VALIDATION_REFUSED
+   * nothing was or will be issued for this handle, and it can be submitted again; VALIDATION_REFUSED (facts.names);
+   * ORDER_UNCERTAIN: it can't be known what became of it, a person has to look
    */
   proceed(request: IssueRequest, handle: Handle, call: Call): Promise<Progress>
   /** Looks a request up by its reference, after a crash before its handle was kept. undefined: it has none. Absent: it can't be known. */

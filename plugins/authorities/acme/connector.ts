@@ -62,7 +62,7 @@ export function acmeConnector(context: AuthorityContext<AcmeFields>): AuthorityC
       })
       return begin(request, await newOrder(acme, known, request, call), call, `Ordered at ${name}:`)
     },
-    proceed: (request, handle, call) => goOn(acme, readHandle(handle), request, call),
+    proceed: async (request, handle, call) => goOn(acme, readHandle(handle), request, call),
     async find(request, call) {
       if (await accounts.knownUrl() === undefined) return undefined
       const order = await openOrder(acme, await accounts.use(call), request, call)

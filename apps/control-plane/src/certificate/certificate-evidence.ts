@@ -1,7 +1,9 @@
 import type { CertificateId, ServedCertificate, WireError } from '@certloop/contract'
 import { fromJson } from '../database/columns.ts'
 import type { Db, Tx } from '../database/database.ts'
+import { leftOutOf, openOrderOf, type OrderRow } from '../order/order-store.ts'
 import type { ActionRow } from '../provisioning/action-store.ts'
+import { openValidationStates } from '../validation/validation-state.ts'
 import type { Evidence } from './certificate-status.ts'
 import type { InstallationRow, VersionFacts, versionFacts } from './certificate-store.ts'
 import { revocationsOf } from './version-revocation.ts'
@@ -28,6 +30,25 @@ export function failedRevocation(actions: readonly ActionRow[]): WireError | nul
 export function waitingOf(actions: readonly ActionRow[]): Evidence['waiting'] {
   const waiting = actions.find((a) => a.state === 'waiting' && a.endedAt === null)
   return waiting ? { reason: waiting.reason ?? 'It waits for the time of its deployment.' } : null
+}
+
+/** The order under way, and whether it waits for names to be proven. */
+export async function openOrderIn(tx: Db | Tx, id: CertificateId): Promise<(NonNullable<Evidence['openOrder']> & Pick<OrderRow, 'leftOut'>) | null> {
+  const order = await openOrderOf(tx, id)
+  if (!order) return null
+  const open = order.state === 'processing' ? await tx.selectFrom('validation').select('id').where('orderId', '=', order.id).where('state', 'in', openValidationStates).limit(1).executeTakeFirst() : undefined
+  return { ...order, validating: open !== undefined }
+}
+
+/** Of the order under way, else of the newest version for each host that has its own. */
+export async function missingNamesOf(tx: Db | Tx, versions: readonly VersionFacts[], openOrder: Pick<OrderRow, 'leftOut'> | null): Promise<Evidence['missingNames']> {
+  const own = openOrder ? leftOutOf(openOrder) : []
+  if (own.length > 0) return own
+  const newest = new Map(versions.filter(({ source }) => source === 'order').toReversed().map(({ keyBotId, orderId }) => [keyBotId, orderId]))
+  const orderIds = [...newest.values()].filter((orderId) => orderId !== null)
+  if (orderIds.length === 0) return []
+  const orders = await tx.selectFrom('certificateOrder').select('leftOut').where('id', 'in', orderIds).execute()
+  return [...new Map(orders.flatMap(leftOutOf).map((each) => [each.name, each])).values()]
 }
 
 /** The newest certificate that was enrolled again from this one and has targets: they were this one's. */

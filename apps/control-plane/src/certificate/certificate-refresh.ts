@@ -4,7 +4,7 @@ import type { Tx } from '../database/database.ts'
 import { deploymentsOfAction, openDeploymentsOf } from '../deployment/deployment-store.ts'
 import { announce } from '../event/event-store.ts'
 import { freezesFor } from '../freeze/freeze-store.ts'
-import { openOrderOf, ordersOfAction } from '../order/order-store.ts'
+import { ordersOfAction } from '../order/order-store.ts'
 import { latestActions, type ActionRow } from '../provisioning/action-store.ts'
 import { syncState, wantedVersion } from '../proof/inspection.ts'
 import { deploymentTimingOf, findConfiguration, renewalOf, targetsOf, type ConfigurationRow, type TargetRow } from '../provisioning/configuration-store.ts'
@@ -16,7 +16,7 @@ import { rolloutWorkOn } from '../rollout/rollout-store.ts'
 import { addTask, removeTask } from '../task/task-store.ts'
 import type { Wakes } from '../task/task-kinds.ts'
 import { deriveStatus, endOf, nextStatusChange, type Evidence } from './certificate-status.ts'
-import { endOfInstalled, failedRevocation, isOlder, isTrouble, successorOf, unservedAt, waitingOf, worstRevocation } from './certificate-evidence.ts'
+import { endOfInstalled, failedRevocation, isOlder, isTrouble, missingNamesOf, openOrderIn, successorOf, unservedAt, waitingOf, worstRevocation } from './certificate-evidence.ts'
 import { installationsOf, lockCertificate, newestVersions, updateCertificate, updateInstallation, versionFacts, type CertificateRow, type InstallationRow, type VersionFacts } from './certificate-store.ts'
 
 /** What a certificate's status and renewal time follow from, as read from the rows. */
@@ -59,6 +59,7 @@ async function read(tx: Tx, certificate: CertificateRow, now: Date): Promise<Kno
   const installed = await versionFacts(tx, installations.map((i) => i.versionId).filter((v) => v !== null))
   const current = currentOf(versions)
   const care = await careOf(tx, id, { versions, targets, installations, ends: installed })
+  const openOrder = await openOrderIn(tx, id)
   const plan = await renewalPlan(tx, certificate, configuration, targets, care)
   const evidence: Evidence = {
     management,
@@ -72,7 +73,8 @@ async function read(tx: Tx, certificate: CertificateRow, now: Date): Promise<Kno
     takenBack: care.usable.flatMap(({ takenBack }) => (takenBack ? [{ title: takenBack.target.title, how: takenBack.how, by: takenBack.by }] : [])),
     leftOut: care.leftOut,
     takenOverBy: targets.length === 0 ? await successorOf(tx, id) : null,
-    openOrder: await openOrderOf(tx, id) ?? null,
+    openOrder,
+    missingNames: await missingNamesOf(tx, versions, openOrder),
     openDeployments: [...await openDeploymentsOf(tx, id), ...await rolloutWorkOn(tx, id)],
     failure: await latestFailure(tx, actions),
     misfit: fromJsonOrNull<WireError>(configuration?.problem ?? null),

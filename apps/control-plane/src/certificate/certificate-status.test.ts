@@ -10,7 +10,7 @@ const place = { title: 'nginx: /a', state: 'in-sync' as const, notAfter: inDays(
 const found = { fingerprint: 'a', notBefore: inDays(-30), notAfter: inDays(60), source: 'discovery' as const }
 const issued = { ...found, source: 'order' as const }
 /** Configured, issued, proven everywhere. */
-const well: Evidence = { management: 'managed', configuration: 'complete', targetCount: 1, renewalDaysBefore: 30, current: issued, revocation: null, failedRevocation: null, openOrder: null, openDeployments: [], waiting: null, takenBack: [], leftOut: [], takenOverBy: null, failure: null, unknownHostKey: null, misfit: null, installations: [place] }
+const well: Evidence = { management: 'managed', configuration: 'complete', targetCount: 1, renewalDaysBefore: 30, current: issued, revocation: null, failedRevocation: null, openOrder: null, openDeployments: [], waiting: null, takenBack: [], leftOut: [], missingNames: [], takenOverBy: null, failure: null, unknownHostKey: null, misfit: null, installations: [place] }
 const work = (state: string) => ({ state, reason: 'Reason.', nextAction: 'Next.' }) as never
 
 const older = { ...place, state: 'out-of-sync' as const, older: true, notAfter: inDays(9) }
@@ -25,6 +25,8 @@ const rows: [string, Partial<Evidence>, CertificateStatus, RegExp, DerivedStatus
   ['taken under care by name alone', { current: null, configuration: 'none', targetCount: 0, installations: [] }, 'configuration-pending', /who issues/],
   ['configured by name alone', { current: null, installations: [] }, 'configured', /Ready/],
   ['an order runs', { openOrder: work('pending') }, 'order-pending', /^Reason\. Next\.$/],
+  ['names are to be proven', { openOrder: { ...(work('processing') as object), validating: true } as never }, 'validation-pending', /^Reason\. Next\.$/, null],
+  ['a renewal went on without a name', { missingNames: [{ name: 'b.example', error }] }, 'deployed', /Renewed without b\.example: nginx did not reload\. Mend that/],
   ['issued, never deployed', { installations: [] }, 'issued', /Deploy it/],
   ['issued, without a target', { targetCount: 0, installations: [] }, 'issued', /no deployment target/],
   ['issued, another certificate is served', { installations: [{ ...place, state: 'out-of-sync' }] }, 'issued', /out-of-sync/],
@@ -69,8 +71,7 @@ test('each status follows from what is known', () => {
     assert.equal(derived.status, status, name)
     assert.match(derived.reason, reason, name)
   }
-  const notYet: CertificateStatus[] = ['validation-pending']
-  assert.deepEqual(certificateStatuses.filter((s) => !rows.some(([, , status]) => status === s)), notYet, 'every status that can occur has a row')
+  assert.deepEqual(certificateStatuses.filter((s) => !rows.some(([, , status]) => status === s)), [], 'every status that can occur has a row')
 })
 
 test('the most urgent comes first', () => {

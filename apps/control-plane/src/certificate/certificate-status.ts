@@ -16,7 +16,8 @@ export interface Evidence {
   revocation: { status: 'revoked' | 'held'; at: Date; reason: string; count: number; of: number; places: readonly string[] } | null
   /** Revoking, suspending or resuming was asked for last and did not succeed. */
   failedRevocation: WireError | null
-  openOrder: { state: OrderState; reason: string; nextAction: string | null } | null
+  /** validating: names are to be proven to the authority. */
+  openOrder: { state: OrderState; reason: string; nextAction: string | null; validating: boolean } | null
   openDeployments: readonly { state: DeploymentState; reason: string; nextAction: string | null }[]
   /** What an action says that has issued and waits for the time of its deployment. */
   waiting: { reason: string } | null
@@ -24,6 +25,8 @@ export interface Evidence {
   takenBack: readonly Held[]
   /** Targets whose bot was revoked: nothing is ordered for them or deployed there. */
   leftOut: readonly { title: string; bot: string }[]
+  /** Names that the newest version lacks, or the order under way goes on without, and why. */
+  missingNames: readonly { name: string; error: WireError }[]
   /** Name of the certificate that was enrolled again from this one and has its targets now. */
   takenOverBy: string | null
   /** The newest ended order or deployment of the newest action, when it did not succeed. */
@@ -93,7 +96,7 @@ const openWork: Rule = (e, now) => {
   const work = openOrder ?? running ?? openDeployments[0]
   if (!work) return undefined
   if (isNear(e, now) && waitsForPerson.has(work.state)) return say('expiring', withNext(work))
-  return say(openOrder ? 'order-pending' : running ? 'deploying' : 'deployment-pending', withNext(work))
+  return say(openOrder ? (openOrder.validating ? 'validation-pending' : 'order-pending') : running ? 'deploying' : 'deployment-pending', withNext(work))
 }
 /** Nothing goes on by itself: a plan or a rollout waits for somebody, or nobody knows whether the authority has issued. */
 const waitsForPerson: ReadonlySet<OrderState | DeploymentState> = new Set(['planned', 'uncertain'])
@@ -195,7 +198,7 @@ export function deriveStatus(e: Evidence, now: Date): DerivedStatus {
   const problem = problemOf(e)
   for (const rule of rules) {
     const verdict = rule(e, now)
-    if (verdict) return { ...withLeftOut(withEnd(withSuccessor(verdict, e), e, now), e), problem }
+    if (verdict) return { ...withMissingNames(withLeftOut(withEnd(withSuccessor(verdict, e), e, now), e), e), problem }
   }
   return { status: 'configuration-pending', reason: 'Choose where it is deployed and who issues it.', nextAction: 'configure', problem }
 }
@@ -210,6 +213,12 @@ const withLeftOut = (verdict: Omit<DerivedStatus, 'problem'>, { leftOut }: Evide
 const leftOutWords = (leftOut: Evidence['leftOut']): string =>
   `Left out, as its bot was revoked: ${leftOut.map(({ title, bot }) => `${title} (${bot})`).join(', ')}. Nothing is renewed there: choose another bot in the configuration, or remove the target.`
 
+/** A renewal went on without them; whoever asks for one of them is not served until a version has it again. */
+const withMissingNames = (verdict: Omit<DerivedStatus, 'problem'>, { missingNames }: Evidence): Omit<DerivedStatus, 'problem'> =>
+  missingNames.length > 0 ? { ...verdict, reason: `${verdict.reason} ${missingWords(missingNames)}` } : verdict
+const missingWords = (names: Evidence['missingNames']): string =>
+  `Renewed without ${names.map(({ name }) => name).slice(0, 5).join(', ')}${names.length > 5 ? ` and ${names.length - 5} more names` : ''}: ${asSentence(names[0]?.error.message ?? '')} Mend that and rotate; the next renewal asks for every name again.`
+
 /** The end that comes near is told beside everything else. */
 function withEnd(verdict: Omit<DerivedStatus, 'problem'>, e: Evidence, now: Date): Omit<DerivedStatus, 'problem'> {
   const end = endOf(e)
@@ -222,6 +231,8 @@ function problemOf(e: Evidence): WireError | null {
   const { failure, failedRevocation, installations } = e
   if (failedRevocation) return failedRevocation
   if (failure && failure.state !== 'cancelled' && !(failure.kind === 'deployment' && allInSync(e))) return failure.error
+  const [missing] = e.missingNames
+  if (missing) return { code: missing.error.code, message: missingWords(e.missingNames), facts: { names: e.missingNames.map(({ name }) => name) } }
   if (e.leftOut.length > 0) return { code: 'CONFIGURATION_INCOMPLETE', message: leftOutWords(e.leftOut), facts: {} }
   if (e.unknownHostKey) return e.unknownHostKey
   if (e.misfit) return e.misfit

@@ -208,8 +208,11 @@ export async function newestVersions(db: Db | Tx, id: CertificateId): Promise<Ve
 }
 /** What the certificate is to be for when nobody says otherwise: what was last ordered, else what it was taken under care with. Never what a scan claims. */
 export async function ownNames(db: Db | Tx, id: CertificateId): Promise<string[]> {
-  const ordered = await db.selectFrom('certificateVersion').select('names').where('certificateId', '=', id).where('source', '=', 'order').orderBy('ordinal', 'desc').limit(1).executeTakeFirst()
-  return fromJson(ordered?.names ?? (await getCertificate(db, id)).names)
+  const ordered = await db.selectFrom('certificateVersion as v').leftJoin('certificateOrder as o', 'o.id', 'v.orderId').select(['v.names', 'o.leftOut']).where('v.certificateId', '=', id).where('v.source', '=', 'order').orderBy('v.ordinal', 'desc').limit(1).executeTakeFirst()
+  if (!ordered) return fromJson((await getCertificate(db, id)).names)
+  // What a renewal went on without is still wanted.
+  const leftOut = fromJson<{ name: string }[]>(ordered.leftOut ?? '[]')
+  return [...new Set([...fromJson<string[]>(ordered.names), ...leftOut.map(({ name }) => name)])]
 }
 export async function versionFacts(db: Db | Tx, ids: readonly VersionId[]): Promise<Map<VersionId, Pick<VersionRow, 'id' | 'ordinal' | 'source' | 'names' | 'issuer' | 'fingerprint' | 'notAfter'>>> {
   if (ids.length === 0) return new Map()

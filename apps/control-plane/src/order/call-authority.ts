@@ -22,7 +22,7 @@ const mostHandle = 20_000
 /** One call to the authority of the attempt: by its handle where there is one, else by its reference, else anew. */
 export async function callAuthority({ database, authorityOf, now }: CallDeps, task: Task, { under, couldIssue }: { under: Under; couldIssue: boolean }, notes: Notes, signal: AbortSignal): Promise<Answer> {
   const { order, attempt } = under
-  let [handle, kept, canFind] = [attempt.handle === null ? null : fromJson<Handle>(attempt.handle), false, false]
+  let [handle, kept, keepsFirst] = [attempt.handle === null ? null : fromJson<Handle>(attempt.handle), false, true]
   const call: Call = {
     signal,
     note: (message) => notes.add(message),
@@ -40,7 +40,7 @@ export async function callAuthority({ database, authorityOf, now }: CallDeps, ta
   }
   try {
     const authority = await authorityOf(database.db, attempt.authorityId)
-    canFind = authority.find !== undefined
+    keepsFirst = authority.keepsFirst ?? authority.find === undefined
     return await ask(authority, under, handle, call)
   } catch (thrown) {
     const error = toCertloopError(thrown)
@@ -48,16 +48,17 @@ export async function callAuthority({ database, authorityOf, now }: CallDeps, ta
     if (error.code === 'LEASE_LOST' || signal.aborted) throw error
     // A fault of ours belongs into the log, with its cause.
     if (error.code === 'INTERNAL') throw thrown
-    const mayIssue = couldIssue && stillMayIssue(error, { before: attempt.mayIssue === 1, kept, canBeFound: handle !== null || canFind })
+    const mayIssue = couldIssue && stillMayIssue(error, { before: attempt.mayIssue === 1, kept, keepsFirst })
     return { is: 'failure', error, mayIssue, unused: handle === null && verdictOf(error).leaves === 'as-before' }
   }
 }
 
-/** What is true of the request after a failure. Without a handle, and where it can't be found by its reference, nothing was done yet that can't be repeated. */
-function stillMayIssue(error: CertloopError, { before, kept, canBeFound }: { before: boolean; kept: boolean; canBeFound: boolean }): boolean {
+/** What is true of the request after a failure. Who keeps a handle first, and kept none in this call, did nothing in it that can't be repeated. */
+function stillMayIssue(error: CertloopError, { before, kept, keepsFirst }: { before: boolean; kept: boolean; keepsFirst: boolean }): boolean {
   const { leaves } = verdictOf(error)
-  if (leaves === 'over' || !canBeFound) return false
-  return leaves === 'as-before' && !kept ? before : true
+  if (leaves === 'over') return false
+  if (!kept && (keepsFirst || leaves === 'as-before')) return before
+  return true
 }
 
 const answer = (progress: Progress): Answer => ({ is: 'progress', progress })

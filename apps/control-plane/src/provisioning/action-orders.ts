@@ -1,6 +1,7 @@
 import { CertloopError, type BotId, type CertificateId, type KeyId } from '@certloop/contract'
 import { installationsOf, newestVersions, versionFacts, type VersionFacts } from '../certificate/certificate-store.ts'
 import { isKeyRevoked } from '../certificate/version-revocation.ts'
+import { toJson } from '../database/columns.ts'
 import type { Tx } from '../database/database.ts'
 import { addEvent } from '../event/event-store.ts'
 import type { NewOrder } from '../order/order-store.ts'
@@ -10,11 +11,16 @@ import { versionDue } from '../renewal/renewal-due.ts'
 import { renewalWindowsOf } from '../renewal/renewal-window-store.ts'
 import type { Wakes } from '../task/task-kinds.ts'
 import type { ActionRow } from './action-store.ts'
-import { csrOf, renewalOf, type ConfigurationRow, type TargetRow } from './configuration-store.ts'
+import { csrOf, renewalOf, validationOf, type ConfigurationRow, type TargetRow } from './configuration-store.ts'
 import { effectiveRequest, orderPartsOf } from './effective-request.ts'
 import { uploadedRequest, type Upload } from './uploaded-request.ts'
 
-export const orderHours = 24
+const orderHours = 24
+/** A person needs days; an authority keeps a request open for about a week. */
+const manualOrderHours = 168
+/** When an order by this configuration has to be over. */
+export const orderDeadline = (configuration: Pick<ConfigurationRow, 'validation'>, now: Date): Date =>
+  new Date(now.getTime() + (validationOf(configuration).method === 'manual' ? manualOrderHours : orderHours) * 3_600_000)
 
 /** Whose hosts make the keys, and whose configuration says what is asked for. */
 export interface OrderSource {
@@ -24,14 +30,14 @@ export interface OrderSource {
   like: CertificateId
 }
 
-type Common = Pick<NewOrder, 'certificateId' | 'actionId' | 'authorityId' | 'validityDays' | 'requester' | 'deadline'>
+type Common = Pick<NewOrder, 'certificateId' | 'actionId' | 'authorityId' | 'fallbacks' | 'validation' | 'validityDays' | 'requester' | 'deadline'>
 
 /** One order for each host, so that no key leaves its host; or one with the uploaded CSR. */
 export async function orderAll(tx: Tx, wake: Wakes, action: ActionRow, source: OrderSource, upload: Upload | undefined, now: Date): Promise<void> {
   const { certificateId, requester } = action
-  const { authorityId } = source.configuration
+  const { authorityId, fallbacks } = source.configuration
   if (!authorityId) throw new CertloopError('CONFIGURATION_INCOMPLETE', 'The configuration names no authority.')
-  const common = { certificateId, actionId: action.id, authorityId, validityDays: csrOf(source.configuration).validityDays, requester, deadline: new Date(now.getTime() + orderHours * 3_600_000) }
+  const common = { certificateId, actionId: action.id, authorityId, fallbacks, validation: toJson(validationOf(source.configuration)), validityDays: csrOf(source.configuration).validityDays, requester, deadline: orderDeadline(source.configuration, now) }
   if (upload === undefined) await orderPerHost(tx, wake, action, source, common, now)
   else await orderUploaded(tx, wake, source, upload, common, now)
 }

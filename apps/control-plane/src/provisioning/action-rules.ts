@@ -1,5 +1,4 @@
-import { actionKinds, type ActionAvailability, type ActionKind } from '@certloop/contract'
-import type { AuthorityAbility } from '@certloop/contract'
+import { actionKinds, type ActionAvailability, type ActionKind, type AuthorityAbility } from '@certloop/contract'
 
 /** What is known of the version that revoke, suspend and resume are about. */
 export interface RevocableVersion {

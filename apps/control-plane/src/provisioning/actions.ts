@@ -11,7 +11,7 @@ import type { Wakes } from '../task/task-kinds.ts'
 import { checkAll, checkMinutes } from './action-checks.ts'
 import { deployWhenDue, deployingNext, deployingReason } from './action-deploying.ts'
 import { deployAll, deploymentDeadline, usableTargets } from './action-deployments.ts'
-import { orderAll, orderHours } from './action-orders.ts'
+import { orderAll, orderDeadline } from './action-orders.ts'
 import { askAuthority, revocationHours } from './action-revocation.ts'
 import { endsWaiting, isRevocationKind, whyNot, whyNotRevocable, type ActionFacts } from './action-rules.ts'
 import { changeAction, findAction, insertAction, openAction, type ActionDetails, type ActionRow } from './action-store.ts'
@@ -108,7 +108,7 @@ async function begin(tx: Tx, wake: Wakes, start: StartAction, secrets: Secrets, 
     await checkAll(tx, wake, action, secrets, now)
     return action
   }
-  const action = await insert(tx, wake, start, { state: 'ordering', reason: 'Ordered; the authority has not issued yet.', nextAction: afterIssue[start.kind], deadline: hours(now, orderHours) }, now)
+  const action = await insert(tx, wake, start, { state: 'ordering', reason: 'Ordered; the authority has not issued yet.', nextAction: afterIssue[start.kind], deadline: orderDeadline(configuration, now).toISOString() }, now)
   if (start.kind === 're-enrol') return beginReEnrolment(tx, wake, action, configuration, now)
   const targets = start.csrPem === undefined ? await usableTargets(tx, action, now) : []
   await orderAll(tx, wake, action, { configuration, targets, like: start.certificateId }, start.csrPem === undefined ? undefined : { csrPem: start.csrPem, mayBringNames: start.mayBringNames ?? false }, now)

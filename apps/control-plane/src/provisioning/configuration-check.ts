@@ -1,4 +1,4 @@
-import { CertloopError, csrDefaults, deploymentTimingDefault, renewalDefaults, rolloutDefault, validationDefaults, type Configuration, type ConfigurationCheck, type ConfigurationInput, type ConfigurationStep, type CertificateId, type CsrSettings, type ValidationSettings, configurationSteps } from '@certloop/contract'
+import { CertloopError, csrDefaults, deploymentTimingDefault, renewalDefaults, rolloutDefault, validationDefaults, type Configuration, type ConfigurationCheck, type ConfigurationInput, type ConfigurationStep, type CertificateId, type CsrSettings, configurationSteps } from '@certloop/contract'
 import { checkNames } from '@certloop/pki'
 import type { Authority, AuthorityOf } from '../authority/authority.ts'
 import { authorityLimits } from '../authority/authority-limits.ts'
@@ -10,9 +10,11 @@ import type { Tx } from '../database/database.ts'
 import type { Secrets } from '../secret/secrets.ts'
 import { deploymentTimingOf, findConfiguration, renewalOf, type NewTarget } from './configuration-store.ts'
 import { workOutRequest, type EffectiveRequest } from './effective-request.ts'
+import { checkFallbacks, checkMethod } from './fallback-problems.ts'
 import { rolloutProblems, rolloutWarnings } from './rollout-problems.ts'
 import { scheduleProblems, scheduleWarnings } from './schedule-problems.ts'
 import { readTargets } from './target-input.ts'
+import { validationFacts, validationProblems, validationWarnings } from './validation-problems.ts'
 
 export interface ConfigurationDeps { authorityOf: AuthorityOf; secrets: Secrets; now: () => Date }
 
@@ -30,7 +32,7 @@ export interface Checked {
   nameError: CertloopError | undefined
 }
 
-const stepOfField = { targets: 'deployment', rollout: 'deployment', authorityId: 'authority', csr: 'csr', validation: 'validation' } as const
+const stepOfField = { targets: 'deployment', rollout: 'deployment', authorityId: 'authority', fallbackAuthorityIds: 'authority', csr: 'csr', validation: 'validation' } as const
 const stepOf = (field: string): ConfigurationStep => (Object.hasOwn(stepOfField, field.split('/')[0] ?? '') ? stepOfField[field.split('/')[0] as keyof typeof stepOfField] : 'schedule')
 
 /** A problem as errors name it, "body.csr/names: …", and back. */
@@ -40,7 +42,7 @@ function fromLine(line: string): FieldProblem {
   return { field, problem: rest.join(': ') }
 }
 
-type Filled = Checked['configuration']
+export type Filled = Checked['configuration']
 function filled(input: ConfigurationInput): Filled {
   const { complete, authorityId, csr, renewal, deployAfterRenewal, rollback, approval, validation = validationDefaults, fallbackAuthorityIds = [], deployment = deploymentTimingDefault, rollout = rolloutDefault } = input
   return { complete, authorityId, csr: { ...csrDefaults, ...csr, commonName: csr.commonName?.toLowerCase() ?? null }, fallbackAuthorityIds, validation: { ...validationDefaults, ...validation }, renewal: { ...renewalDefaults, ...renewal }, deployment, rollout, deployAfterRenewal, rollback, approval }
@@ -57,7 +59,7 @@ function readNames(names: readonly string[], problems: FieldProblem[]): { names:
   }
 }
 
-interface Found { problems: FieldProblem[]; warnings: FieldProblem[] }
+export interface Found { problems: FieldProblem[]; warnings: FieldProblem[] }
 
 /** The connector, if there is one. */
 async function readAuthority(tx: Tx, authorityOf: AuthorityOf, { authorityId, complete }: Filled, { problems }: Found): Promise<Authority | undefined> {
@@ -90,20 +92,6 @@ async function checkAgainstAuthority(authority: Authority, complete: boolean, ef
   const told = new Set(problems.map(({ field }) => field))
   problems.push(...refused.filter(({ field }) => !told.has(field) && (complete || effective.names.length > 0 || field !== 'csr/names')))
   warnings.push(...otherwise)
-}
-
-const problemOfPath = (path: string): string | undefined => (!path.startsWith('/') || path.split('/').includes('..') || path.includes('\0') ? 'must be an absolute path on the host, without ".."' : undefined)
-
-function checkValidation({ method, path }: ValidationSettings, { complete }: Filled, { names }: EffectiveRequest, targetCount: number, authority: Authority | undefined, { problems, warnings }: Found): void {
-  if (authority && !authority.validationMethods.includes(method)) problems.push({ field: 'validation/method', problem: `the authority takes ${authority.validationMethods.join(', ')}` })
-  if (method !== 'file') {
-    if (path !== null) warnings.push({ field: 'validation/path', problem: `is not used with the method "${method}"` })
-    return
-  }
-  const wrong = path === null ? (complete ? 'name the folder on the host that the domain serves' : undefined) : problemOfPath(path)
-  if (wrong !== undefined) problems.push({ field: 'validation/path', problem: wrong })
-  if (targetCount === 0 && complete) problems.push({ field: 'validation/method', problem: 'the bot of a target places the file, and there is no target' })
-  if (names.some((name) => name.startsWith('*.'))) warnings.push({ field: 'validation/method', problem: 'public authorities take no file as proof for a wildcard' })
 }
 
 const longSilenceHours = 24
@@ -148,7 +136,10 @@ export async function checkConfiguration(tx: Tx, deps: ConfigurationDeps, id: Ce
   configuration.csr = { ...configuration.csr, names } satisfies CsrSettings
   const authority = await readAuthority(tx, deps.authorityOf, configuration, found)
   const effective = await checkRequest(tx, id, configuration, authority, found)
-  checkValidation(configuration.validation, configuration, effective, input.targets.length, authority, found)
+  checkMethod(configuration, authority, await checkFallbacks(tx, deps.authorityOf, configuration, effective, found), found)
+  const facts = await validationFacts(tx, configuration, effective.names, input.targets)
+  found.problems.push(...validationProblems(configuration.validation, facts).filter(({ missing }) => input.complete || !missing).map(({ field, problem }) => ({ field, problem })))
+  found.warnings.push(...validationWarnings(configuration.validation, facts))
   await checkSchedule(tx, id, configuration, effective, now, found)
   return { problems: found.problems.map((each) => ({ step: stepOf(each.field), ...each })), warnings: found.warnings, configuration, targets, nameError }
 }

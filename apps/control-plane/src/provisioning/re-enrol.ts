@@ -7,7 +7,7 @@ import { addEvent } from '../event/event-store.ts'
 import type { Wakes } from '../task/task-kinds.ts'
 import { usableTargets } from './action-deployments.ts'
 import { deployingNext } from './action-deploying.ts'
-import { orderAll, orderHours } from './action-orders.ts'
+import { orderAll, orderDeadline } from './action-orders.ts'
 import { advanceAt, changeAction, detailsOf, insertAction, latestActions, noteAction, openAction, type ActionChange, type ActionRow } from './action-store.ts'
 import { deploysAfterRenewal } from './action-timing.ts'
 import { csrOf, findConfiguration, renewalOf, targetsOf, type ConfigurationRow } from './configuration-store.ts'
@@ -45,11 +45,10 @@ export async function beginReEnrolment(tx: Tx, wake: Wakes, action: ActionRow, c
 /** The child orders by an action of its own, with the keys made on the hosts of the parent's targets. */
 async function orderChild(tx: Tx, wake: Wakes, action: ActionRow, childId: CertificateId, configuration: ConfigurationRow, now: Date): Promise<void> {
   const order = await insertAction(tx, wake, {
-    certificateId: childId, kind: 'order', requester: action.requester, state: 'ordering', versionId: null, reason: 'Ordered; it takes the targets over once it is issued.', nextAction: 'The authority issues.', deadline: hoursFrom(now), why: `"${action.kind}" of ${action.certificateId} asks for it.`,
+    certificateId: childId, kind: 'order', requester: action.requester, state: 'ordering', versionId: null, reason: 'Ordered; it takes the targets over once it is issued.', nextAction: 'The authority issues.', deadline: orderDeadline(configuration, now).toISOString(), why: `"${action.kind}" of ${action.certificateId} asks for it.`,
   }, now)
   await orderAll(tx, wake, order, { configuration, targets: await usableTargets(tx, action, now), like: action.certificateId }, undefined, now)
 }
-const hoursFrom = (now: Date): string => new Date(now.getTime() + orderHours * 3_600_000).toISOString()
 
 /** The child of an attempt of the schedule that failed before it could take over: it is used again rather than having another made. */
 async function unfinishedChild(tx: Tx, { id, certificateId }: ActionRow): Promise<CertificateId | undefined> {
