@@ -4,7 +4,7 @@ import { inParallel, type ProofWay, type WantedProof } from '@certloop/plugin-ki
 import type { Account, Accounts, AskingNoted } from './account.ts'
 import type { AcmeFields } from './fields.ts'
 import { sha256 } from './jws.ts'
-import type { AcmeOrder, Identifier } from './order.ts'
+import { isGone, type AcmeOrder, type Identifier } from './order.ts'
 import { errorOfProblem, readProblem, type Problem } from './problem.ts'
 import { dateOf, isText, isUrl, partsOf } from './reading.ts'
 import type { Wire } from './wire.ts'
@@ -29,6 +29,7 @@ function readChallenge(value: unknown): Challenge[] {
 
 async function readAuthorization({ name, accounts, wire }: Reading, url: string, asking: AskingNoted): Promise<Authorization> {
   const answer = await accounts.post(url, '', asking)
+  if (isGone(answer)) throw new CertloopError('ORDER_EXPIRED', `${name} does not know ${url} any more: the order ran out there.`)
   if (!answer.ok) throw wire.refusal(answer, 'other')
   const { status, identifier, wildcard, expires, challenges } = answer.json()
   const { type, value } = partsOf(identifier)

@@ -85,12 +85,13 @@ export async function newOrder(ordering: Ordering, directory: Directory, request
   return readOrder(name, answer.location, answer)
 }
 
+/** Not there any more, or not ours. A page for people in its place comes from something else than the authority. */
+export const isGone = ({ problem, status, body }: Answer): boolean => (problem ? [403, 404, 410].includes(status) || problem.type === 'unauthorized' : status === 404 && body.trim() === '')
+
 /** undefined: it is not there any more, or not ours. */
 export async function findOrder({ name, accounts, wire }: Pick<Ordering, 'name' | 'accounts' | 'wire'>, url: string, asking: AskingNoted): Promise<AcmeOrder | undefined> {
   const answer = await accounts.post(url, '', asking)
   if (answer.ok) return readOrder(name, url, answer)
-  // A page for people in its place comes from something else than the authority.
-  const isGone = answer.problem ? [403, 404, 410].includes(answer.status) || answer.problem.type === 'unauthorized' : answer.status === 404 && answer.body.trim() === ''
-  if (isGone) return undefined
+  if (isGone(answer)) return undefined
   throw wire.refusal(answer, 'other')
 }

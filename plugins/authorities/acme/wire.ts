@@ -79,7 +79,8 @@ export function createWire({ authority, outbound, now, newNonce }: WireOptions):
   async function send(method: 'GET' | 'HEAD' | 'POST', url: string, { signal, accept = 'application/json' }: Asking, body?: string): Promise<Answer> {
     const response = await outbound.request({ method, url, timeoutMs, headers: { accept, 'accept-language': 'en', ...(body === undefined ? {} : { 'content-type': 'application/jose+json' }) }, ...(body === undefined ? {} : { body }), ...(signal ? { signal } : {}) })
     const { status, headers } = response
-    keepNonce(headers['replay-nonce'])
+    // What a GET brings may come out of a cache.
+    if (method !== 'GET') keepNonce(headers['replay-nonce'])
     if (nonces.length > noncesKept) nonces.shift()
     const text = response.text()
     const ok = status >= 200 && status < 300
