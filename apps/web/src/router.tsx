@@ -76,10 +76,17 @@ const caProfile = createRoute({
   validateSearch: (given: Record<string, unknown>) => present({ view: oneOf(['change', 'copy'] as const, given.view) }),
   component: lazyRouteComponent(() => import('./ca/profile-page.tsx'), 'ProfilePage'),
 })
+const viewed = (given: Record<string, unknown>) => present({ view: oneOf(['change'] as const, given.view) })
+const authorities = createRoute({ getParentRoute: () => root, path: '/authorities', component: lazyRouteComponent(() => import('./authority/authorities-page.tsx'), 'AuthoritiesPage') })
+const authorityAdd = createRoute({ getParentRoute: () => root, path: '/authorities/add', component: lazyRouteComponent(() => import('./authority/add-authority-page.tsx'), 'AddAuthorityPage') })
+const authority = createRoute({ getParentRoute: () => root, path: '/authorities/$id', validateSearch: viewed, component: lazyRouteComponent(() => import('./authority/authority-page.tsx'), 'AuthorityPage') })
+const dnsProviders = createRoute({ getParentRoute: () => root, path: '/dns-providers', component: lazyRouteComponent(() => import('./dns-provider/dns-providers-page.tsx'), 'DnsProvidersPage') })
+const dnsProviderAdd = createRoute({ getParentRoute: () => root, path: '/dns-providers/add', component: lazyRouteComponent(() => import('./dns-provider/dns-provider-page.tsx'), 'AddDnsProviderPage') })
+const dnsProvider = createRoute({ getParentRoute: () => root, path: '/dns-providers/$id', validateSearch: viewed, component: lazyRouteComponent(() => import('./dns-provider/dns-provider-page.tsx'), 'DnsProviderPage') })
 const tokens = createRoute({ getParentRoute: () => root, path: '/tokens', component: lazyRouteComponent(() => import('./user/tokens-page.tsx'), 'TokensPage') })
 
 export const router = createRouter({
-  routeTree: root.addChildren([home, certificates, certificate, orders, order, deployments, deployment, bots, bot, ca, caIssuer, caMake, caImport, caIssued, caIssuedOne, caIssue, caProfiles, caProfile, tokens]),
+  routeTree: root.addChildren([home, certificates, certificate, orders, order, deployments, deployment, bots, bot, ca, caIssuer, caMake, caImport, caIssued, caIssuedOne, caIssue, caProfiles, caProfile, authorities, authorityAdd, authority, dnsProviders, dnsProviderAdd, dnsProvider, tokens]),
   defaultPreload: 'intent',
   scrollRestoration: true,
 })

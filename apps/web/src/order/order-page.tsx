@@ -11,6 +11,8 @@ import { ProblemAlert } from '../shared/problem-alert.tsx'
 import { StateBadge } from '../shared/state-badge.tsx'
 import { EventTimeline, requesterText } from '../shared/timeline.tsx'
 import { When } from '../shared/when.tsx'
+import { ValidationList } from '../validation/validation-list.tsx'
+import { OrderAttempts } from './order-attempts.tsx'
 
 const route = getRouteApi('/orders/$id')
 const custodies = { endpoint: 'Made on the host by the bot; it never leaves it', platform: 'Made and kept by Certloop', external: 'Elsewhere; only the request was given' } as const
@@ -45,6 +47,8 @@ function OrderView({ order, timeline }: { order: Order; timeline: TimelineEvent[
           'Last change': <When at={order.updatedAt} form="both" inline />,
         }} />
       </Section>
+      <OrderAttempts id={order.id} />
+      <ValidationList orderId={order.id} />
       <Section title="Timeline"><EventTimeline events={timeline} about={order.id} /></Section>
     </Page>
   )

@@ -10,9 +10,10 @@ import { userZone } from '../shared/time.ts'
 import { DeploymentPart } from './deployment-part.tsx'
 import { draftOf, inputOf, type Draft } from './draft.ts'
 import { findingsOfCheck, findingsOfError, noFindings, stepTitles, type Findings } from './findings.ts'
-import { AuthorityPart, RequestPart, ValidationPart } from './request-parts.tsx'
+import { AuthorityPart, RequestPart } from './request-parts.tsx'
 import { SchedulePart } from './schedule-part.tsx'
 import { CheckResult, Refusal, StepNotes } from './step-notes.tsx'
+import { ValidationPart } from './validation-part.tsx'
 
 /** The five parts of a provisioning configuration; complete, or as a draft. */
 export function ConfigurationForm({ certificate }: { certificate: CertificateDetail }) {
@@ -60,7 +61,7 @@ function Form({ certificate, authorities, serverTypes, bots }: FormProps) {
         <Section title={stepTitles.deployment} help="Where it goes.">{notes('deployment')}<DeploymentPart {...part} certificate={certificate} bots={bots} serverTypes={serverTypes} /></Section>
         <Section title={stepTitles.authority} help="Who issues it.">{notes('authority')}<AuthorityPart {...part} /></Section>
         <Section title={stepTitles.csr} help="What is asked for.">{notes('csr')}<RequestPart {...part} names={certificate.names} /></Section>
-        <Section title={stepTitles.validation} help="How control over the names is shown.">{notes('validation')}<ValidationPart {...part} /></Section>
+        <Section title={stepTitles.validation} help="How control over the names is shown.">{notes('validation')}<ValidationPart {...part} bots={bots} /></Section>
         <Section title={stepTitles.schedule} help="When it is renewed, and what then.">{notes('schedule')}<SchedulePart {...part} /></Section>
         {error && <Refusal error={error} findings={findings} />}
         {findings.checked && <CheckResult findings={findings} {...findings.checked} stale={checkedDraft !== draft} onAgain={look} />}

@@ -18,7 +18,7 @@ test('the first proposal uses what the scan found, and the authority', () => {
 
 test('a saved configuration comes back from the form as it was', () => {
   const saved = {
-    complete: false, authorityId: 'ath_1', targets: [{ id: 'tgt_1', botId: 'bot_1', botName: 'web-1', title: 'x', serverType: 'nginx', reach: 'local', fields: { keyPath: '/k' }, placement: { labels: ['east'], pair: 'a' }, overwrite: false, secretsSet: [], seenHostKey: null }],
+    complete: false, authorityId: 'ath_1', fallbackAuthorityIds: [], targets: [{ id: 'tgt_1', botId: 'bot_1', botName: 'web-1', title: 'x', serverType: 'nginx', reach: 'local', fields: { keyPath: '/k' }, placement: { labels: ['east'], pair: 'a' }, overwrite: false, secretsSet: [], seenHostKey: null }],
     csr: { mode: 'full', commonName: 'shop.example', names: ['shop.example'], keyAlgorithm: 'rsa-2048', keyReuse: true, validityDays: 30, certificateType: 'ov', signatureAlgorithm: 'sha384', subject: { organization: 'Shop' }, templateId: 'tpl_1', templateVersion: 2 },
     validation: { method: 'file', path: '/srv/www' },
     renewal: { enabled: false, method: 'regenerate', trigger: 'date', date: '2027-03-31', frequency: 'monthly', weekday: 3, dayOfMonth: 31, daysBefore: 7, time: '23:59', zone: 'UTC' }, deployAfterRenewal: false,

@@ -1,10 +1,12 @@
-import { csrDefaults, type CsrSettings, deploymentTimingDefault, type DeploymentTiming, type Authority, type CertificateDetail, type ConfigurationInput, proposedKeyAlgorithm, renewalDefaults, type RenewalSettings, rolloutDefault, type RolloutSettings, type TargetInput, type TargetSuggestion, validationDefaults, type ValidationSettings } from '@certloop/api-client'
+import { csrDefaults, type CsrSettings, deploymentTimingDefault, type DeploymentTiming, type Authority, type AuthorityId, type CertificateDetail, type ConfigurationInput, proposedKeyAlgorithm, renewalDefaults, type RenewalSettings, rolloutDefault, type RolloutSettings, type TargetInput, type TargetSuggestion, validationDefaults, type ValidationSettings } from '@certloop/api-client'
 import { linesOf } from '../shared/lines.ts'
 import { blankTarget, draftTargetOf, targetInputOf, type DraftTarget } from './draft-target.ts'
 
 /** A configuration as it stands in the form: lists as text, empty boxes as empty text. */
 export interface Draft extends Pick<ConfigurationInput, 'authorityId' | 'deployAfterRenewal' | 'rollback' | 'approval'>, Pick<CsrSettings, 'mode' | 'keyAlgorithm' | 'keyReuse' | 'certificateType' | 'signatureAlgorithm' | 'subject' | 'templateId' | 'templateVersion' | 'profile'> {
   targets: DraftTarget[]
+  /** Asked one after the other when those before can not issue. */
+  fallbackAuthorityIds: AuthorityId[]
   commonName: string
   names: string
   validityDays: number | ''
@@ -20,16 +22,16 @@ export type Change = (change: Partial<Draft>) => void
 export function draftOf(certificate: CertificateDetail, authorities: readonly Authority[], zone: string): Draft {
   const { configuration } = certificate
   if (configuration !== null) {
-    const { csr: { commonName, names, validityDays, ...csr }, targets, authorityId, validation, renewal, deployAfterRenewal, deployment, rollout, rollback, approval } = configuration
+    const { csr: { commonName, names, validityDays, ...csr }, targets, authorityId, fallbackAuthorityIds, validation, renewal, deployAfterRenewal, deployment, rollout, rollback, approval } = configuration
     return {
-      targets: targets.map(draftTargetOf), ...csr, authorityId, validation, renewal, deployAfterRenewal, deployment, rollout, rollback, approval,
+      targets: targets.map(draftTargetOf), ...csr, authorityId, fallbackAuthorityIds, validation, renewal, deployAfterRenewal, deployment, rollout, rollback, approval,
       commonName: commonName ?? '', names: names.join('\n'), validityDays: validityDays ?? '',
     }
   }
   const authority = authorities[0]
   return {
     targets: certificate.suggestions.map(targetOf), ...csrDefaults,
-    authorityId: authority?.id ?? null,
+    authorityId: authority?.id ?? null, fallbackAuthorityIds: [],
     commonName: '', names: certificate.names.join('\n'), keyReuse: false, validityDays: '', validation: validationDefaults,
     keyAlgorithm: proposedKeyAlgorithm(certificate.versions.find(({ id }) => id === certificate.currentVersionId)?.keyAlgorithm, authority?.keyAlgorithms ?? []),
     renewal: { ...renewalDefaults, enabled: true, daysBefore: 30, time: '03:00', zone },
@@ -38,9 +40,9 @@ export function draftOf(certificate: CertificateDetail, authorities: readonly Au
 }
 
 export function inputOf(draft: Draft, complete: boolean): ConfigurationInput {
-  const { targets, authorityId, validation, renewal, deployAfterRenewal, deployment, rollout, rollback, approval, commonName, names, validityDays, ...csr } = draft
+  const { targets, authorityId, fallbackAuthorityIds, validation, renewal, deployAfterRenewal, deployment, rollout, rollback, approval, commonName, names, validityDays, ...csr } = draft
   return {
-    complete, targets: targets.map(targetInputOf), authorityId, validation, renewal, deployAfterRenewal, deployment, rollout, rollback, approval,
+    complete, targets: targets.map(targetInputOf), authorityId, fallbackAuthorityIds, validation, renewal, deployAfterRenewal, deployment, rollout, rollback, approval,
     csr: { ...csr, commonName: commonName.trim() === '' ? null : commonName.trim(), names: linesOf(names), validityDays: validityDays === '' ? null : validityDays },
   }
 }

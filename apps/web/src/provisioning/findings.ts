@@ -23,7 +23,7 @@ export function findingsOfCheck({ complete, steps, warnings, nextRuns }: Configu
   return { problems: byPath(steps.flatMap(({ problems }) => problems)), warnings: byPath(warnings), checked: { complete, nextRuns } }
 }
 
-const stepOfPart: Record<string, ConfigurationStep> = { targets: 'deployment', rollout: 'deployment', authorityId: 'authority', csr: 'csr', names: 'csr', validation: 'validation' }
+const stepOfPart: Record<string, ConfigurationStep> = { targets: 'deployment', rollout: 'deployment', authorityId: 'authority', fallbackAuthorityIds: 'authority', csr: 'csr', names: 'csr', validation: 'validation' }
 /** Where the form has a field: the step of its section. */
 export const stepOf = (path: string): ConfigurationStep => stepOfPart[path.split('.')[0] ?? ''] ?? 'schedule'
 
@@ -41,7 +41,7 @@ const words: Record<string, string> = {
   'csr': 'Request', 'csr.mode': 'The request', 'csr.commonName': 'Common name', 'csr.names': 'Names', 'csr.keyAlgorithm': 'Key', 'csr.keyReuse': 'Keep the key at renewal', 'csr.validityDays': 'Validity in days',
   'csr.certificateType': 'Type of certificate', 'csr.signatureAlgorithm': 'Digest of the request', 'csr.subject': 'Subject', 'csr.templateId': 'CSR template', 'csr.templateVersion': 'Version of the template', 'csr.profile': 'Profile',
   'csr.subject.organization': 'Organisation', 'csr.subject.organizationalUnit': 'Unit', 'csr.subject.country': 'Country', 'csr.subject.stateOrProvince': 'State or province', 'csr.subject.locality': 'Town', 'csr.subject.street': 'Street', 'csr.subject.postalCode': 'Postal code', 'csr.subject.serialNumber': 'Serial number', 'csr.subject.emailAddress': 'E-mail address',
-  'validation': 'Validation', 'validation.method': 'Validation', 'validation.path': 'Path',
+  'fallbackAuthorityIds': 'Further authorities', 'validation': 'Validation', 'validation.method': 'Validation', 'validation.path': 'Folder', 'validation.botId': 'Bot of the validation', 'validation.listenOn': 'Listen on', 'validation.dnsProviderId': 'DNS provider', 'validation.place': 'What the person places', 'validation.notify': 'E-mail addresses', 'validation.leaveOut': 'Renew without names that fail',
   'renewal': 'Renewal', 'renewal.enabled': 'Renew by itself', 'renewal.method': 'How it is renewed', 'renewal.trigger': 'When it is due', 'renewal.daysBefore': 'Days before expiry', 'renewal.date': 'Day of the renewal', 'renewal.frequency': 'How often it is checked', 'renewal.weekday': 'Day of the check', 'renewal.dayOfMonth': 'Day of the check', 'renewal.time': 'Time of the check', 'renewal.zone': 'Time zone of the checks',
   'deployment': 'Time of deployment', 'deployment.when': 'When it is deployed', 'deployment.at': 'Day and time of deployment', 'deployment.zone': 'Time zone of deployment', 'deployment.freezes': 'Freeze periods', 'deployment.beforeExpiryDays': 'Deploy at once when so many days are left',
   'deployment.window': 'Window', 'deployment.window.frequency': 'How often the window opens', 'deployment.window.weekday': 'Day of the window', 'deployment.window.dayOfMonth': 'Day of the window', 'deployment.window.time': 'Begin of the window', 'deployment.window.lengthMinutes': 'Length of the window',

@@ -1,4 +1,4 @@
-import { NumberInput, Select, SimpleGrid, Stack, Switch, Text, Textarea, TextInput } from '@mantine/core'
+import { MultiSelect, NumberInput, Select, SimpleGrid, Stack, Switch, Text, Textarea, TextInput } from '@mantine/core'
 import { keyAlgorithms, type Authority } from '@certloop/api-client'
 import { keyName } from '../ca/ca-words.ts'
 import { problemAt } from '../shared/problem.ts'
@@ -6,7 +6,7 @@ import { When } from '../shared/when.tsx'
 import { FurtherCsrFields, ModeFields } from './csr-fields.tsx'
 import type { Change, Draft } from './draft.ts'
 
-interface PartProps { draft: Draft; change: Change; authorities: readonly Authority[]; problems: Record<string, string> }
+export interface PartProps { draft: Draft; change: Change; authorities: readonly Authority[]; problems: Record<string, string> }
 
 /** Who issues. */
 export function AuthorityPart({ draft, change, authorities, problems }: PartProps) {
@@ -16,6 +16,10 @@ export function AuthorityPart({ draft, change, authorities, problems }: PartProp
       <Select
         label="Authority" maw={420} placeholder="Choose one" data={authorities.map(({ id, name, title }) => ({ value: id, label: name === title ? name : `${name} (${title})` }))} value={draft.authorityId} required
         onChange={(value) => change({ authorityId: value })} error={problems.authorityId}
+      />
+      <MultiSelect
+        label="Further authorities" description="Asked in this order when those before can not issue for a reason of their own, such as an outage or a rate limit. None is asked twice." maw={420} placeholder={draft.fallbackAuthorityIds.length === 0 ? 'None' : ''} clearable
+        data={authorities.filter(({ id }) => id !== draft.authorityId).map(({ id, name }) => ({ value: id, label: name }))} value={draft.fallbackAuthorityIds} onChange={(ids) => change({ fallbackAuthorityIds: ids })} error={problemAt(problems, 'fallbackAuthorityIds')}
       />
       {authority?.issuerSubject && authority.issuerNotAfter && <Text size="sm" c="dimmed">Issues as {authority.issuerSubject}, valid until <When at={authority.issuerNotAfter} form="both" inline />.</Text>}
     </Stack>
@@ -40,22 +44,6 @@ export function RequestPart({ draft, change, authorities, problems, names }: Par
         </Stack>
       </SimpleGrid>
       <FurtherCsrFields {...{ draft, change, problems }} />
-    </Stack>
-  )
-}
-
-const methods = { none: 'None needed', file: 'A file that the bot places below a path', manual: 'By a person, as the authority asks' } as const
-
-/** How control over the names is shown. */
-export function ValidationPart({ draft, change, authorities, problems }: PartProps) {
-  const authority = authorities.find(({ id }) => id === draft.authorityId)
-  const { validation } = draft
-  if (authority === undefined) return <Text size="sm">Choose an authority first.</Text>
-  if (authority.kind === 'local-ca' && validation.method === 'none') return <Text size="sm">None needed: the built-in CA issues for any name that your permissions let you ask for.</Text>
-  return (
-    <Stack gap="sm">
-      <Select label="Validation" maw={420} allowDeselect={false} data={Object.entries(methods).map(([value, label]) => ({ value, label }))} value={validation.method} onChange={(value) => value !== null && change({ validation: { ...validation, method: value as Draft['validation']['method'], path: value === 'file' ? validation.path ?? '' : null } })} error={problemAt(problems, 'validation.method')} />
-      {validation.method === 'file' && <TextInput label="Path" description="Folder on the host that the domain serves." maw={420} value={validation.path ?? ''} onChange={(e) => change({ validation: { ...validation, path: e.currentTarget.value } })} error={problemAt(problems, 'validation.path')} required />}
     </Stack>
   )
 }

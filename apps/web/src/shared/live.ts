@@ -8,15 +8,15 @@ export type Connection = 'connecting' | 'open' | 'lost'
 /** Lists and details that show something of each kind of thing. */
 const showing: Record<ChangeNotice['kind'], { lists: OperationId[]; details: OperationId[] }> = {
   certificate: { lists: ['listCertificates'], details: ['getCertificate', 'getTimeline'] },
-  order: { lists: ['listOrders'], details: ['getOrder', 'getCertificate', 'getTimeline'] },
+  order: { lists: ['listOrders', 'listOrderAttempts', 'listValidations'], details: ['getOrder', 'getCertificate', 'getTimeline'] },
   deployment: { lists: ['listDeployments', 'getBot'], details: ['getDeployment', 'getCertificate', 'getTimeline'] },
   action: { lists: [], details: ['getAction', 'getCertificate', 'getTimeline'] },
   bot: { lists: ['listBots'], details: ['getBot'] },
   rollout: { lists: ['listRollouts'], details: ['getRollout', 'getCertificate'] },
   batch: { lists: ['listBatches'], details: ['getBatch', 'listBatchItems'] },
-  authority: { lists: ['listAuthorities'], details: [] },
-  'dns-provider': { lists: [], details: [] },
-  validation: { lists: [], details: ['getCertificate', 'getTimeline'] },
+  authority: { lists: ['listAuthorities'], details: ['getAuthority', 'getAuthorityUse'] },
+  'dns-provider': { lists: ['listDnsProviders'], details: ['getDnsProvider'] },
+  validation: { lists: ['listValidations', 'listOrderAttempts'], details: ['getValidation', 'getCertificate', 'getTimeline'] },
   'bulk-change': { lists: ['listBulkChanges'], details: ['getBulkChange', 'listBulkItems'] },
 }
 

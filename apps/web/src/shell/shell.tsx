@@ -2,7 +2,7 @@ import type { ReactNode } from 'react'
 import { Alert, AppShell, Badge, Box, Burger, Group, Text, Tooltip, VisuallyHidden } from '@mantine/core'
 import { useDisclosure } from '@mantine/hooks'
 import type { Session } from '@certloop/api-client'
-import { BotIcon, CaIcon, CertificateIcon, DeploymentIcon, LogoIcon, OrderIcon, TokenIcon } from '../shared/icons.tsx'
+import { AuthorityIcon, BotIcon, CaIcon, CertificateIcon, DeploymentIcon, DnsIcon, LogoIcon, OrderIcon, TokenIcon } from '../shared/icons.tsx'
 import { NavigationLink } from '../shared/link.tsx'
 import { useLiveUpdates, type Connection } from '../shared/live.ts'
 import { userZone } from '../shared/time.ts'
@@ -12,6 +12,8 @@ const pages = [
   { to: '/certificates', label: 'Certificates', Icon: CertificateIcon, needs: 'certificate:read' },
   { to: '/orders', label: 'Orders', Icon: OrderIcon, needs: 'order:read' },
   { to: '/deployments', label: 'Deployments', Icon: DeploymentIcon, needs: 'deployment:read' },
+  { to: '/authorities', label: 'Authorities', Icon: AuthorityIcon, needs: 'authority:read' },
+  { to: '/dns-providers', label: 'DNS providers', Icon: DnsIcon, needs: 'dns:read' },
   { to: '/built-in-ca', label: 'Built-in CA', Icon: CaIcon, needs: 'ca:read' },
   { to: '/bots', label: 'Bots', Icon: BotIcon, needs: 'bot:read' },
   { to: '/tokens', label: 'API tokens', Icon: TokenIcon, needs: 'token:read' },
