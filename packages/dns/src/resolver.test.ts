@@ -100,6 +100,13 @@ test('a zone is found from any name in it, and its servers at the port where the
   ])
 })
 
+test('behind an alias, the zone is that of the alias and not that of what it leads to', bind, async (t) => {
+  const server = await startBind(t, { zones: [{ name: 'test', records: 'target IN TXT "x"' }, { name: 'example.test', records: 'alias IN CNAME target.test.' }] })
+  // A recursive server gives the SOA of the other zone with it.
+  const recursive = await startBind(t, { zones: [], options: 'recursion yes;', blocks: `zone "test" { type forward; forward only; forwarders { 127.0.0.1 port ${server.port}; }; };` })
+  assert.equal(await zoneOf(createResolver({ servers: [recursive] }), 'alias.example.test'), 'example.test')
+})
+
 test('CAA records are looked for upwards, through CNAME records', bind, async (t) => {
   const server = await startBind(t, { zones: [{ name: 'test', records: 'example IN CAA 0 issue "ca.test"\nsub.example IN CAA 0 issue ";"\ncaa.example IN CNAME sub.example\na.b.www.example IN A 192.0.2.1' }] })
   const resolver = createResolver({ servers: [server] })

@@ -76,14 +76,15 @@ const redirects = (request: IncomingMessage, response: ServerResponse, first: st
 
 test('redirects are followed where authorities follow them', bind, async (t) => {
   const dns = await names(t, 'www IN A 127.0.0.1\nother IN A 127.0.0.2\nnone IN TXT "x"\ninside IN A 169.254.1.1')
-  let first = ''
+  let [first, seen] = ['', '']
   const listener: RequestListener = (request, response) => redirects(request, response, first)
   const port = await webServers(t, { '127.0.0.1': listener, '127.0.0.2': (_, response) => { response.end(content) } })
-  const to = async (location: string) => { first = location; const { visible, findings } = await viewOf([dns]).look(expected(port)); return [visible, findings.at(-1)?.error?.code ?? null] }
+  const to = async (location: string) => { first = location; const { visible, findings } = await viewOf([dns]).look(expected(port)); seen = findings.at(-1)?.seen ?? ''; return [visible, findings.at(-1)?.error?.code ?? null] }
   assert.deepEqual(await to('/shown'), [true, null])
   assert.deepEqual(await to('/more9'), [true, null], 'ten redirects')
   assert.deepEqual(await to('/more10'), [false, 'WEB_REDIRECT_WRONG'], 'eleven')
   assert.deepEqual(await to(path), [false, 'WEB_REDIRECT_WRONG'], 'a circle')
+  assert.match(seen, /in a circle/)
   assert.deepEqual(await to(`http://other.example.test:${port}/x`), [true, null])
   assert.deepEqual(await to(`http://none.example.test:${port}/x`), [false, 'WEB_REDIRECT_WRONG'])
   assert.deepEqual(await to(`http://inside.example.test:${port}/x`), [false, 'ADDRESS_NOT_ALLOWED'])
@@ -106,14 +107,17 @@ test('a redirect to https is followed whatever certificate is there', bind, asyn
 
 test('addresses without a name, names without addresses, and addresses that may not be reached', bind, async (t) => {
   const dns = await names(t, 'www IN A 127.0.0.1\ntext IN TXT "x"')
-  const { port } = await webServer(t, shown)
+  const { port, server } = await webServer(t, shown)
+  let connections = 0
+  server.on('connection', () => { connections += 1 })
   const view = viewOf([dns])
-  assert.equal((await view.look(expected(port, '127.0.0.1'))).visible, true)
+  assert.deepEqual([(await view.look(expected(port, '127.0.0.1'))).visible, connections], [true, 1])
   const codes = async (host: string, look = view) => (await look.look(expected(port, host))).findings.flatMap(({ ok, error }) => (ok ? [] : [error?.code]))
   assert.deepEqual(await codes('text.example.test'), ['DNS_NAME_UNKNOWN'])
   assert.deepEqual(await codes('nothing.example.test'), ['DNS_NAME_UNKNOWN'])
   assert.deepEqual(await codes('www.example.test', viewOf([dns], { allow: ['private'] })), ['ADDRESS_NOT_ALLOWED'])
   assert.deepEqual(await codes('127.0.0.1', viewOf([dns], { allow: [] })), ['ADDRESS_NOT_ALLOWED'])
+  assert.equal(connections, 1, 'nothing was sent there')
 })
 
 test('a name with many addresses is looked at twenty times at most', bind, async (t) => {
