@@ -17,6 +17,8 @@ export interface DnsSubject {
   fields: DnsFields
   /** The same with credentials that the server refuses. */
   wrongCredentials: DnsFields
+  /** What is secret within a secret field, such as the passwords of a list. */
+  secrets?: readonly string[]
   /** A zone that may be written. */
   zone: string
   /** A zone below that one, where it can hold both: the longer one has to be found. */
@@ -81,7 +83,7 @@ export async function dnsSceneOf(entry: DnsProviderEntry, subject: DnsSubject): 
   const turns = new Map<string, Promise<unknown>>()
   const secretsOf = (fields: DnsFields) => secretFields(manifest.fields).flatMap((name) => (typeof fields[name] === 'string' ? [fields[name]] : []))
   return {
-    entry, subject, said, secrets: [...new Set([...secretsOf(subject.fields), ...secretsOf(subject.wrongCredentials)])],
+    entry, subject, said, secrets: [...new Set([...secretsOf(subject.fields), ...secretsOf(subject.wrongCredentials), ...subject.secrets ?? []])],
     usesHttp: () => calls > 0, now,
     async connector({ fields = subject.fields, between, signal = new AbortController().signal } = {}) {
       return listenedTo(make({ name: 'conformance', fields, guard, outbound: outbound(between), now, random: () => 0.5, wait: (milliseconds) => sleep(Math.min(milliseconds, 20), undefined, { signal }), signal }), said)

@@ -40,7 +40,7 @@ export async function testRecord(deps: TestRecordDeps, row: DnsProviderRow, name
     if (found === undefined) throw new CertloopError('DNS_ZONE_NOT_FOUND', `"${row.name}" holds no zone for ${recordName}.`)
     return found
   }, (found) => `${recordName} lies in the zone ${found}.`)
-  const record: TextRecord = { zone, name: recordName, value: `certloop-test-${randomBytes(24).toString('base64url')}` }
+  const record: TextRecord = { zone, name: recordName, value: randomBytes(32).toString('base64url') }
   const dedupe = await planRemoval(deps, row.id, record)
   let receipt: Readonly<Record<string, string>> | null = null
   try {
