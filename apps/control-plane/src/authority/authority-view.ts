@@ -5,12 +5,11 @@ import { fromJson } from '../database/columns.ts'
 import type { Database } from '../database/database.ts'
 import type { LocalCa } from '../local-ca/local-ca.ts'
 import type { Secrets } from '../secret/secrets.ts'
-import { abilitiesOfConnector } from './abilities.ts'
+import { abilitiesOf, abilitiesOfConnector } from './abilities.ts'
 import type { AuthorityOf } from './authority.ts'
 import { authorityKinds, type FieldValues } from './authority-kinds.ts'
 import type { AuthorityRow } from './authority-store.ts'
 import { limitsOf } from './budget.ts'
-import { kindOf } from './connectors.ts'
 import { healthOf } from './health.ts'
 import { openValues } from './kept-values.ts'
 
@@ -20,14 +19,17 @@ export const showKinds = (): AuthorityType[] => authorityKinds.all.map(({ manife
   kind: manifest.id, title: manifest.title, summary: manifest.summary, fields: manifest.fields, presets: structuredClone([...manifest.presets]), abilities: [...manifest.abilities], validationMethods: [...manifest.validationMethods], single: single === true,
 }))
 
+type Told = Pick<AuthorityConnector, 'keyAlgorithms' | 'validationMethods' | 'certificateTypes' | 'isPublic'>
+/** Of a kind that this release does not know. */
+const nothing: Told = { keyAlgorithms: [], validationMethods: [], certificateTypes: [] }
+
 /** What can be told of the connector; of one that can't be made, that which its manifest says. */
-async function told({ database, authorityOf }: ViewDeps, row: AuthorityRow): Promise<{ connector: Pick<AuthorityConnector, 'keyAlgorithms' | 'validationMethods' | 'certificateTypes' | 'isPublic'>; abilities: AuthorityResource['abilities']; facts: Record<string, string> }> {
-  const { manifest } = kindOf(row)
+async function told({ database, authorityOf }: ViewDeps, row: AuthorityRow): Promise<{ connector: Told; abilities: AuthorityResource['abilities']; facts: Record<string, string> }> {
   try {
     const connector = await authorityOf(database.db, row.id)
     return { connector, abilities: abilitiesOfConnector(row.kind, connector), facts: { ...await connector.facts?.() } }
   } catch (error) {
-    return { connector: manifest, abilities: [...manifest.abilities], facts: { problem: toCertloopError(error).message } }
+    return { connector: authorityKinds.find(row.kind)?.manifest ?? nothing, abilities: [...abilitiesOf(row.kind)], facts: { problem: toCertloopError(error).message } }
   }
 }
 
@@ -41,7 +43,7 @@ function secretsSet(secrets: Secrets, row: AuthorityRow): string[] {
 
 /** The certificates it issues with, where they are known beforehand. */
 async function issuerOf({ localCa, database: { db } }: ViewDeps, row: AuthorityRow): Promise<Pick<AuthorityResource, 'issuerSubject' | 'issuerNotAfter' | 'chainPem'>> {
-  const chainPem = await kindOf(row).chain?.({ localCa, db }) ?? []
+  const chainPem = await authorityKinds.find(row.kind)?.chain?.({ localCa, db }) ?? []
   const issuer = chainPem[0] === undefined ? undefined : readCertificate(chainPem[0])
   return { issuerSubject: issuer?.subject ?? null, issuerNotAfter: issuer?.notAfter.toISOString() ?? null, chainPem }
 }
@@ -49,12 +51,12 @@ async function issuerOf({ localCa, database: { db } }: ViewDeps, row: AuthorityR
 /** An authority as the API shows it. Nothing is asked of it. */
 export async function showAuthority(deps: ViewDeps, row: AuthorityRow): Promise<AuthorityResource> {
   const { id, name, kind, concurrency, createdAt } = row
-  const { manifest } = kindOf(row)
+  const manifest = authorityKinds.find(kind)?.manifest
   const { connector, abilities, facts } = await told(deps, row)
-  const preset = manifest.presets.find((each) => each.id === row.preset)
+  const preset = manifest?.presets.find((each) => each.id === row.preset)
   const { workFailedAt: _failed, profiles: _profiles, ...health } = healthOf(row)
   return {
-    id, name, kind, title: preset?.title ?? manifest.title, preset: row.preset, isPublic: connector.isPublic ?? preset?.isPublic ?? false,
+    id, name, kind, title: preset?.title ?? manifest?.title ?? kind, preset: row.preset, isPublic: connector.isPublic ?? preset?.isPublic ?? false,
     fields: { ...fromJson<FieldValues>(row.settings) }, secretsSet: secretsSet(deps.secrets, row), abilities, keyAlgorithms: [...connector.keyAlgorithms], validationMethods: [...connector.validationMethods], certificateTypes: [...connector.certificateTypes],
     limits: limitsOf(row), concurrency, health, facts, ...await issuerOf(deps, row), createdAt, updatedAt: row.updatedAt ?? createdAt,
   }

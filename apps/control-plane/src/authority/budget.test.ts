@@ -49,7 +49,7 @@ testOnDatabases('of two that race for the last place one gets it', async (_t, da
   const id = await authorityWith(database, [limit('domain', 3, 3600)])
   const ask = asker(database, id, now)
   const answers = await Promise.all(Array.from({ length: 8 }, (_, n) => ask({ n, names: [`h${n}.shop.example`] })))
-  assert.deepEqual(answers.map(({ fits }) => fits).toSorted(), [false, false, false, false, false, true, true, true])
+  assert.equal(answers.filter(({ fits }) => fits).length, 3)
   assert.equal((await uses(database)).filter((each) => each === 'domain shop.example').length, 3)
 })
 

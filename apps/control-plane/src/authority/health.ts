@@ -30,21 +30,22 @@ function nextCheck({ state, since }: Pick<KeptHealth, 'state' | 'since'>, now: D
   return new Date(now.getTime() + Math.round(pause * (0.9 + random / 5))).toISOString()
 }
 
-/** A test that goes well says less than orders that fail: for an hour those count. */
-const stateAfter = (before: KeptHealth, seen: Seen, now: Date): 'ok' | 'failing' => {
-  if ('work' in seen) return seen.work ? 'failing' : 'ok'
-  if (!seen.report.ok) return 'failing'
-  return before.workFailedAt !== null && now.getTime() - Date.parse(before.workFailedAt) < hourMs ? 'failing' : 'ok'
+/** What was seen changes. A test that goes well says less than work that fails: for an hour that counts. */
+function after(before: KeptHealth, seen: Seen, now: Date): Pick<KeptHealth, 'workFailedAt' | 'lastReport' | 'profiles'> & { state: 'ok' | 'failing' } {
+  const { lastReport, profiles, workFailedAt } = before
+  if ('work' in seen) return { state: seen.work ? 'failing' : 'ok', workFailedAt: seen.work && now.toISOString(), lastReport, profiles }
+  const failedLately = workFailedAt !== null && now.getTime() - Date.parse(workFailedAt) < hourMs
+  const state = seen.report.ok && !failedLately ? 'ok' : 'failing'
+  return { state, workFailedAt: state === 'ok' ? null : workFailedAt, lastReport: seen.report, profiles: seen.profiles ?? profiles }
 }
 
 /** Pure. @returns also what is new, to be told once */
 export function nextHealth(before: KeptHealth, seen: Seen, now: Date, random: number): { health: KeptHealth; news: HealthNews } {
-  const state = stateAfter(before, seen, now)
-  const since = state === before.state ? before.since : now.toISOString()
-  const workFailedAt = 'work' in seen ? seen.work && now.toISOString() : state === 'ok' ? null : before.workFailedAt
-  const news = state === 'failing' && before.state !== 'failing' ? 'failing' : state === 'ok' && before.state === 'failing' ? 'recovered' : null
+  const is = after(before, seen, now)
+  const since = is.state === before.state ? before.since : now.toISOString()
+  const wasFailing = before.state === 'failing'
+  const news = is.state === 'failing' ? (wasFailing ? null : 'failing') : wasFailing ? 'recovered' : null
   // Work changes when it is looked at next only where it changes the state.
-  const nextCheckAt = 'report' in seen || news !== null ? nextCheck({ state, since }, now, random) : before.nextCheckAt
-  const kept = 'report' in seen ? { lastReport: seen.report, profiles: seen.profiles ?? before.profiles } : { lastReport: before.lastReport, profiles: before.profiles }
-  return { health: { state, since, nextCheckAt, workFailedAt, ...kept }, news }
+  const nextCheckAt = 'report' in seen || news !== null ? nextCheck({ state: is.state, since }, now, random) : before.nextCheckAt
+  return { health: { ...is, since, nextCheckAt }, news }
 }

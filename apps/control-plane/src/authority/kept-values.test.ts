@@ -35,7 +35,7 @@ test('a secret has to be entered again when it would go elsewhere, and only then
 
 test('every problem is told at its field, and no value is repeated', () => {
   const lines = problemsOf({ fields: { account: 7, agree: 'yes', passwort: 'hunter3' }, secrets: { other: 'hunter4' } }, { plain: {}, secret: {} })
-  assert.deepEqual(lines.map((line) => line.split(':')[0]).toSorted(), ['fields/account', 'fields/address', 'fields/agree', 'fields/password', 'fields/passwort', 'secrets/other'])
+  assert.deepEqual(lines.map((line) => line.replace(/:.*/, '')).toSorted(), ['fields/account', 'fields/address', 'fields/agree', 'fields/password', 'fields/passwort', 'secrets/other'])
   assert.doesNotMatch(lines.join(' '), /hunter/)
   assert.deepEqual(problemsOf({ fields: { address: 'https://a', account: 'root', password: 'p', key: null } }), ['fields/account: is nobody\'s'])
   assert.deepEqual(problemsOf({ fields: { address: 'https://a', password: 3 } }), ['fields/password: must be text'])
