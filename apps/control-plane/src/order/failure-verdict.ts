@@ -60,8 +60,9 @@ export interface Standing {
   spread: number
 }
 
-/** So long one authority is waited for while another could be asked. */
-export const patienceMs = 15 * 60_000
+/** So long one authority is waited for while another could be asked: one that says when it has room again, and one that does not answer. */
+const [roomPatienceMs, answerPatienceMs] = [15 * 60_000, 60_000]
+const patienceMs = ({ code }: CertloopError): number => (code === 'AUTHORITY_UNREACHABLE' || code === 'AUTHORITY_ANSWER_INVALID' ? answerPatienceMs : roomPatienceMs)
 const longestPauseSeconds = 300
 /** Seconds until the next try: 1, 2, 4 … 300, spread by a quarter either way. */
 const pauseSeconds = (failures: number, spread: number): number => Math.min(longestPauseSeconds, 2 ** Math.max(0, failures - 1)) * (0.75 + spread / 2)
@@ -85,7 +86,7 @@ export function decide(error: CertloopError, standing: Standing): Decision {
 function waitOr(giveUp: Decision, error: CertloopError, { now, deadline, failures, failingSince, mayIssue, spread }: Standing): Decision {
   const told = toldTime(error)
   const until = told && told > now ? told : new Date(now.getTime() + pauseSeconds(failures, spread) * 1000)
-  const isLong = until >= deadline || until.getTime() - failingSince.getTime() > patienceMs
+  const isLong = until >= deadline || until.getTime() - failingSince.getTime() > patienceMs(error)
   if (now >= deadline || (giveUp.do === 'move' && isLong)) return giveUp
   if (until < deadline) return { do: 'wait', until }
   // A last look at the deadline, unless it is known to be in vain.
