@@ -1,4 +1,5 @@
-import { toCertloopError } from '@certloop/contract'
+import { setTimeout as pause } from 'node:timers/promises'
+import { CertloopError, toCertloopError } from '@certloop/contract'
 import type { Limits } from '../hosts/limits.ts'
 import { errorFacts, type Logger } from '../log.ts'
 import { createTurns } from '../work/turns.ts'
@@ -14,6 +15,8 @@ export interface ProofDeps {
   holderOf: HolderOf
   now: () => Date
   logger: Logger
+  /** Whoever asks is answered within this time, whatever hangs; default a minute. */
+  patienceMs?: number
   /** Called after each change on disk; tests end the process there. */
   crashPoint?: (name: string) => void
 }
@@ -34,7 +37,7 @@ const shortestMs = 50
  * Everything goes one at a time, and beside deployments: none of it takes long. resume() comes first.
  */
 export function createProofs(deps: ProofDeps): Proofs {
-  const { now, logger, crashPoint = () => undefined } = deps
+  const { now, logger, patienceMs = 60_000, crashPoint = () => undefined } = deps
   const turns = createTurns()
   const responder = createAlpnResponder(deps)
   let opening: Promise<Placing & { list: ProofList }> | undefined
@@ -77,14 +80,28 @@ export function createProofs(deps: ProofDeps): Proofs {
   }).catch((error: unknown) => logger.error('Proofs of names that were placed could not be looked after.', errorFacts(toCertloopError(error))))
 
   return {
-    place: (asked) => inTurn((placing) => placing.place(asked)),
-    remove: (asked) => inTurn((placing) => placing.remove(asked)),
+    place: (asked) => within(patienceMs, inTurn((placing) => placing.place(asked))),
+    remove: (asked) => within(patienceMs, inTurn((placing) => placing.remove(asked))),
     resume: sweep,
     async close() {
       isClosed = true
       clearTimeout(timer)
       await turns.take('proofs', () => responder.closeAll())
     },
+  }
+}
+
+/** A file system that does not answer must not take the places of other work. What hangs goes on when it can, and is in the list. */
+async function within<T>(ms: number, work: Promise<T>): Promise<T> {
+  const giveUp = new AbortController()
+  const late = pause(ms, undefined, { signal: giveUp.signal }).then(() => {
+    throw new CertloopError('FILE_UNWRITABLE', `Nothing came of it within ${ms / 1000} seconds: a file system of this host does not answer, perhaps one that lies on another machine.`)
+  })
+  late.catch(() => undefined) // aborted: the work was in time
+  try {
+    return await Promise.race([work, late])
+  } finally {
+    giveUp.abort()
   }
 }
 

@@ -7,7 +7,7 @@ import { eventually } from '@certloop/test-kit'
 import { createLimits } from '../../src/hosts/limits.ts'
 import type { Asked } from '../../src/proofs/proof-list.ts'
 import { cannotMount, fillDisk, makeReadOnly, makeWritable, smallDisk } from '../engine/mounts.ts'
-import { scene, token } from './proofs-kit.ts'
+import { anything, scene, token } from './proofs-kit.ts'
 
 const asFile = ({ proof }: Asked) => proof.kind === 'file' ? proof : assert.fail('not a file')
 const inFolder = (asked: Asked, folder: string, path = asFile(asked).path): Asked => ({ ...asked, proof: { ...asFile(asked), folder, path } })
@@ -204,6 +204,21 @@ test('an expired file goes by itself, and a list that can not be read is set asi
   await again.place(next)
   await again.remove(next)
   assert.deepEqual(await seen(), [])
+})
+
+test('a file system that hangs holds nobody up: it is told in time, and nothing is forgotten', async (t) => {
+  const { start, file, seen, clock } = await scene(t)
+  const hanging = Promise.withResolvers<void>()
+  let hangs = true
+  const proofs = await start({ patienceMs: 50, limits: { ...anything, allowWrite: () => (hangs ? hanging.promise : Promise.resolve()) } })
+  const asked = file()
+  await assert.rejects(proofs.place(asked), { code: 'FILE_UNWRITABLE', message: /does not answer/ })
+  await assert.rejects(proofs.remove(asked), { code: 'FILE_UNWRITABLE' })
+  hangs = false
+  hanging.resolve()
+  clock.at += 2 * 3_600_000
+  await proofs.resume()
+  assert.deepEqual(await seen(), [], 'what came late was removed after all')
 })
 
 test('a list that was lost: the file goes when it is just the one', async (t) => {
