@@ -18,6 +18,8 @@ const packet = (): Packet => ({
     { name: 'other.example.test', type: 'A', ttl: 60, data: '192.0.2.1' },
     { name: 'other.example.test', type: 'AAAA', ttl: 60, data: '2001:db8::1' },
     { name: 'example.test', type: 'CAA', ttl: 60, data: { flags: 128, tag: 'issue', value: 'ca.test' } },
+    { name: 'example.test', type: 'CAA', ttl: 60, data: { flags: 1, tag: 'iodef', value: 'x' } },
+    { name: 'example.test', type: 'CAA', ttl: 60, data: { flags: 0, tag: 'iodef', value: 'y' } },
     { name: 'example.test', type: 'MX', ttl: 60, data: { preference: 10, exchange: 'mail.example.test' } },
   ],
   authorities: [{ name: 'example.test', type: 'SOA', ttl: 60, data: { mname: 'ns1.example.test', rname: 'host.example.test', serial: 7, refresh: 1, retry: 1, expire: 1, minimum: 30 } }],
@@ -50,6 +52,7 @@ test('a message is read into plain records, and types that nobody asks for are l
   assert.deepEqual([message.id, message.isResponse, message.authoritative, message.rcode, message.hasEdns, message.questions[0]?.name], [4711, true, true, 'NOERROR', true, 'www.example.test'])
   assert.deepEqual(message.answers.map(({ type, data }) => [type, data]), [
     ['CNAME', 'other.example.test'], ['TXT', 'onetwo'], ['A', '192.0.2.1'], ['AAAA', '2001:db8::1'], ['CAA', { critical: true, tag: 'issue', value: 'ca.test' }],
+    ['CAA', { critical: true, tag: 'iodef', value: 'x' }], ['CAA', { critical: false, tag: 'iodef', value: 'y' }],
   ])
   assert.deepEqual(message.authorities.map(({ name, type, data }) => [name, type, data]), [['example.test', 'SOA', { primary: 'ns1.example.test', serial: 7, minimum: 30 }]])
 })

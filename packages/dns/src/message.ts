@@ -6,7 +6,7 @@ import { malformed, readLayout, typeNumbers, type WireMessage } from './wire.ts'
 export type QuestionType = 'A' | 'AAAA' | 'NS' | 'CNAME' | 'DNAME' | 'SOA' | 'TXT' | 'CAA'
 export interface Question { /** With or without a dot at the end. */ name: string; type: QuestionType }
 export interface SoaData { primary: string; serial: number; minimum: number }
-export interface CaaData { critical: boolean; /** In lower case. */ tag: string; value: string }
+export interface CaaData { /** Bit 128 (RFC 8659, 4.1); 1 is meant so often that authorities take it for the same. */ critical: boolean; /** In lower case. */ tag: string; value: string }
 /** Names are in lower case without a dot at the end, "" is the root. The strings of a TXT record are joined. */
 export type DnsRecord = { name: string; ttl: number } & (
   | { type: 'A' | 'AAAA' | 'NS' | 'CNAME' | 'DNAME' | 'TXT'; data: string }
@@ -57,7 +57,7 @@ function toRecord(answer: Answer): DnsRecord | undefined {
     case 'SOA':
       return { ...common, type: 'SOA', data: { primary: plainName(answer.data.mname), serial: answer.data.serial ?? 0, minimum: answer.data.minimum ?? 0 } }
     case 'CAA':
-      return { ...common, type: 'CAA', data: { critical: answer.data.issuerCritical === true, tag: answer.data.tag.toLowerCase(), value: answer.data.value } }
+      return { ...common, type: 'CAA', data: { critical: ((answer.data.flags ?? 0) & 129) !== 0, tag: answer.data.tag.toLowerCase(), value: answer.data.value } }
     default:
       return undefined
   }

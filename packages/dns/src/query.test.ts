@@ -74,13 +74,13 @@ test('what is written with a key can be read, taken back value by value, and is 
 })
 
 /** A server of our own that answers as the function says. */
-async function udpServer(t: TestContext, answers: (query: Buffer) => Buffer[]): Promise<{ address: string; port: number }> {
-  const socket = createSocket('udp4')
+async function udpServer(t: TestContext, answers: (query: Buffer) => Buffer[], own = '127.0.0.1'): Promise<{ address: string; port: number }> {
+  const socket = createSocket(own === '::1' ? 'udp6' : 'udp4')
   socket.on('message', (message, { port, address }) => { for (const answer of answers(message)) socket.send(answer, port, address) })
-  socket.bind(0, '127.0.0.1')
+  socket.bind(0, own)
   await once(socket, 'listening')
   t.after(() => { socket.close() })
-  return { address: '127.0.0.1', port: socket.address().port }
+  return { address: own, port: socket.address().port }
 }
 /** The question again, as a NOERROR answer without records. */
 const echo = (message: Buffer): Buffer => { const answer = Buffer.from(message.subarray(0, message.length - 11)); answer.writeUInt16BE(0x8180, 2); answer.writeUInt16BE(0, 10); return answer }
@@ -91,6 +91,15 @@ test('an answer with another id or question is passed over, and the right one ta
   assert.equal((await query(server, { name: 'example.test', type: 'TXT' }, { timeoutMs: 2000 })).rcode, 'NOERROR')
   const liar = await udpServer(t, (asked) => [changed(echo(asked), 1), changed(echo(asked), 13)])
   await assert.rejects(query(liar, { name: 'example.test', type: 'TXT' }, { timeoutMs: 200 }), problem('timeout'))
+})
+
+test('a server is asked over IPv6, again when nothing comes, and with an id that can not be guessed', async (t) => {
+  const seen: string[] = []
+  const server = await udpServer(t, (asked) => { seen.push(asked.toString('hex', 0, 2)); return seen.length === 1 ? [] : [echo(asked)] }, '::1')
+  assert.equal((await query(server, { name: 'example.test', type: 'TXT' }, { timeoutMs: 400 })).rcode, 'NOERROR')
+  assert.deepEqual([seen.length, seen[0] === seen[1]], [2, true], 'the same question, sent again')
+  for (let index = 0; index < 20; index++) await query(server, { name: 'example.test', type: 'TXT' })
+  assert.ok(new Set(seen).size > 15, 'ids are not to be guessed')
 })
 
 test('an unsigned yes to a signed question is not believed', async (t) => {

@@ -45,7 +45,7 @@ function viaWords({ urls }: Got): string {
 }
 
 async function see(sight: Sight, url: URL, address: string, content: string): Promise<Seen> {
-  const port = Number(url.port || 80)
+  const port = Number(url.port || (url.protocol === 'https:' ? 443 : 80))
   const title = `port ${port} at ${address}`
   try {
     const got = await getAt(sight, url, address, new Set([...usualPorts, port]))
