@@ -23,7 +23,7 @@ export function createNotes(): Notes {
 }
 
 /** Bounded: what the order was told already is not told again, and one that polls for days does not fill the timeline. */
-export async function writeNotes(tx: Tx, order: OrderRow, notes: readonly string[], now: Date): Promise<void> {
+export async function writeNotes(tx: Tx, order: Pick<OrderRow, 'id' | 'certificateId'>, notes: readonly string[], now: Date): Promise<void> {
   if (notes.length === 0) return
   const told = (await listEvents(tx, { orderId: order.id }, 2 * mostPerOrder)).filter(({ kind }) => kind === 'order.note').map(({ message }) => message)
   const news = [...new Set(notes)].filter((note) => !told.includes(note)).slice(0, Math.max(0, mostPerOrder - told.length))

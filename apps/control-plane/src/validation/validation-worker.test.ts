@@ -3,6 +3,8 @@ import { test } from 'node:test'
 import { CertloopError, type ValidationId } from '@certloop/contract'
 import { emptyDatabase, testOnDatabases } from '../database/database-testing.ts'
 import { updateBot } from '../bot/bot-store.ts'
+import { leaseTasks } from '../task/task-store.ts'
+import { runTask } from '../task/task-worker.ts'
 import { getValidation, lookOf } from './validation-store.ts'
 import { instructionsOf } from './validation-words.ts'
 import { makeValidations, persistent, token, wanted } from './validation-testing.ts'
@@ -269,4 +271,31 @@ test('a mistake of ours ends a validation too, once it was tried often enough', 
   const row = await getValidation(v.database.db, (await v.one(made.attempt)).id satisfies ValidationId)
   assert.deepEqual([row.state, errorCode(row.error)], ['failed', 'INTERNAL'])
   assert.ok(v.logged.some(({ facts }) => String(facts['message']).includes('not a function')))
+})
+
+test('looks that hang leave room for other work', async (t) => {
+  const database = await emptyDatabase(t)
+  const v = await makeValidations(database)
+  const names = Array.from({ length: 8 }, (_, i) => `n${i}.example.com`)
+  const made = await v.addOrder(names, { method: 'http' })
+  await v.sync(made, names.map((name) => wanted(name)))
+  const waiting: (() => void)[] = []
+  const { look } = v.outside
+  v.outside.look = async (expected) => {
+    await new Promise<void>((resolve) => { waiting.push(resolve) })
+    return look(expected)
+  }
+  // The steps of planned ones come through; then the looks hang.
+  for (const task of await leaseTasks(database, 'control-plane', { owner: 'world', max: 8, seconds: 60 }, v.now())) await runTask(v.workerDeps, task)
+  const tasks = await leaseTasks(database, 'control-plane', { owner: 'world', max: 8, seconds: 60 }, v.now())
+  const hanging = tasks.slice(0, 4).map((task) => runTask(v.workerDeps, task))
+  while (waiting.length < 4) await new Promise((resolve) => { setImmediate(resolve) })
+  v.clock.pass(5)
+  for (const task of tasks.slice(4)) await runTask(v.workerDeps, task)
+  assert.equal(waiting.length, 4, 'the others came back at once, to be done later')
+  for (const go of waiting.splice(0)) go()
+  await Promise.all(hanging)
+  v.outside.look = look
+  await v.pass(120)
+  assert.ok((await v.all(made.attempt)).every(({ lastLook }) => lastLook !== null))
 })

@@ -2,6 +2,7 @@ import { CertloopError, fromWire, toCertloopError, type ErrorCode, type OutsideL
 import { fromJsonOrNull, iso, toJson } from '../database/columns.ts'
 import { addEvent } from '../event/event-store.ts'
 import { getAttempt, isOpenAttempt } from '../order/attempt-store.ts'
+import { createNotes, writeNotes } from '../order/order-notes.ts'
 import { pokeOrder } from '../order/order-task.ts'
 import type { Commit, PlaneTaskKind } from '../task/task-kinds.ts'
 import type { Task } from '../task/task-store.ts'
@@ -15,6 +16,9 @@ import { expectedOf, seenWords, worstFinding } from './validation-words.ts'
 
 const second = 1000
 const callMs = 120_000
+const mostSlow = 4
+const slowAfterMs = 2 * second
+const busyPauseMs = 3 * second
 /** What a person places is looked for each minute in the first hour, then every ten. */
 const handPauses = { early: 60 * second, late: 600 * second, earlyFor: 3_600 * second }
 const nothing: Commit = async () => {}
@@ -31,11 +35,30 @@ function nextLook(row: ValidationRow, now: Date, wanted = 0): Date {
   return new Date(row.deadline ? Math.max(now.getTime(), Math.min(at, new Date(row.deadline).getTime())) : at)
 }
 
+/** Steps that wait for a network which does not answer are not to take all the places of a process that there are for work. */
+function createPatience(now: () => Date) {
+  const begun = new Set<{ at: number }>()
+  let turn = 0
+  const slow = () => [...begun].filter(({ at }) => now().getTime() - at > slowAfterMs).length
+  return {
+    /** When to come again instead; undefined: there is a place. */
+    later: () => (slow() < mostSlow ? undefined : new Date(now().getTime() + busyPauseMs + (turn++ % 10) * second)),
+    async hold<T>(work: () => Promise<T>): Promise<T> {
+      const one = { at: now().getTime() }
+      begun.add(one)
+      return work().finally(() => begun.delete(one))
+    },
+  }
+}
+
 /** Takes one validation one step further. What it does is read from the row alone: it may run twice, late, or after a crash in its middle. */
 export function advanceValidationKind(deps: ValidationDeps): PlaneTaskKind {
   const { database, now } = deps
+  const patience = createPatience(now)
   return {
     async run(task, signal) {
+      const later = patience.later()
+      if (later) return (tx, wake) => comeAgain(tx, wake, task, later)
       const row = await findValidation(database.db, task.subject as ValidationId)
       if (!row || !isOpenValidation(row.state)) return nothing
       const attempt = await getAttempt(database.db, row.attemptId)
@@ -43,7 +66,7 @@ export function advanceValidationKind(deps: ValidationDeps): PlaneTaskKind {
       // What was asked is for the authority to answer.
       if (row.state !== 'asked' && row.deadline && new Date(row.deadline) <= now()) return expire(deps, row)
       try {
-        return await step(deps, row, task, signal)
+        return await patience.hold(() => step(deps, row, task, signal))
       } catch (error) {
         return hindered(deps, row, task, toCertloopError(error))
       }
@@ -156,17 +179,17 @@ async function checkAndAsk(deps: ValidationDeps, row: ValidationRow, task: Task,
 async function ask({ database, authorityOf, now }: ValidationDeps, row: ValidationRow, seen: OutsideLook | null, signal: AbortSignal): Promise<Commit> {
   const attempt = await getAttempt(database.db, row.attemptId)
   const handle = fromJsonOrNull<Record<string, unknown>>(attempt.handle)
-  const notes: string[] = []
+  const notes = createNotes()
   const connector = await authorityOf(database.db, row.authorityId)
   if (!handle) throw new CertloopError('INTERNAL', `Attempt ${attempt.id} wants proofs and has no handle.`)
   await connector.prove?.(handle, { id: row.proofId, wayId: row.wayId ?? '' }, {
     signal: AbortSignal.any([signal, AbortSignal.timeout(callMs)]),
-    note: (message) => { notes.push(message) },
+    note: (message) => { notes.add(message) },
     keep: async () => { throw new CertloopError('INTERNAL', 'Telling an authority to look leaves nothing to be kept.') },
   })
   return async (tx, wake) => {
     const present = await getValidation(tx, row.id)
-    for (const message of notes) await addEvent(tx, { kind: 'order.note', message, certificateId: row.certificateId, orderId: row.orderId }, now())
+    await writeNotes(tx, { id: row.orderId, certificateId: row.certificateId }, notes.take(), now())
     if (present.state === 'checking') await changeValidation(tx, wake, present, { event: 'asked', reason: `${fullName(row)} is visible from outside; the authority was told to look.`, nextAction: 'The authority looks, and says whether it took it.', columns: seen ? { lastLook: toJson(seen) } : {} }, now())
     await pokeOrder(tx, wake, row.orderId, now())
   }
