@@ -62,32 +62,34 @@ export interface Driving {
   patient?: boolean
   most?: number
 }
+interface Driven { chainPem: string[]; call: TestCall; looks: number }
 /** What the control plane does with an order until it is issued: places, asks, looks again. */
-export async function drive(connector: AuthorityConnector, request: IssueRequest, challenges: RunningChallengeServer, { kind = ({ wildcard }) => (wildcard ? 'dns' : 'http'), patient = false, most = 400, place: placing = (_proof, way) => place(challenges, way) }: Driving = {}): Promise<{ chainPem: string[]; call: TestCall; looks: number }> {
+export async function drive(connector: AuthorityConnector, request: IssueRequest, challenges: RunningChallengeServer, driving: Driving = {}): Promise<Driven> {
   const call = testCall()
   const asked = new Set<string>()
+  const { patient = false, most = 400 } = driving
   for (let looks = 1; looks <= most; looks++) {
     try {
       const progress = await (call.handle ? connector.proceed(request, call.handle, call) : connector.submit(request, call))
       if (progress.state === 'issued') return { chainPem: progress.chainPem, call, looks }
       call.handle = structuredClone(progress.handle)
-      if (progress.state === 'proving') await proveAll(progress.proofs)
+      if (progress.state === 'proving') await proveAll(connector, progress.proofs, { ...driving, challenges, call, asked })
     } catch (error) {
       if (!patient || toCertloopError(error).spec.retry !== 'later') throw error
     }
     await sleep(20)
   }
   throw new Error(`not issued after ${most} looks:\n${call.notes.join('\n')}`)
+}
 
-  async function proveAll(proofs: readonly WantedProof[]): Promise<void> {
-    const failed = proofs.find(({ state }) => state === 'invalid')
-    if (failed?.error) throw new CertloopError(failed.error.code, failed.error.message, failed.error.facts)
-    for (const proof of proofs.filter(({ state, id }) => state === 'wanted' && !asked.has(id))) {
-      const way = proof.ways.find((one) => one.kind === kind(proof))
-      if (!way) throw new Error(`${proof.name} can not be proven by ${kind(proof)}`)
-      await placing(proof, way)
-      await connector.prove?.(call.handle ?? {}, { id: proof.id, wayId: way.id }, call)
-      asked.add(proof.id)
-    }
+async function proveAll(connector: AuthorityConnector, proofs: readonly WantedProof[], { challenges, call, asked, kind = ({ wildcard }) => (wildcard ? 'dns' : 'http'), place: placing = (_proof, way) => place(challenges, way) }: Driving & { challenges: RunningChallengeServer; call: TestCall; asked: Set<string> }): Promise<void> {
+  const failed = proofs.find(({ state }) => state === 'invalid')
+  if (failed?.error) throw new CertloopError(failed.error.code, failed.error.message, failed.error.facts)
+  for (const proof of proofs.filter(({ state, id }) => state === 'wanted' && !asked.has(id))) {
+    const way = proof.ways.find((one) => one.kind === kind(proof))
+    if (!way) throw new Error(`${proof.name} can not be proven by ${kind(proof)}`)
+    await placing(proof, way)
+    await connector.prove?.(call.handle ?? {}, { id: proof.id, wayId: way.id }, call)
+    asked.add(proof.id)
   }
 }

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { test } from 'node:test'
 import { CertloopError, toCertloopError } from '@certloop/contract'
 import { readCertificate } from '@certloop/pki'
-import type { Handle, IssueRequest, Outbound, OutboundRequest } from '@certloop/plugin-kit'
+import type { AuthorityConnector, Call, Handle, IssueRequest, Outbound, OutboundRequest, WantedProof } from '@certloop/plugin-kit'
 import { leftOut, startPebble, type RunningPebble } from '@certloop/test-kit'
 import { drive, testCall, testConnector, testMemory, testOutbound, testRequest } from './acme-testing.ts'
 
@@ -31,8 +31,10 @@ function mortal(dies: (request: OutboundRequest, count: number) => 'before' | 'a
   }
 }
 
+interface Life { pebble: RunningPebble; memory: ReturnType<typeof testMemory>; request: IssueRequest; kept: { handle: Handle | undefined } }
+
 /** One life of a process: begins with what was kept, ends with the certificate or its death. */
-async function live(pebble: RunningPebble, memory: ReturnType<typeof testMemory>, request: IssueRequest, kept: { handle: Handle | undefined }, outbound: ReturnType<typeof mortal>): Promise<string[] | undefined> {
+async function live({ pebble, memory, request, kept }: Life, outbound: ReturnType<typeof mortal>): Promise<string[] | undefined> {
   const { connector } = testConnector(fieldsOf(pebble), { memory, outbound })
   const call = testCall(async (handle) => { kept.handle = structuredClone(handle) })
   try {
@@ -41,18 +43,22 @@ async function live(pebble: RunningPebble, memory: ReturnType<typeof testMemory>
       const progress = found ?? await (kept.handle ? connector.proceed(request, kept.handle, call) : connector.submit(request, call))
       if (progress.state === 'issued') return progress.chainPem
       kept.handle = structuredClone(progress.handle)
-      if (progress.state === 'proving') for (const proof of progress.proofs.filter(({ state }) => state === 'wanted')) {
-        const way = proof.ways.find(({ kind }) => kind === 'http')
-        if (way?.kind !== 'http') throw new Error('there is no way by http')
-        await pebble.challenges.addHttp(way.path.split('/').at(-1) ?? '', way.content)
-        await connector.prove?.(progress.handle, { id: proof.id, wayId: way.id }, call)
-      }
+      if (progress.state === 'proving') await proveByHttp(pebble, connector, progress.proofs, call)
       await sleep(10)
     }
     throw new Error('not issued')
   } catch (error) {
-    if (error instanceof Killed || (error instanceof Error && error.cause instanceof Killed)) return undefined
+    if (error instanceof Killed) return undefined
     throw error
+  }
+}
+
+async function proveByHttp({ challenges }: RunningPebble, connector: AuthorityConnector, proofs: readonly WantedProof[], call: Call): Promise<void> {
+  for (const { id, state, ways } of proofs) {
+    const way = ways.find(({ kind }) => kind === 'http')
+    if (state !== 'wanted' || way?.kind !== 'http') continue
+    await challenges.addHttp(way.path.split('/').at(-1) ?? '', way.content)
+    await connector.prove?.({}, { id, wayId: way.id }, call)
   }
 }
 
@@ -60,10 +66,10 @@ test('killed before and after every request, there is one account, one order and
   const pebble = await startPebble(t)
   for (const when of ['before', 'after'] as const) {
     for (let nth = 1; ; nth++) {
-      const [memory, kept, request] = [testMemory(), { handle: undefined }, await testRequest([`${when}${nth}.example.com`])]
+      const life: Life = { pebble, memory: testMemory(), kept: { handle: undefined }, request: await testRequest([`${when}${nth}.example.com`]) }
       const [start, accounts] = [pebble.counts(), accountsOf(pebble)]
-      const died = await live(pebble, memory, request, kept, mortal((_request, count) => (count === nth ? when : undefined))) === undefined
-      if (died) assert.ok(await live(pebble, memory, request, kept, mortal(() => undefined)), `after a death ${when} request ${nth}`)
+      const died = await live(life, mortal((_request, count) => (count === nth ? when : undefined))) === undefined
+      if (died) assert.ok(await live(life, mortal(() => undefined)), `after a death ${when} request ${nth}`)
       const end = pebble.counts()
       assert.deepEqual([accountsOf(pebble) - accounts, end.orders - start.orders, end.finalized - start.finalized], [1, 1, 1], `with a death ${when} request ${nth}`)
       if (!died) {

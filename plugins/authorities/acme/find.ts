@@ -2,7 +2,7 @@ import type { Call, IssueRequest } from '@certloop/plugin-kit'
 import type { Account } from './account.ts'
 import { findOrder, identifierOf, sameIdentifiers, type AcmeOrder } from './order.ts'
 import type { Progressing } from './progress.ts'
-import { isUrl } from './reading.ts'
+import { isUrl, partsOf } from './reading.ts'
 
 /** A long list is not worth reading: an order that is not found is ordered again, and the one left over runs out by itself. */
 const [mostPages, mostOrders] = [30, 100]
@@ -29,7 +29,8 @@ async function* listedOrders({ accounts }: Progressing, account: Account, call: 
   for (let pages = 0; isUrl(page) && pages < mostPages; pages++) {
     const answer = await accounts.post(page, '', call)
     if (!answer.ok) return
-    const { orders } = answer.json()
+    // step-ca and Caddy give the bare list.
+    const orders = Array.isArray(answer.value) ? answer.value as unknown[] : partsOf(answer.value)['orders']
     yield* Array.isArray(orders) ? orders.filter(isUrl) : []
     page = answer.links('next')[0]
   }

@@ -14,6 +14,8 @@ export interface Answer {
   /** Absolute addresses of this relation. */
   links(relation: string): string[]
   retryAfter: Date | undefined
+  /** What the body holds as JSON; undefined: it is none. */
+  value: unknown
   /** @throws CertloopError AUTHORITY_ANSWER_INVALID: it is no JSON object */
   json(): Record<string, unknown>
 }
@@ -86,7 +88,7 @@ export function createWire({ authority, outbound, now, newNonce }: WireOptions):
     const ok = status >= 200 && status < 300
     const parsed = asJson(text)
     return {
-      status, ok, body: text, problem: ok ? undefined : readProblem(parsed),
+      status, ok, body: text, value: parsed, problem: ok ? undefined : readProblem(parsed),
       location: typeof headers.location === 'string' ? absolute(headers.location, url) : undefined,
       links: (relation) => linksOf(headers.link, relation, url),
       retryAfter: retryAfterOf(headers['retry-after'], now()),
