@@ -113,3 +113,9 @@ export function bodyOf<T extends object>(answer: OutboundResponse): Partial<T> {
     return {} // what a proxy or a page of a broken server says; the status is enough
   }
 }
+
+/** When a limit is over, where it is told as seconds since 1970 (ratelimit-reset) beside a 429. */
+export function resetAt({ status, headers }: OutboundResponse): Date | undefined {
+  const reset = headers['ratelimit-reset']
+  return status === 429 && headers['retry-after'] === undefined && typeof reset === 'string' && /^\d{9,11}$/.test(reset) ? new Date(Number(reset) * 1000) : undefined
+}

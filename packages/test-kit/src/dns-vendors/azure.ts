@@ -63,14 +63,18 @@ export async function startAzure(t: Pick<TestContext, 'after'>, zones: readonly 
   const isOvertaken = ({ headers: { 'if-match': match, 'if-none-match': noneMatch } }: VendorRequest, revision: string | undefined) =>
     (match !== undefined && match !== revision) || (noneMatch === '*' && revision !== undefined)
   function recordSet(values: Record<string, string>, request: VendorRequest): VendorAnswer {
-    const { zone = '', name: relative = '', group, subscription } = values
+    const [zone, relative, group, subscription] = [values['zone'] ?? '', values['name'] ?? '', values['group'], values['subscription']]
     if (subscription !== simulator.subscriptionId) return failed(404, 'SubscriptionNotFound', `The subscription '${subscription}' could not be found.`)
     if (!store.zones.includes(zone) || group !== groupOf(zone)) return failed(404, 'ResourceNotFound', `The Resource 'Microsoft.Network/dnszones/${zone}' under resource group '${group}' was not found.`)
     const name = relative === '@' ? zone : `${relative}.${zone}`
     const revision = store.revision(zone, name, 'TXT')
     if (request.method !== 'GET' && isOvertaken(request, revision)) return failed(412, 'PreconditionFailed', "The condition '*' in the If-None-Match header was not satisfied.")
+    return answerOf(zone, name, relative, request)
+  }
+  function answerOf(zone: string, name: string, relative: string, request: VendorRequest): VendorAnswer {
+    const revision = store.revision(zone, name, 'TXT')
     if (request.method === 'PUT') return put(zone, name, relative, request)
-    if (request.method === 'GET') return revision === undefined ? failed(404, 'NotFound', `The resource record '${relative}' does not exist in resource group '${group}'.`) : { status: 200, body: shown(zone, name, relative) }
+    if (request.method === 'GET') return revision === undefined ? failed(404, 'NotFound', `The resource record '${relative}' does not exist.`) : { status: 200, body: shown(zone, name, relative) }
     store.replace(zone, name, 'TXT', [], 0)
     return { status: revision === undefined ? 204 : 200 }
   }
