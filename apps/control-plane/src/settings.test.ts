@@ -17,8 +17,18 @@ const refusal = (argv: string[], env: Record<string, string> = {}) => {
 
 test('nothing given leaves the defaults', () => {
   assert.deepEqual(readSettings([], { CERTLOOP_PORT: '' }), {
-    data: './data', port: 8420, host: '127.0.0.1', publicUrl: null, pkiUrl: null, issuanceLedger: null, keyBlocklist: null, pkcs11Module: null, pkcs11Token: null, pkcs11Pin: null, databaseUrl: null, masterKey: null, logLevel: 'info', bot: true, trustedProxy: [], outboundAllow: ['private'], dnsServers: [],
+    data: './data', port: 8420, host: '127.0.0.1', publicUrl: null, pkiUrl: null, issuanceLedger: null, keyBlocklist: null, pkcs11Module: null, pkcs11Token: null, pkcs11Pin: null, databaseUrl: null, masterKey: null, logLevel: 'info', bot: true, trustedProxy: [], smtpUrl: null, mailFrom: null, outboundAllow: ['private'], dnsServers: [],
   })
+})
+
+test('the mail server is taken from the environment alone, and its password is in no message', () => {
+  const read = (url: string) => readSettings([], { CERTLOOP_SMTP_URL: url }).smtpUrl
+  for (const url of ['smtp://mail.example.com', 'smtps://user:p%40ss@mail.example.com:465/', 'smtp://[::1]:2525']) assert.equal(read(url), url)
+  for (const url of ['mail.example.com:25', 'https://user:top-secret@mail.example.com', 'smtp://user:top-secret@mail.example.com/path', 'smtps://user:top-secret@mail.example.com?tls=off']) {
+    assert.throws(() => read(url), (error: unknown) => error instanceof CertloopError && /CERTLOOP_SMTP_URL can not be used/.test(error.message) && !error.message.includes('top-secret'))
+  }
+  assert.equal(readSettings(['--mail-from', 'certs@example.com'], {}).mailFrom, 'certs@example.com')
+  assert.throws(() => readSettings(['--mail-from', 'Certs <certs@example.com>'], {}), /an address such as certloop@example\.com/)
 })
 
 test('flags win over the environment, in both spellings', () => {

@@ -115,5 +115,5 @@ export async function endValidations(tx: Tx, wake: Wakes, attemptId: AttemptId, 
 /** One whose request has ended. */
 export async function endNeedless(tx: Tx, wake: Wakes, row: ValidationRow, { issued, why }: { issued: boolean; why: string }, now: Date): Promise<void> {
   if (issued && row.state === 'asked') await endValidation(tx, wake, row, { event: 'valid', reason: `The authority took ${fullName(row)} as proven, and issued.` }, now)
-  else await endValidation(tx, wake, row, { event: 'cancelled', reason: why }, now)
+  else await endValidation(tx, wake, row, { event: 'cancelled', reason: issued ? `The authority issued without asking for this: ${fullName(row)} was proven to it before.` : why }, now)
 }
