@@ -1,6 +1,6 @@
 import { isIP, isIPv6 } from 'node:net'
 import { addressGuard } from '@certloop/plugin-kit'
-import { bad, doubt, good, mostAddresses, problem, type Finding, type Sight } from './finding.ts'
+import { bad, good, mostAddresses, problem, type Finding, type Sight } from './finding.ts'
 
 const publicOnly = addressGuard([])
 
@@ -23,9 +23,9 @@ export async function addressesOf({ resolver, guard, signal }: Sight, host: stri
   const allowed = listed.filter((address) => guard.allows(address))
   const refused = listed.filter((address) => !guard.allows(address))
   const findings = [good(title, `${found.addresses.join(', ')}${leads}`), ...refused.map((address) => bad(`address ${address}`, problem('ADDRESS_NOT_ALLOWED', `${host} leads to ${address}, which outgoing calls may not reach. A public authority does not reach it either.`, { address })))]
-  // Whoever looks from the internet may see something else.
+  // Whoever looks from the internet may see something else. Inside a network of its own that is as it should be: no doubt, a hint.
   if (isIP(host) === 0 && !listed.some((address) => publicOnly.allows(address))) {
-    findings.push(doubt(`split DNS for ${host}`, problem('DNS_SERVERS_DIFFER', `The DNS servers asked here give private addresses only (${listed.join(', ')}). A public authority asks public ones and may see other addresses or none; give public servers in the setting dns-servers to see what it sees.`, { name: host })))
+    findings.push(good(`split DNS for ${host}`, `The DNS servers asked here give private addresses only (${listed.join(', ')}). A public authority asks public ones and may see other addresses or none; public servers in the setting dns-servers show what it sees.`))
   }
   return { addresses: allowed, findings }
 }
