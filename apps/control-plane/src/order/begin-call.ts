@@ -41,7 +41,7 @@ export async function beginCall(tx: Tx, task: Task, places: Places, now: Date): 
   if (!attempt) throw new CertloopError('INTERNAL', `Order ${order.id} has no authority left to ask and has not ended.`, { orderId: order.id })
   const under: Under = { order: { ...order, authorityId: attempt.authorityId }, attempt, request: await requestAt(tx, order, attempt, order.csrPem) }
   const isOver = order.deadline !== null && now >= new Date(order.deadline)
-  if (isOver && attempt.mayIssue === 0) return { do: 'stop', under, isOver, error: await overdue(tx, under) }
+  if (isOver && attempt.mayIssue === 0) return { do: 'stop', under, isOver, error: await overdueError(tx, under.order, attempt) }
   if (!isOver && attempt.waitUntil !== null && new Date(attempt.waitUntil) > now) return { do: 'later', at: new Date(attempt.waitUntil) }
   return takePlace(tx, task, under, places, now)
 }
@@ -83,7 +83,7 @@ async function replacedHere(tx: Tx, { replacesVersionId }: OrderRow, authorityId
 }
 
 /** Its time is over: what it waited for says why. */
-async function overdue(tx: Tx, { order, attempt }: Under): Promise<CertloopError> {
+export async function overdueError(tx: Tx, order: OrderRow, attempt: AttemptRow): Promise<CertloopError> {
   const by = `by ${order.deadline?.slice(0, 16).replace('T', ' ')} UTC`
   const open = (await validationsOf(tx, attempt.id)).filter(({ state }) => isOpenValidation(state))
   const [first] = open

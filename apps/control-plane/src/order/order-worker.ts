@@ -5,7 +5,7 @@ import { repeatTask, taskTopic, type Task } from '../task/task-store.ts'
 import type { PlaneTaskKind, Wakes } from '../task/task-kinds.ts'
 import { afterCall, onFailure, type Next } from './after-call.ts'
 import { openAttemptOf } from './attempt-store.ts'
-import { beginCall, type Begun, type Places, type Under } from './begin-call.ts'
+import { beginCall, overdueError, type Begun, type Places, type Under } from './begin-call.ts'
 import { callAuthority, type Answer, type CallDeps } from './call-authority.ts'
 import { createNotes, writeNotes } from './order-notes.ts'
 import { findOrder } from './order-store.ts'
@@ -58,7 +58,7 @@ export function submitOrderKind(deps: CallDeps): PlaneTaskKind {
       if (order?.state !== 'processing') return
       const attempt = await openAttemptOf(tx, order.id)
       if (attempt?.mayIssue === 1) await doubtOrder(tx, wake, order, error, now())
-      else await failOrder(tx, wake, order, error, now())
+      else await failOrder(tx, wake, order, attempt && error.code === 'TASK_DEADLINE_PASSED' ? await overdueError(tx, order, attempt) : error, now())
     },
   }
 }
