@@ -40,7 +40,7 @@ export function versionDue(version: Due, settings: RenewalSettings, windows: Rea
   const known = windows.get(version.id)
   const of = { spreadKey: version.certificateId, lastFailedAt }
   const createdAt = new Date(version.createdAt)
-  const own = renewalTime({ createdAt, notAfter: new Date(version.notAfter) }, settings, { ...of, window: known && (known.window ?? null) })
+  const own = renewalTime({ createdAt, notAfter: new Date(version.notAfter) }, settings, { ...of, ...(known?.answered ? { window: known.window ?? null, askedAt: known.askedAt } : {}) })
   if (!version.served) return own
   const served = { createdAt, notAfter: new Date(version.served.notAfter) }
   const early = renewalTime(served, { ...settings, trigger: 'days-before', daysBefore: version.served.isTakenBack ? inHand(served, settings) : settings.daysBefore }, of)
@@ -116,12 +116,12 @@ export function renewalDue(facts: RenewalFacts, now: Date): (RenewalDue & { vers
   return deployed && deployed.at < renewed.at ? { ...deployed, version, kind: 'deploy', targetIds: toDeploy } : { ...renewed, kind: startedBy(renewal.method, version) }
 }
 
-/** When the authority is asked for its windows: at once for what it was never asked about, then at each check; undefined: never. */
+/** When the authority is asked for its windows: at once for what it was never asked about, then when it said, or at each check; undefined: never. */
 export function windowDue({ renewal, versions, windows, certificateId }: RenewalFacts, now: Date): Date | undefined {
   if (renewal?.trigger !== 'authority') return undefined
   const asks = versions.map((version) => {
     const known = windows.get(version.id)
-    return known ? nextAsk({ createdAt: new Date(version.createdAt), notAfter: new Date(version.notAfter) }, renewal, certificateId, known.askedAt) : now
+    return known ? known.askAgainAt ?? nextAsk({ createdAt: new Date(version.createdAt), notAfter: new Date(version.notAfter) }, renewal, certificateId, known.askedAt) : now
   })
   return asks.toSorted((a, b) => a.getTime() - b.getTime())[0]
 }

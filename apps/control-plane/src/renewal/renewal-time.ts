@@ -11,6 +11,8 @@ export interface RenewalOf {
   spreadKey: string
   /** What the authority said. null: it gives no window. undefined: it was not asked yet. */
   window?: Window | null | undefined
+  /** When it said so. */
+  askedAt?: Date | undefined
   /** Of an automatic renewal. */
   lastFailedAt?: Date | undefined
 }
@@ -100,15 +102,17 @@ function byDate(checks: Checks): RenewalTime {
 }
 
 /** At a point of the authority's window that always belongs to this certificate. */
-function byAuthority(checks: Checks, { spreadKey, window }: RenewalOf): RenewalTime {
+function byAuthority(checks: Checks, { spreadKey, window, askedAt }: RenewalOf): RenewalTime {
   if (!window) return after(window === null ? 'The authority gives no window for its renewal.' : 'The authority has not said yet when it is to be renewed.', byDays(checks))
   const { lifetime, settings, turnMs, limit } = checks
   const point = window.start.getTime() + placeOf(spreadKey) * Math.max(0, window.end.getTime() - window.start.getTime())
+  const minute = (d: Date) => d.toISOString().slice(0, 16).replace('T', ' ')
+  // Over when the authority told it: it wants the certificate gone, as when it will be revoked. One that was over before the version came is none for it.
+  if (askedAt && window.end <= askedAt && window.end > lifetime.createdAt) return { at: new Date(Math.round(Math.max(point, lifetime.createdAt.getTime()))), why: `Renewed at once: the window that the authority gives, ${minute(window.start)} to ${minute(window.end)} UTC, is over.` }
   // A window that began before the version did: not over and over, but at the next check.
   const earliest = Math.min(nextCheck(new Date(lifetime.createdAt.getTime() + 1), settings, turnMs).getTime(), lifetime.createdAt.getTime() + leftOf(lifetime) / 3)
   const at = new Date(Math.round(Math.max(point, earliest)))
   if (at.getTime() > limit) return after('The window that the authority gives for its renewal comes too late.', byDays(checks))
-  const minute = (d: Date) => d.toISOString().slice(0, 16).replace('T', ' ')
   return { at, why: `Renewed in the window that the authority gives, ${minute(window.start)} to ${minute(window.end)} UTC.` }
 }
 

@@ -17,6 +17,8 @@ export async function up(db: Kysely<unknown>): Promise<void> {
   await db.schema.alterTable('authority').addColumn('limits', 'text', (c) => c.notNull().defaultTo('[]')).execute()
   await db.schema.alterTable('authority').addColumn('health', 'text', (c) => c.notNull().defaultTo('{}')).execute()
   await db.schema.createIndex('authority_name').unique().on('authority').column('name').where('removedAt' as never, 'is', null).execute()
+  for (const column of ['askAgainAt', 'answeredAt']) await db.schema.alterTable('renewalWindow').addColumn(column, 'text').execute()
+  await sql`update "renewalWindow" set "answeredAt" = "askedAt"`.execute(db)
   await db.schema.alterTable('configuration').addColumn('fallbacks', 'text', (c) => c.notNull().defaultTo('[]')).execute()
   for (const [column, otherwise] of [['fallbacks', '[]'], ['validation', '{}'], ['leftOut', '[]']] as const) await db.schema.alterTable('certificateOrder').addColumn(column, 'text', (c) => c.notNull().defaultTo(otherwise)).execute()
 
