@@ -97,6 +97,9 @@ async function startServer(t: Pick<TestContext, 'after'>, folder: string, place:
   return server
 }
 
+/** A Pebble with renewal information, profiles and records of the account, which Debian's lacks: where the environment names one. */
+export const newerPebble = (): string | undefined => process.env['CERTLOOP_TEST_PEBBLE'] || undefined
+
 interface Place { ports: readonly [number, number]; pair: RunningPebble['pair']; challenges: RunningChallengeServer; httpPort: number; tlsPort: number }
 
 function settings({ externalAccounts, blocked, profiles, caaIdentities, retryAfterSeconds }: PebbleOptions, { ports: [acme, management], pair, httpPort, tlsPort }: Place): object {

@@ -231,6 +231,8 @@ test('tells what the order takes the place of, and orders again without where th
   const second = again.fake.asked.findLast(({ path }) => path === '/new-order')?.payload ?? ''
   assert.equal(second !== '' && second['notAfter'], '2026-03-11T12:00:00Z')
   assert.match(again.call.notes.join('\n'), /alreadyReplaced/)
+  const falling = await scene(t, ({ path, payload }) => (path === '/new-order' && payload !== '' && 'replaces' in payload ? problem('serverInternal', 500) : undefined))
+  assert.equal((await falling.submit({ replaces })).length, 1)
 })
 
 test('says what CAA records have to name, which profiles there are, and which reasons it does not take', async (t) => {

@@ -60,8 +60,23 @@ function profileOf(name: string, directory: Directory, wanted: string | null): s
   throw new CertloopError('PROFILE_REFUSED', choice.length === 0 ? `${name} has no profiles to choose from, so "${wanted}" can not be asked for.` : `${name} has no profile "${wanted}". It has: ${choice.join(', ')}.`, { profile: wanted, profiles: choice })
 }
 
-/** These say that the order which it takes the place of is not wanted so; the rest of the request may be fine. */
-const aboutReplaced = (answer: Answer) => answer.problem?.type === 'alreadyReplaced' || answer.status === 409 || ['malformed', 'unauthorized'].includes(answer.problem?.type ?? '') || answer.status === 404
+/** These are about what it takes the place of, or may be; the rest of the request may be fine. */
+const aboutReplaced = ({ problem, status }: Answer) => ['alreadyReplaced', 'malformed', 'unauthorized'].includes(problem?.type ?? '') || status === 409 || status === 404
+
+/** undefined: the order is not taken as a renewal, and is to be tried without saying so. */
+async function replacing(content: Record<string, unknown>, { name, accounts }: Ordering, { newOrder: url }: Directory, asking: AskingNoted): Promise<Answer | undefined> {
+  const without = (why: string | number) => asking.note?.(`${name} does not take the order as the renewal of the present certificate (${why}); it is ordered without saying so.`)
+  try {
+    const answer = await accounts.post(url, content, asking)
+    if (answer.ok || !aboutReplaced(answer)) return answer
+    without(answer.problem?.type ?? answer.status)
+  } catch (error) {
+    // Some fall over a certificate that they do not know. An order too many does no harm.
+    if (!(error instanceof CertloopError) || error.facts['acmeError'] !== 'serverInternal') throw error
+    without('serverInternal')
+  }
+  return undefined
+}
 
 /** What the order is to say. */
 function contentOf({ name, fields, now }: Ordering, directory: Directory, request: IssueRequest): Record<string, unknown> {
@@ -75,11 +90,7 @@ export async function newOrder(ordering: Ordering, directory: Directory, request
   const { name, accounts, wire } = ordering
   const content = contentOf(ordering, directory, request)
   const replaces = request.replaces && directory.renewalInfo ? certIdOf(request.replaces.certificatePem) : undefined
-  let answer = await accounts.post(directory.newOrder, replaces === undefined ? content : { ...content, replaces }, asking)
-  if (replaces !== undefined && !answer.ok && aboutReplaced(answer)) {
-    asking.note?.(`${name} does not take the order as the renewal of the present certificate (${answer.problem?.type ?? answer.status}); it is ordered without saying so.`)
-    answer = await accounts.post(directory.newOrder, content, asking)
-  }
+  const answer = (replaces === undefined ? undefined : await replacing({ ...content, replaces }, ordering, directory, asking)) ?? await accounts.post(directory.newOrder, content, asking)
   if (!answer.ok) throw wire.refusal(answer, 'order', { names: request.names })
   if (!answer.location) throw new CertloopError('AUTHORITY_ANSWER_INVALID', `${name} took the order and did not say where it is.`)
   return readOrder(name, answer.location, answer)
