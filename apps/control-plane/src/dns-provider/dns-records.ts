@@ -1,5 +1,6 @@
 import { CertloopError, toCertloopError, type DnsProviderId, type ErrorCode } from '@certloop/contract'
 import type { DnsProviderConnector, TextRecord } from '@certloop/plugin-kit'
+import { healthOf } from '../authority/health.ts'
 import type { Database } from '../database/database.ts'
 import { connectorOf, type ConnectorDeps } from './connectors.ts'
 import { kindOf } from './dns-provider-kinds.ts'
@@ -37,7 +38,9 @@ export function createDnsRecords(deps: RecordDeps): DnsRecords {
   /** One call, with an eye on how it goes: that feeds health. */
   async function asked<T>(row: DnsProviderRow, call: (connector: DnsProviderConnector) => Promise<T>): Promise<T> {
     try {
-      return await call(await connectorOf(deps, row))
+      const answer = await call(await connectorOf(deps, row))
+      if (healthOf(row).state === 'failing') await database.transaction((tx, wake) => noteSeen(tx, wake, row.id, { work: null }, deps))
+      return answer
     } catch (thrown) {
       const error = toCertloopError(thrown)
       if (ofTheProvider.has(error.code)) await database.transaction((tx, wake) => noteSeen(tx, wake, row.id, { work: error }, deps))
