@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
-import { CertloopError, type CertificateId } from '@certloop/contract'
+import { test } from 'node:test'
+import { CertloopError, renewalDefaults, type CertificateId } from '@certloop/contract'
 import type { IssuedBefore, RenewalWindow } from '@certloop/plugin-kit'
 import { testOnDatabases } from '../database/database-testing.ts'
 import { listEvents } from '../event/event-store.ts'
 import { makeWorld, type World } from '../world-testing.ts'
+import { renewalTime } from './renewal-time.ts'
 import { askRenewalWindowKind } from './renewal-window-worker.ts'
 
 const [hour, day] = [3600, 86_400]
@@ -101,4 +103,11 @@ testOnDatabases('one version whose authority does not answer keeps no other wish
   assert.equal((await messages(w, id, 'renewal.window')).length, 1)
   assert.equal((await messages(w, id, 'renewal.window-unknown')).length, 1)
   assert.match(await why(w, id), /in the window/)
+})
+
+test('a window that was over before the certificate came does not renew it at once: it would be so for ever', () => {
+  const [createdAt, askedAt, notAfter] = [new Date('2026-03-10T12:00:00Z'), new Date('2026-03-10T12:00:01Z'), new Date('2026-06-08T12:00:00Z')]
+  const at = (end: string) => renewalTime({ createdAt, notAfter }, { ...renewalDefaults, ...renewal }, { spreadKey: 'crt', askedAt, window: { start: new Date('2026-03-09T00:00:00Z'), end: new Date(end) } }).at
+  assert.ok(at('2026-03-10T11:59:59Z') >= new Date('2026-03-11T03:00:00Z'))
+  assert.ok(at('2026-03-10T12:00:00.500Z') <= askedAt)
 })
