@@ -11,6 +11,8 @@ import { manifest as ovh } from './ovh/manifest.ts'
 import { manifest as hetzner } from './hetzner/manifest.ts'
 import { manifest as gandi } from './gandi/manifest.ts'
 import { manifest as acmeDns } from './acme-dns/manifest.ts'
+import { manifest as namecheap } from './namecheap/manifest.ts'
+import { manifest as akamaiEdgeDns } from './akamai-edge-dns/manifest.ts'
 
 /** Every DNS provider. One line each; the order is the order in forms. */
 export const dnsProviders = registry('DNS provider', [
@@ -26,4 +28,6 @@ export const dnsProviders = registry('DNS provider', [
   dnsProvider(ovh, () => import('./ovh/connector.ts').then((m) => m.connector)),
   dnsProvider(hetzner, () => import('./hetzner/connector.ts').then((m) => m.connector)),
   dnsProvider(gandi, () => import('./gandi/connector.ts').then((m) => m.connector)),
+  dnsProvider(namecheap, () => import('./namecheap/connector.ts').then((m) => m.connector)),
+  dnsProvider(akamaiEdgeDns, () => import('./akamai-edge-dns/connector.ts').then((m) => m.connector)),
 ])
