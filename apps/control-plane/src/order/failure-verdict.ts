@@ -31,7 +31,7 @@ export const verdicts: Readonly<Partial<Record<ErrorCode, Verdict>>> = {
   ISSUED_CERTIFICATE_WRONG: wrongEverywhere,
   CSR_INVALID: wrongEverywhere, CSR_MISMATCH: wrongEverywhere, KEY_WEAK: wrongEverywhere, NAME_INVALID: wrongEverywhere, TOO_MANY_NAMES: refusedHere,
   VALIDATION_REFUSED: wrongEverywhere, VALIDATION_NOT_VISIBLE: wrongEverywhere, VALIDATION_EXPIRED: wrongEverywhere, DNS_NAME_UNKNOWN: wrongEverywhere, DNS_LOOKUP_FAILED: wrongEverywhere,
-  DNS_SERVERS_DIFFER: wrongEverywhere, DNS_DELEGATION_BROKEN: wrongEverywhere, DNS_ZONE_NOT_FOUND: wrongEverywhere, DNS_PROVIDER_REFUSED: wrongEverywhere, DNS_PROVIDER_UNREACHABLE: wrongEverywhere,
+  DNS_NAME_NOT_ALLOWED: wrongEverywhere, DNS_SERVERS_DIFFER: wrongEverywhere, DNS_DELEGATION_BROKEN: wrongEverywhere, DNS_ZONE_NOT_FOUND: wrongEverywhere, DNS_PROVIDER_REFUSED: wrongEverywhere, DNS_PROVIDER_UNREACHABLE: wrongEverywhere,
   DNS_RECORD_FAILED: wrongEverywhere, WEB_PORT_CLOSED: wrongEverywhere, WEB_ANSWER_WRONG: wrongEverywhere, WEB_REDIRECT_WRONG: wrongEverywhere, WEB_ADDRESSES_DIFFER: wrongEverywhere,
   TOKEN_NOT_WRITTEN: wrongEverywhere, TOKEN_PORT_TAKEN: wrongEverywhere, MAIL_NOT_SENT: wrongEverywhere, BOT_UNREACHABLE: wrongEverywhere, BOT_REVOKED: wrongEverywhere, PATH_NOT_ALLOWED: wrongEverywhere,
 }
