@@ -23,16 +23,19 @@ export async function startAkamai(t: Pick<TestContext, 'after'>, zones: readonly
   const store = createZoneStore(zones)
   const nonces = new Set<string>()
 
-  function problemOf({ method, target, headers, body }: VendorRequest): VendorAnswer | undefined {
-    const [, unsigned = '', client = '', access = '', timestamp = '', nonce = '', signature = ''] = /^(EG1-HMAC-SHA256 client_token=([^;]+);access_token=([^;]+);timestamp=([^;]+);nonce=([^;]+);)signature=(.+)$/.exec(headers.authorization ?? '') ?? []
-    if (client !== simulator.clientToken || access !== simulator.accessToken) return failed(401, 'Not authorized', 'Unknown client or access token')
+  function problemOf(request: VendorRequest): VendorAnswer | undefined {
+    const claim = /^(?<unsigned>EG1-HMAC-SHA256 client_token=(?<client>[^;]+);access_token=(?<access>[^;]+);timestamp=(?<timestamp>[^;]+);nonce=(?<nonce>[^;]+);)signature=(?<signature>.+)$/.exec(request.headers.authorization ?? '')?.groups
+    if (!claim || claim['client'] !== simulator.clientToken || claim['access'] !== simulator.accessToken) return failed(401, 'Not authorized', 'Unknown client or access token')
+    const [timestamp, nonce] = [String(claim['timestamp']), String(claim['nonce'])]
     const at = Date.parse(timestamp.replace(/^(\d{4})(\d\d)(\d\d)T(.+)\+0000$/, '$1-$2-$3T$4Z'))
     if (!(Math.abs(at - Date.now()) < 30_000)) return failed(401, 'Not authorized', 'Invalid timestamp')
     if (nonces.has(nonce)) return failed(401, 'Not authorized', 'Nonce was used before')
     nonces.add(nonce)
+    return signatureOf(request, String(claim['unsigned']), timestamp) === claim['signature'] ? undefined : failed(401, 'Not authorized', 'The signature does not match')
+  }
+  function signatureOf({ method, target, headers, body }: VendorRequest, unsigned: string, timestamp: string): string {
     const content = method === 'POST' && body !== '' ? createHash('sha256').update(body).digest('base64') : ''
-    const text = [method, 'http', headers.host, target, '', content, unsigned].join('\t')
-    return hmac(hmac(simulator.clientSecret, timestamp), text) === signature ? undefined : failed(401, 'Not authorized', 'The signature does not match')
+    return hmac(hmac(simulator.clientSecret, timestamp), [method, 'http', headers.host, target, '', content, unsigned].join('\t'))
   }
   const shown = (zone: string, name: string, type: string) => ({ name, type, ttl: store.records(zone, name, type)[0]?.ttl, rdata: store.records(zone, name, type).map(({ value }) => (type === 'TXT' ? inQuotes(value) : value)) })
   function write(zone: string, name: string, type: string, { method, json }: VendorRequest): VendorAnswer {
