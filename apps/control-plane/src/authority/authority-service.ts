@@ -13,7 +13,9 @@ import { kindOf } from './connectors.ts'
 import { lookAtAuthority } from './connection-test.ts'
 import { checkTask, noteSeen } from './health-worker.ts'
 import { configuredAt, orderedAt } from './in-use.ts'
-import { openValues, readValues, sealValues, type FieldProblem, type Values } from './kept-values.ts'
+import { changedFields, keptValues, unfit } from '../plugin/sealed-values.ts'
+import { readValues, type FieldProblem, type Values } from '../plugin/values.ts'
+import { openValues, sealValues } from './sealed-secrets.ts'
 
 export interface ServiceDeps { database: Database; secrets: Secrets; authorityOf: AuthorityOf; now: () => Date; random: () => number }
 
@@ -31,11 +33,6 @@ export interface Authorities {
   rollAccountKey(id: AuthorityId, requester: string): Promise<AuthorityRow>
 }
 
-function unfit(problems: readonly FieldProblem[]): CertloopError {
-  const lines = problems.map(({ field, problem }) => `${field}: ${problem}`)
-  return new CertloopError('INPUT_INVALID', `The authority does not fit: ${lines.slice(0, 5).join('; ')}.`, { fields: lines })
-}
-
 /** The ready-made entry. One that has ended stays with those that have it. */
 function presetOf({ manifest }: AuthorityKind, input: AuthorityInput, before: AuthorityRow | undefined, problems: FieldProblem[]): AuthorityPreset | undefined {
   const wanted = input.preset === undefined ? before?.preset ?? null : input.preset
@@ -46,26 +43,17 @@ function presetOf({ manifest }: AuthorityKind, input: AuthorityInput, before: Au
   return preset
 }
 
-function valuesBefore(secrets: Secrets, row: AuthorityRow | undefined): Values | undefined {
-  if (!row) return undefined
-  const plain = fromJson<Record<string, unknown>>(row.settings)
-  try {
-    return { plain, secret: openValues(secrets, row) }
-  } catch (error) {
-    // What can't be opened any more counts as not kept, and is asked for again where it is needed.
-    if (error instanceof CertloopError && error.code === 'SECRET_UNREADABLE') return { plain, secret: {} }
-    throw error
-  }
-}
+const valuesBefore = (secrets: Secrets, row: AuthorityRow | undefined): Values | undefined =>
+  row && keptValues(fromJson<Record<string, unknown>>(row.settings), () => openValues(secrets, row))
 
 const usualConcurrency = 20
 
 /** @throws CertloopError INPUT_INVALID */
 function kindFor({ kind: wanted }: AuthorityInput, before: AuthorityRow | undefined): AuthorityKind {
   const kind = authorityKinds.find(wanted)
-  if (!kind) throw unfit([{ field: 'kind', problem: `there is no such kind; there are ${authorityKinds.all.filter(({ single }) => !single).map(({ manifest }) => manifest.id).join(', ')}` }])
-  if (before && before.kind !== wanted) throw unfit([{ field: 'kind', problem: `it stays "${before.kind}"; add another authority instead` }])
-  if (!before && kind.single) throw unfit([{ field: 'kind', problem: 'there is one of it, made by itself' }])
+  if (!kind) throw unfit('The authority', [{ field: 'kind', problem: `there is no such kind; there are ${authorityKinds.all.filter(({ single }) => !single).map(({ manifest }) => manifest.id).join(', ')}` }])
+  if (before && before.kind !== wanted) throw unfit('The authority', [{ field: 'kind', problem: `it stays "${before.kind}"; add another authority instead` }])
+  if (!before && kind.single) throw unfit('The authority', [{ field: 'kind', problem: 'there is one of it, made by itself' }])
   return kind
 }
 
@@ -85,7 +73,7 @@ async function readInput(db: Db | Tx, secrets: Secrets, id: AuthorityId, input: 
   const values = readValues({ fields: kind.manifest.fields, check: kind.manifest.check }, input, valuesBefore(secrets, before), preset?.fields)
   problems.push(...values.problems)
   if (problems.length === 0) problems.push(...(await kind.problems?.(db, values.plain) ?? []).map(({ field, problem }) => ({ field: `fields/${field}`, problem })))
-  if (problems.length > 0) throw unfit(problems)
+  if (problems.length > 0) throw unfit('The authority', problems)
   return {
     id, name, kind: input.kind, preset: preset?.id ?? null, settings: toJson(values.plain), sealedSecrets: sealValues(secrets, id, values.secret),
     limits: toJson(limitsFor(input, preset, before)), concurrency: input.concurrency ?? before?.concurrency ?? usualConcurrency,
@@ -95,7 +83,7 @@ async function readInput(db: Db | Tx, secrets: Secrets, id: AuthorityId, input: 
 /** What changed, in words without values of secrets. */
 function changesIn(before: AuthorityRow, after: NewAuthority, secretsChanged: boolean): string {
   const [was, is] = [fromJson<FieldValues>(before.settings), fromJson<FieldValues>(after.settings)]
-  const fields = [...new Set([...Object.keys(was), ...Object.keys(is)])].filter((name) => JSON.stringify(was[name]) !== JSON.stringify(is[name]))
+  const fields = changedFields(was, is)
   const parts = [before.name === after.name ? '' : `its name, from "${before.name}"`, fields.length > 0 ? `the fields ${fields.join(', ')}` : '', secretsChanged ? 'its credentials' : '', before.limits === after.limits ? '' : 'its limits', before.concurrency === after.concurrency ? '' : 'its concurrency'].filter(Boolean)
   return parts.length > 0 ? parts.join('; ') : 'nothing'
 }

@@ -10,8 +10,8 @@ import type { AuthorityOf } from './authority.ts'
 import { authorityKinds, type FieldValues } from './authority-kinds.ts'
 import type { AuthorityRow } from './authority-store.ts'
 import { limitsOf } from './budget.ts'
-import { healthOf } from './health.ts'
-import { openValues } from './kept-values.ts'
+import { healthOf } from '../plugin/health.ts'
+import { openValues } from './sealed-secrets.ts'
 
 export interface ViewDeps { database: Database; secrets: Secrets; localCa: LocalCa; authorityOf: AuthorityOf }
 

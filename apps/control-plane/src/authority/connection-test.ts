@@ -1,46 +1,6 @@
-import { CertloopError, toCertloopError, type TestReport } from '@certloop/contract'
-import type { AuthorityConnector, TestSteps } from '@certloop/plugin-kit'
-
-/** So long one step may take: whoever presses the button waits for it. */
-const longestStepMs = 30_000
-
-async function inTime<T>(run: () => Promise<T>, milliseconds: number): Promise<T> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_resolve, reject) => { timer = setTimeout(() => reject(new CertloopError('AUTHORITY_UNREACHABLE', `There was no answer within ${milliseconds / 1000} s.`, { sent: 'maybe' })), milliseconds) })
-  try {
-    return await Promise.race([run(), late])
-  } finally {
-    clearTimeout(timer)
-  }
-}
-
-/**
- * Runs the test of a connector, and says what it tried and saw; what goes wrong is in the report. Nothing is tried after the
- * first step that fails.
- */
-export async function testPlugin(connect: () => Promise<{ test(steps: TestSteps): Promise<void> }>, now: () => Date, milliseconds = longestStepMs): Promise<TestReport> {
-  const [at, steps] = [now().toISOString(), [] as TestReport['steps']]
-  const step: TestSteps['step'] = async (title, run, seen) => {
-    const began = now().getTime()
-    const note = (ok: boolean, text: string) => steps.push({ title, ok, seen: text, milliseconds: Math.max(0, now().getTime() - began) })
-    try {
-      const result = await inTime(run, milliseconds)
-      note(true, seen(result))
-      return result
-    } catch (error) {
-      note(false, toCertloopError(error).message)
-      throw error
-    }
-  }
-  try {
-    await (await connect()).test({ step })
-    return { at, ok: true, steps, error: null }
-  } catch (thrown) {
-    const error = toCertloopError(thrown)
-    if (!steps.some(({ ok }) => !ok)) steps.push({ title: 'Getting ready', ok: false, seen: error.message, milliseconds: 0 })
-    return { at, ok: false, steps, error: error.toWire() }
-  }
-}
+import type { TestReport } from '@certloop/contract'
+import type { AuthorityConnector } from '@certloop/plugin-kit'
+import { testPlugin } from '../plugin/test-report.ts'
 
 /** The test of an authority, and when it goes well its profiles. */
 export async function lookAtAuthority(connect: () => Promise<Pick<AuthorityConnector, 'test' | 'templates'>>, now: () => Date): Promise<{ report: TestReport; profiles: string[] | null }> {

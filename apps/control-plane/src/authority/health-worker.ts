@@ -8,7 +8,7 @@ import { findAuthority, listAuthorities, lockAuthority, saveHealth, type Authori
 import { pruneUses } from './budget.ts'
 import { lookAtAuthority } from './connection-test.ts'
 import type { AuthorityOf } from './authority.ts'
-import { healthOf, nextHealth, type KeptHealth, type Seen } from './health.ts'
+import { healthOf, nextHealth, type KeptHealth, type Seen } from '../plugin/health.ts'
 
 export const checkTask = 'check-authority'
 const taskOf = (id: AuthorityId, notBefore: Date) => ({ executor: 'control-plane' as const, kind: checkTask, subject: id, dedupe: `${checkTask}:${id}`, notBefore })

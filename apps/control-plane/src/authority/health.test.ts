@@ -10,9 +10,9 @@ import { listEvents } from '../event/event-store.ts'
 import { makeWorld, type World } from '../world-testing.ts'
 import { getAuthority, listAuthorities } from './authority-store.ts'
 import { showAuthority } from './authority-view.ts'
-import { testPlugin } from './connection-test.ts'
+import { testPlugin } from '../plugin/test-report.ts'
 import { createGate } from './gate.ts'
-import { healthOf, nextHealth, type KeptHealth, type Seen } from './health.ts'
+import { healthOf, nextHealth, type KeptHealth, type Seen } from '../plugin/health.ts'
 import { checkTask, noteSeen, scheduleChecks } from './health-worker.ts'
 
 const start = Date.parse('2026-03-01T00:00:00Z')
@@ -60,7 +60,7 @@ test('a test says what was tried and seen, stops at the first step that fails, a
     },
   }), now)
   assert.deepEqual([seen, tried], [{ at: '2026-03-01T00:00:00.000Z', ok: false, steps: [{ title: 'One', ok: true, seen: 'saw 7', milliseconds: 1500 }, { title: 'Two', ok: false, seen: 'no such account', milliseconds: 0 }], error: { code: 'AUTHORITY_ACCOUNT_REFUSED', message: 'no such account', facts: {} } } satisfies TestReport, ['two']])
-  const late = await testPlugin(async () => ({ test: ({ step }) => step('Asking', () => new Promise<never>(() => {}), () => '') }), now, 20)
+  const late = await testPlugin(async () => ({ test: ({ step }) => step('Asking', () => new Promise<never>(() => {}), () => '') }), now, { late: 'AUTHORITY_UNREACHABLE', milliseconds: 20 })
   assert.deepEqual([late.ok, late.steps[0]?.seen], [false, 'There was no answer within 0.02 s.'])
   const broken = await testPlugin(async () => { throw new CertloopError('SECRET_UNREADABLE', 'sealed by another') }, now)
   assert.deepEqual(broken.steps.map(({ title, seen: text }) => [title, text]), [['Getting ready', 'sealed by another']])

@@ -1,10 +1,10 @@
 import type { DnsProvider, DnsProviderType } from '@certloop/contract'
-import { healthOf } from '../authority/health.ts'
+import { healthOf } from '../plugin/health.ts'
 import { fromJson } from '../database/columns.ts'
 import type { Database } from '../database/database.ts'
 import { implement, type App } from '../http/index.ts'
 import type { Secrets } from '../secret/secrets.ts'
-import { dnsProviderKinds, kindOf, type FieldValues } from './dns-provider-kinds.ts'
+import { dnsProviderKinds, findKind, type FieldValues } from './dns-provider-kinds.ts'
 import { secretNames, type DnsProviders } from './dns-provider-service.ts'
 import { getDnsProvider, listDnsProviders, zonesOf, type DnsProviderRow } from './dns-provider-store.ts'
 
@@ -16,7 +16,7 @@ const showTypes = (): DnsProviderType[] => dnsProviderKinds.map(({ manifest, fie
 function show(deps: DnsProviderRouteDeps, row: DnsProviderRow): DnsProvider {
   const { state, since, lastReport, nextCheckAt } = healthOf(row)
   return {
-    id: row.id, name: row.name, kind: row.kind, title: kindOf(row).manifest.title, fields: { ...fromJson<FieldValues>(row.settings) }, secretsSet: secretNames(deps, row),
+    id: row.id, name: row.name, kind: row.kind, title: findKind(row.kind)?.manifest.title ?? row.kind, fields: { ...fromJson<FieldValues>(row.settings) }, secretsSet: secretNames(deps, row),
     zones: zonesOf(row), health: { state, since, lastReport, nextCheckAt }, createdAt: row.createdAt, updatedAt: row.updatedAt,
   }
 }

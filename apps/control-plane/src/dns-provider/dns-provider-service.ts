@@ -1,6 +1,6 @@
 import { CertloopError, newId, toCertloopError, type DnsProviderId, type DnsProviderInput, type TestReport } from '@certloop/contract'
-import { testPlugin } from '../authority/connection-test.ts'
-import { readValues, type FieldProblem, type Values } from '../authority/kept-values.ts'
+import { testPlugin } from '../plugin/test-report.ts'
+import { readValues, type FieldProblem, type Values } from '../plugin/values.ts'
 import { fromJson, toJson } from '../database/columns.ts'
 import type { Tx } from '../database/database.ts'
 import { addEvent, announce } from '../event/event-store.ts'
@@ -12,7 +12,7 @@ import { findKind, type FieldValues } from './dns-provider-kinds.ts'
 import { getDnsProvider, insertDnsProvider, lockDnsProvider, removeDnsProvider, updateDnsProvider, type DnsProviderRow, type NewDnsProvider } from './dns-provider-store.ts'
 import { checkDedupe, lookAtProvider, noteLook } from './health-worker.ts'
 import { configuredFor, recordsAt } from './in-use.ts'
-import { testRecord, type TestRecordDeps } from './test-record.ts'
+import { longestTestMs, testRecord, type TestRecordDeps } from './test-record.ts'
 
 /** The configured DNS providers, as people change them. */
 export interface DnsProviders {
@@ -58,7 +58,7 @@ export function createDnsProviders(deps: TestRecordDeps): DnsProviders {
     await database.transaction((tx, wake) => noteLook(tx, wake, id, look, deps))
     if (wanted === undefined || !look.report.ok) return look.report
     // A name that does not work says nothing of the provider as a whole.
-    const written = await testPlugin(async () => ({ test: (steps) => testRecord(deps, row, wanted, steps) }), now)
+    const written = await testPlugin(async () => ({ test: (steps) => testRecord(deps, row, wanted, steps) }), now, { late: 'DNS_PROVIDER_UNREACHABLE', milliseconds: longestTestMs })
     return { ...written, at: look.report.at, steps: [...look.report.steps, ...written.steps] }
   }
 

@@ -1,6 +1,6 @@
 import { CertloopError, toCertloopError, type DnsProviderId, type ErrorCode } from '@certloop/contract'
 import type { DnsProviderConnector, TextRecord } from '@certloop/plugin-kit'
-import { healthOf } from '../authority/health.ts'
+import { healthOf } from '../plugin/health.ts'
 import type { Database } from '../database/database.ts'
 import { connectorOf, type ConnectorDeps } from './connectors.ts'
 import { kindOf } from './dns-provider-kinds.ts'

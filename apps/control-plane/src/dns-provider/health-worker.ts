@@ -1,6 +1,6 @@
 import { type DnsProviderId, type TestReport } from '@certloop/contract'
-import { testPlugin } from '../authority/connection-test.ts'
-import { healthOf, nextHealth, type KeptHealth, type Seen } from '../authority/health.ts'
+import { testPlugin } from '../plugin/test-report.ts'
+import { healthOf, nextHealth, type KeptHealth, type Seen } from '../plugin/health.ts'
 import { iso, toJson } from '../database/columns.ts'
 import type { Database, Tx } from '../database/database.ts'
 import { addEvent, announce } from '../event/event-store.ts'
@@ -31,7 +31,7 @@ export async function lookAtProvider(deps: HealthDeps, row: DnsProviderRow): Pro
         zones = await connector.listZones?.() ?? null
       },
     }
-  }, deps.now, 30_000)
+  }, deps.now, { late: 'DNS_PROVIDER_UNREACHABLE' })
   return { report, zones }
 }
 

@@ -20,7 +20,7 @@ export interface TestRecordDeps extends ConnectorDeps { database: Database; reco
 
 export const removeTestRecordTask = 'remove-dns-test-record'
 /** So long a test has; after that the record is removed by a task, whatever became of the test. */
-const longestTestMs = 180_000
+export const longestTestMs = 180_000
 const [looks, lookEveryMs] = [10, 2000]
 
 /** Kept before anything is written, so that the record goes also when this process is killed. */

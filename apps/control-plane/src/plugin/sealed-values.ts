@@ -1,5 +1,5 @@
 import { CertloopError } from '@certloop/contract'
-import type { FieldProblem, Values } from '../authority/kept-values.ts'
+import type { FieldProblem, Values } from './values.ts'
 import type { Secrets } from '../secret/secrets.ts'
 
 /**

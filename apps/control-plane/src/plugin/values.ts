@@ -1,7 +1,6 @@
-import { secretFields, type AuthorityId, type FieldNotes } from '@certloop/contract'
+import { secretFields, type FieldNotes } from '@certloop/contract'
 import type { TObject } from 'typebox'
 import { fieldProblems } from '../provisioning/place.ts'
-import type { Secrets } from '../secret/secrets.ts'
 
 export interface FieldProblem { field: string; problem: string }
 /** The fields of a plug-in, of whatever kind. */
@@ -51,10 +50,3 @@ export function readValues(plugin: Fields, given: GivenValues, before: Values | 
   const lines = fieldProblems(plugin, { ...plain, ...secret }, 'fields').map((line) => ({ field: line.slice(0, line.indexOf(': ')), problem: line.slice(line.indexOf(': ') + 2) }))
   return { plain, secret, problems: [...problems, ...lines.filter(({ field }) => !told.has(field))] }
 }
-
-const bindingOf = (id: AuthorityId) => `authority:${id}:secrets`
-/** @returns null when there is nothing to keep */
-export const sealValues = (secrets: Secrets, id: AuthorityId, secret: Readonly<Record<string, string>>): string | null => (Object.keys(secret).length === 0 ? null : secrets.seal(JSON.stringify(secret), bindingOf(id)))
-/** @throws CertloopError SECRET_UNREADABLE */
-export const openValues = (secrets: Secrets, { id, sealedSecrets }: { id: AuthorityId; sealedSecrets: string | null }): Record<string, string> =>
-  (sealedSecrets === null ? {} : JSON.parse(secrets.open(sealedSecrets, bindingOf(id)).toString()) as Record<string, string>)

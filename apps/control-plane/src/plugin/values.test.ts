@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { field, fieldsObject } from '@certloop/contract'
-import { readValues, type Fields, type GivenValues, type Values } from './kept-values.ts'
+import { readValues, type Fields, type GivenValues, type Values } from './values.ts'
 
 const plugin: Fields = {
   fields: fieldsObject({
