@@ -7,6 +7,7 @@ import type { Tx } from '../database/database.ts'
 import { addEvent } from '../event/event-store.ts'
 import type { Wakes } from '../task/task-kinds.ts'
 import { endValidations, syncValidations } from '../validation/sync.ts'
+import { validationsOf } from '../validation/validation-store.ts'
 import { updateAttempt, type AttemptRow } from './attempt-store.ts'
 import type { Under } from './begin-call.ts'
 import type { Answer } from './call-authority.ts'
@@ -88,7 +89,8 @@ async function onProving(step: Step, under: Under, { proofs, expires, pollSecond
   const { open, failed } = await syncValidations(tx, wake, { order, attempt, proofs, expires }, now)
   if (failed.length > 0) return onBadNames(step, under, { proofs, open, failed })
   await describe(step, order, await provingWords(tx, order, attempt, proofs))
-  const isMoving = open === 0 || proofs.some(({ state }) => state === 'asked')
+  // Not every authority shows that it looks: Boulder and Pebble leave a challenge pending until they have seen it.
+  const isMoving = open === 0 || proofs.some(({ state }) => state === 'asked') || (await validationsOf(tx, attempt.id)).some(({ state }) => state === 'asked')
   return inSeconds(now, isMoving ? pollSeconds : Math.max(pollSeconds, restSeconds))
 }
 
