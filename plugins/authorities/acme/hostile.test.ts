@@ -153,9 +153,9 @@ test('a request is handed in once, and kept as handed in before', async (t) => {
   await refused(refusing.proceed(), 'KEY_ALGORITHM_UNSUPPORTED')
 })
 
-async function certificateFor(spki: Uint8Array, extensions: readonly Uint8Array[] = []): Promise<string> {
+async function certificateFor(spki: Uint8Array, extensions: readonly Uint8Array[] = [], subject = 'leaf'): Promise<string> {
   const own = nameOfCommonName('Some CA')
-  const content = { serialNumber: '00ff01'.replace(/^00/, ''), issuer: own, subject: nameOfCommonName('leaf'), spki, notBefore: now, notAfter: new Date(now.getTime() + 86_400_000) }
+  const content = { serialNumber: '00ff01'.replace(/^00/, ''), issuer: own, subject: nameOfCommonName(subject), spki, notBefore: now, notAfter: new Date(now.getTime() + 86_400_000) }
   return toPem('CERTIFICATE', await buildCertificate({ ...content, extensions: [basicConstraints(false), subjectAltName(['a.example.com'], false), ...extensions] }, keySigner(readPrivateKey(await generateKey('ec-256')))))
 }
 
@@ -168,6 +168,8 @@ test('a certificate for the key of another request is not taken: the authority g
     return connector.proceed(request, { order: `${fake.base}/order/1`, account: `${fake.base}/account/1`, finalized: true }, testCall())
   }
   assert.deepEqual(await ask(own.trimEnd()), { state: 'issued', chainPem: [own] })
+  const root = await certificateFor(readCsr(request.csrPem).publicKeySpki, [], 'Some CA')
+  assert.deepEqual(await ask(`some words\n${own}${root}`), { state: 'issued', chainPem: [own] })
   await refused(ask(foreign), 'ORDER_EXPIRED', {}, /another request/)
   await refused(ask('no certificate'), 'AUTHORITY_ANSWER_INVALID')
 })
