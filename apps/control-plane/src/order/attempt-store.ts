@@ -5,7 +5,7 @@ import type { Db, Tx } from '../database/database.ts'
 import type { OrderAttemptTable } from './order-store.ts'
 
 export type AttemptRow = Selectable<OrderAttemptTable>
-export const openAttemptStates = ['intended', 'submitted', 'uncertain'] as const satisfies readonly AttemptState[]
+const openAttemptStates = ['intended', 'submitted', 'uncertain'] as const satisfies readonly AttemptState[]
 export const isOpenAttempt = (state: AttemptState): boolean => (openAttemptStates as readonly AttemptState[]).includes(state)
 
 /** @throws CertloopError NOT_FOUND */

@@ -43,7 +43,7 @@ export function verdictOf(error: CertloopError): Verdict {
 }
 
 /** What an order does about a failure. end: the attempt has failed, and the next authority is asked where there is one. doubt: a person has to look. */
-export type Decision = { do: 'wait'; until: Date } | { do: 'move' } | { do: 'fail' } | { do: 'doubt' }
+type Decision = { do: 'wait'; until: Date } | { do: 'move' } | { do: 'fail' } | { do: 'doubt' }
 
 export interface Standing {
   now: Date

@@ -111,7 +111,7 @@ function scripted(w: World, id: AuthorityId, how: 'keeps' | 'finds'): ScriptedAu
   return authority
 }
 
-export interface Ordering { names?: string[]; commonName?: string | null; fallbacks?: readonly ScriptedAuthority[]; validation?: Partial<ValidationSettings>; replaces?: VersionId; hours?: number }
+interface Ordering { names?: string[]; commonName?: string | null; fallbacks?: readonly ScriptedAuthority[]; validation?: Partial<ValidationSettings>; replaces?: VersionId; hours?: number }
 /** A world whose orders go to authorities that play by a script. What is to be proven is said by the script alone. */
 export async function makeOrderWorld(t: TestContext, database: Database, kinds: readonly ('keeps' | 'finds')[] = ['keeps', 'finds']) {
   const w = await makeWorld(t, database)
