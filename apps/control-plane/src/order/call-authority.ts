@@ -65,7 +65,9 @@ const answer = (progress: Progress): Answer => ({ is: 'progress', progress })
 async function ask(authority: Authority, { attempt, request }: Under, handle: Handle | null, call: Call): Promise<Answer> {
   if (handle) return answer(await authority.proceed(request, handle, call))
   const isLook = attempt.state === 'uncertain'
-  const found = attempt.mayIssue === 1 ? await authority.find?.(request, call) : undefined
+  // An answer that was lost may have left a request there, also where nothing can come of it.
+  const wasAsked = attempt.mayIssue === 1 || attempt.callFence !== null
+  const found = wasAsked ? await authority.find?.(request, call) : undefined
   if (found) return answer(found)
   if (isLook) return lookedInVain(authority, request)
   return answer(await authority.submit(request, call))
