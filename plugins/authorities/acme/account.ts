@@ -45,6 +45,19 @@ async function newAccount({ eabKeyId: keyId, eabHmacKey: hmacKey, termsAgreed, c
   }
 }
 
+async function lookUpAccount({ wire, directory, fields: { eabKeyId: keyId, eabHmacKey: hmacKey } }: { wire: Wire; directory: ReadDirectory; fields: AcmeFields }, key: AccountKey, asking?: Asking): Promise<string | undefined> {
+  const { newAccount: url } = await directory(asking)
+  const answer = await wire.post(url, { onlyReturnExisting: true }, { key }, asking)
+  if (answer.ok && answer.location) return answer.location
+  // Some want to see the external account before they look for the key.
+  if (answer.problem?.type === 'externalAccountRequired' && keyId && hmacKey) {
+    const bound = await wire.post(url, { onlyReturnExisting: true, externalAccountBinding: await externalBinding({ key, keyId, hmacKey, url }) }, { key }, asking)
+    return bound.ok ? bound.location : undefined
+  }
+  if (answer.problem?.type === 'accountDoesNotExist' || answer.problem?.type === 'externalAccountRequired') return undefined
+  throw wire.refusal(answer, 'account')
+}
+
 /** What a stale key or address leads to: another process changed the key, or the authority lost the account. */
 const mayBeStale = new Set(['accountDoesNotExist', 'unauthorized', 'malformed'])
 
@@ -61,13 +74,7 @@ export function createAccounts({ context, wire, directory }: AccountsOptions): A
     return kept
   }
 
-  async function lookUp(key: AccountKey, asking?: Asking): Promise<string | undefined> {
-    const { newAccount } = await directory(asking)
-    const answer = await wire.post(newAccount, { onlyReturnExisting: true }, { key }, asking)
-    if (answer.ok && answer.location) return answer.location
-    if (answer.problem?.type === 'accountDoesNotExist' || answer.problem?.type === 'externalAccountRequired') return undefined
-    throw wire.refusal(answer, 'account')
-  }
+  const lookUp = (key: AccountKey, asking?: Asking) => lookUpAccount({ wire, directory, fields }, key, asking)
 
   async function make(key: AccountKey, { note, ...asking }: AskingNoted): Promise<string> {
     const known = await directory(asking)

@@ -5,7 +5,7 @@ import type { Account, Accounts, AskingNoted } from './account.ts'
 import type { AcmeFields } from './fields.ts'
 import { sha256 } from './jws.ts'
 import { isGone, type AcmeOrder, type Identifier } from './order.ts'
-import { errorOfProblem, readProblem, type Problem } from './problem.ts'
+import { errorOfProblem, readProblem, wordsOf, type Problem } from './problem.ts'
 import { dateOf, isText, isUrl, partsOf } from './reading.ts'
 import type { Wire } from './wire.ts'
 
@@ -53,12 +53,15 @@ interface Proving { account: Account; fields: AcmeFields; host: string; /** Also
 /** A token gets into paths and records: nothing but the alphabet of RFC 8555, 8.1 is taken. */
 const isToken = (token: string) => /^[A-Za-z0-9_-]{16,200}$/.test(token)
 
+/** A record that stays lets the account it names have certificates: it must not name one that another authority's customer has. */
+const isOfDirectory = (accountUri: string, { directoryUrl }: AcmeFields) => new URL(accountUri).host === new URL(directoryUrl).host
+
 function wayOf(challenge: Challenge, { account, fields, host, wildcard }: Proving): ProofWay[] {
   const { type, url: id, token } = challenge
   if (type === 'dns-persist-01') {
-    const [issuer] = challenge.issuers
-    if (issuer === undefined) return []
-    return [{ id, kind: 'dns', recordName: `_validation-persist.${host}`, recordType: 'TXT', value: `${issuer}; accounturi=${challenge.accountUri ?? account.url}${wildcard ? '; policy=wildcard' : ''}`, persist: true }]
+    const [[issuer], accountUri] = [challenge.issuers, challenge.accountUri ?? account.url]
+    if (issuer === undefined || !isOfDirectory(accountUri, fields)) return []
+    return [{ id, kind: 'dns', recordName: `_validation-persist.${host}`, recordType: 'TXT', value: `${issuer}; accounturi=${accountUri}${wildcard ? '; policy=wildcard' : ''}`, persist: true }]
   }
   if (!isToken(token)) return []
   const keyAuthorization = `${token}.${account.key.thumbprint}`
@@ -112,12 +115,18 @@ export function proofsOf(name: string, fields: AcmeFields, account: Account, aut
 /** Tells the authority to look. A challenge that is being looked at already, or was, is left alone. */
 export async function askToLook({ name, accounts, wire }: Reading, challengeUrl: string, asking: AskingNoted): Promise<void> {
   const answer = await accounts.post(challengeUrl, {}, asking)
-  if (answer.ok) return
+  if (answer.ok) return noteDoubt(name, answer.value, asking)
   const present = await accounts.post(challengeUrl, '', asking)
   const [challenge] = present.ok ? readChallenge(present.json()) : []
   if (challenge && challenge.status !== 'pending') return
   if (answer.status === 404) throw new CertloopError('ORDER_EXPIRED', `${name} does not know the proof any more; the request ran out there.`)
   throw wire.refusal(answer, 'validation')
+}
+
+/** step-ca and Caddy look at once, and leave open what they could not see: nothing else tells why it does not go on. */
+function noteDoubt(name: string, value: unknown, { note }: AskingNoted): void {
+  const [seen] = readChallenge(value)
+  if (seen?.status === 'pending' && seen.error) note?.(`${name} looked by ${seen.type} and did not see the proof: ${wordsOf(seen.error)}. It goes on wanting it.`)
 }
 
 /** Frees what waits at the authority. */

@@ -27,7 +27,7 @@ export function acmeConnector(context: AuthorityContext<AcmeFields>): AuthorityC
   let wire: Wire | undefined
   const directory: ReadDirectory = directoryReader({ url: fields.directoryUrl, wire: () => theWire(), now })
   // Made on first use: trust anchors that can't be read are to fail a call, not the whole list of authorities.
-  const theWire = (): Wire => wire ??= createWire({ authority: name, outbound: context.outbound(fields.trustPem ? { trustPem: fields.trustPem } : {}), now, newNonce: async (asking) => (await directory(asking)).newNonce })
+  const theWire = (): Wire => wire ??= createWire({ authority: name, httpsOnly: fields.directoryUrl.startsWith('https://'), outbound: context.outbound(fields.trustPem ? { trustPem: fields.trustPem } : {}), now, newNonce: async (asking) => (await directory(asking)).newNonce })
   const lazyWire: Wire = { get: (...call) => theWire().get(...call), post: (...call) => theWire().post(...call), refusal: (...call) => theWire().refusal(...call) }
   const accounts = createAccounts({ context, wire: lazyWire, directory })
   const acme: Progressing = { name, fields, accounts, wire: lazyWire, now }
@@ -36,7 +36,7 @@ export function acmeConnector(context: AuthorityContext<AcmeFields>): AuthorityC
   async function begin(request: IssueRequest, order: AcmeOrder, call: Call, how: string): Promise<Progress> {
     const account = await accounts.use(call)
     const handle = { order: order.url, account: account.url }
-    await call.keep(asHandle(handle))
+    await call.keep(asHandle(handle), { issues: false })
     call.note(`${how} ${order.url}, open until ${order.expires?.toISOString() ?? 'some time that the authority does not tell'}.`)
     return progressOf(acme, { request, account, handle, order, call })
   }

@@ -192,6 +192,39 @@ test('offers what is known, and nothing of a token that is none', async (t) => {
   await refused((await scene(t, offering({ token: '../../../etc/cron.d/x', 'issuer-domain-names': ['a"; x'] }))).submit(), 'VALIDATION_METHOD_UNAVAILABLE', { names: 'a.example.com' })
 })
 
+test('offers no record that stays for an account elsewhere: whoever has it could get certificates there', async (t) => {
+  const offering = (accounturi: string): Script => at('/authorization', (base) => ({ json: { status: 'pending', identifier: { type: 'dns', value: 'a.example.com' }, challenges: [challenge(base, 'http-01'), challenge(base, 'dns-persist-01', { 'issuer-domain-names': ['ca.example'], accounturi })] } }))
+  const [elsewhere] = await (await scene(t, offering('https://acme.other.example/acct/1'))).submit()
+  assert.deepEqual(elsewhere?.ways.map(({ kind }) => kind), ['http'])
+  const moved: Script = (asked, base, response, count) => (asked.path === '/new-account' ? { status: 201, json: { status: 'valid' }, headers: { location: 'https://acme.other.example/acct/1' } } : offering('none')(asked, base, response, count))
+  const [given] = await (await scene(t, moved)).submit()
+  assert.deepEqual(given?.ways.map(({ kind }) => kind), ['http'])
+})
+
+test('says what an authority saw that goes on wanting the proof', async (t) => {
+  const asking = async (more: Record<string, unknown>) => {
+    const { connector, fake } = await scene(t, at('/challenge/http-01', (base) => ({ json: challenge(base, 'http-01', more) })))
+    const call = testCall()
+    await connector.prove?.({}, { id: 'x', wayId: `${fake.base}/challenge/http-01` }, call)
+    return call.notes.filter((note) => note.includes('looked'))
+  }
+  assert.deepEqual(await asking({}), [])
+  assert.deepEqual(await asking({ status: 'valid' }), [])
+  const [note] = await asking({ error: { type: 'urn:ietf:params:acme:error:connection', detail: 'nothing listens there' } })
+  assert.match(note ?? '', /by http-01 and did not see the proof: nothing listens there \(connection\)/)
+})
+
+test('finds its account also where the external one has to be shown for that', async (t) => {
+  const wantsBinding: Script = ({ path, payload }) => (path === '/new-account' && payload !== '' && payload['externalAccountBinding'] === undefined ? problem('externalAccountRequired', 403) : undefined)
+  const withoutBinding = await scene(t, wantsBinding)
+  await refused(withoutBinding.submit(), 'AUTHORITY_ACCOUNT_REFUSED')
+  const key = await generateKey('ec-256')
+  const known = await scene(t, wantsBinding, { accountKey: key, eabKeyId: 'kid-1', eabHmacKey: 'c2VjcmV0LXNlY3JldC1zZWNyZXQ' })
+  await known.submit()
+  const accounts = known.fake.asked.filter(({ path }) => path === '/new-account').map(({ payload }) => Object.keys(payload))
+  assert.deepEqual(accounts, [['onlyReturnExisting'], ['onlyReturnExisting', 'externalAccountBinding']])
+})
+
 test('asking again for a look that was asked for is harmless', async (t) => {
   const looking = (status: string): Script => ({ path, payload }, base) => (path === '/challenge/http-01' ? (payload === '' ? { json: challenge(base, 'http-01', { status }) } : problem('malformed', 400)) : undefined)
   const ask = async (status: string) => {

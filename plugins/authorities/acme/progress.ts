@@ -74,7 +74,7 @@ async function finalize(acme: Progressing, step: Step): Promise<Progress> {
   const { name, accounts, wire, now } = acme
   const { order, request, call } = step
   const handle = { ...step.handle, finalized: true }
-  if (!step.handle.finalized) await call.keep(asHandle(handle))
+  await call.keep(asHandle(handle))
   const answer = await accounts.post(order.finalize, { csr: Buffer.from(readCsr(request.csrPem).der).toString('base64url') }, call)
   if (answer.problem?.type === 'orderNotReady') return { state: 'waiting', handle: asHandle(handle), reason: `${name} is not ready to issue yet.`, pollSeconds: waitFor(answer.retryAfter, now(), 2) }
   if (!answer.ok) throw wire.refusal(answer, 'finalize', { names: request.names })

@@ -27,7 +27,7 @@ export interface Wire {
   /** A refusal in our words. */
   refusal(answer: Answer, doing: Doing, more?: { names?: readonly string[] }): CertloopError
 }
-interface WireOptions { authority: string; outbound: Outbound; now: () => Date; newNonce: (asking?: Asking) => Promise<string> }
+interface WireOptions { authority: string; /** The directory is one: everything it leads to has to be one too (RFC 8555, 6.1). */ httpsOnly: boolean; outbound: Outbound; now: () => Date; newNonce: (asking?: Asking) => Promise<string> }
 
 /** A nonce may be refused at any time; what refuses five in a row will refuse more. */
 const noncesPerRequest = 5
@@ -73,12 +73,13 @@ export async function beforehand<T>(work: () => Promise<T>): Promise<T> {
 }
 
 /** Requests to one directory: signs, keeps nonces, and repeats what was refused for its nonce alone. */
-export function createWire({ authority, outbound, now, newNonce }: WireOptions): Wire {
+export function createWire({ authority, httpsOnly, outbound, now, newNonce }: WireOptions): Wire {
   const nonces: string[] = []
   const keepNonce = (nonce: string | string[] | undefined) => { if (typeof nonce === 'string' && /^[A-Za-z0-9_-]+$/.test(nonce)) nonces.push(nonce) }
   const invalid = (url: string, what: string, facts = {}) => new CertloopError('AUTHORITY_ANSWER_INVALID', `${authority}: ${url} ${what}.`, facts)
 
   async function send(method: 'GET' | 'HEAD' | 'POST', url: string, { signal, accept = 'application/json' }: Asking, body?: string): Promise<Answer> {
+    if (httpsOnly && !url.startsWith('https://')) throw invalid(url, 'is no https address, although the directory is one; nothing was sent there. A proxy before the authority may hide from it how it is called', { sent: 'no' })
     const response = await outbound.request({ method, url, timeoutMs, headers: { accept, 'accept-language': 'en', ...(body === undefined ? {} : { 'content-type': 'application/jose+json' }) }, ...(body === undefined ? {} : { body }), ...(signal ? { signal } : {}) })
     const { status, headers } = response
     // What a GET brings may come out of a cache.
