@@ -15,7 +15,7 @@ import { dnsProviderCommands } from './dns-provider/dns-providers.ts'
 import { freezeAdd, freezeChange, freezeDelete, freezeList } from './freeze/freezes.ts'
 import { batchCommands } from './many/batches.ts'
 import { bulkCommands } from './many/bulks.ts'
-import { orderCancel, orderList, orderShow } from './order/orders.ts'
+import { orderCancel, orderList, orderLookAgain, orderShow } from './order/orders.ts'
 import { rolloutCommands } from './rollout/rollouts.ts'
 import { login } from './session/login.ts'
 import { logout } from './session/logout.ts'
@@ -33,7 +33,7 @@ export const commands: readonly Command[] = [
   login, logout,
   certificateList, certificateShow, certificateAdd, certificateConfigure, certificateCheckConfiguration, certificateExport, certificateActions, ...actionCommands, certificateCancel, certificateTimeline, certificateManage, certificateDelete,
   targetSet, targetRemove, targetConfirmHostKey,
-  orderList, orderShow, orderCancel, ...validationCommands,
+  orderList, orderShow, orderCancel, orderLookAgain, ...validationCommands,
   deploymentList, deploymentShow, deploymentApprove, deploymentCancel, deploymentUndo, deploymentRetry,
   ...rolloutCommands,
   ...bulkCommands, ...batchCommands,

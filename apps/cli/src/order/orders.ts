@@ -50,7 +50,7 @@ function nextLines(order: Order, validations: readonly Validation[]): string[] {
   const open = validations.filter(isOpen)
   const waiting = open.filter(({ state }) => state === 'waiting').map((v) => `Place what proves ${nameText(v)}: certloop validation show ${v.id}. Then: certloop validation check ${v.id}`)
   const unseen = open.filter(({ state, lastLook }) => state === 'checking' && lastLook?.visible === false).map((v) => `See why the proof of ${nameText(v)} is not visible: certloop validation show ${v.id}`)
-  return [...waiting, ...unseen, ...(order.state === 'uncertain' ? [`Look at the authority whether it issued. If it did not: certloop order cancel ${order.id}`] : [])]
+  return [...waiting, ...unseen, ...(order.state === 'uncertain' ? [`Have the authority asked again: certloop order look-again ${order.id}`, `Or look there yourself whether it issued. If it did not: certloop order cancel ${order.id}`] : [])]
 }
 
 async function readAll(context: Context, orderId: Order['id']): Promise<Validation[]> {
@@ -78,12 +78,23 @@ export const orderShow = defineCommand({
 })
 
 export const orderCancel = defineCommand({
-  noun: 'order', verb: 'cancel', summary: 'Cancel an order that was not submitted yet or is uncertain',
+  noun: 'order', verb: 'cancel', summary: 'Cancel an order that was not submitted yet, waits for names to be proven, or is uncertain',
   args: { order: { help: 'id; or a certificate\'s name when it has one such order' } }, options: {},
   examples: ['order cancel www.example.com'],
   async run(context, { args }) {
     const id = await findOrder(context, args.order, ['pending', 'processing', 'uncertain'])
     const order = await (await context.client()).call('cancelOrder', { params: { id } })
+    context.show(order, (safe) => orderLines(context, safe))
+  },
+})
+
+export const orderLookAgain = defineCommand({
+  noun: 'order', verb: 'look-again', summary: 'Have the authority asked what became of an uncertain order',
+  args: { order: { help: 'id; or a certificate\'s name when it has one such order' } }, options: {},
+  examples: ['order look-again www.example.com'],
+  async run(context, { args }) {
+    const id = await findOrder(context, args.order, ['uncertain'])
+    const order = await (await context.client()).call('lookAgainOrder', { params: { id } })
     context.show(order, (safe) => orderLines(context, safe))
   },
 })

@@ -1,4 +1,4 @@
-import { Stack } from '@mantine/core'
+import { Button, Stack } from '@mantine/core'
 import { getRouteApi } from '@tanstack/react-router'
 import type { Order, TimelineEvent } from '@certloop/api-client'
 import { useMay, useRead, useWrite } from '../shared/api.ts'
@@ -25,13 +25,22 @@ export function OrderPage() {
 
 function OrderView({ order, timeline }: { order: Order; timeline: TimelineEvent[] }) {
   const cancel = useWrite('cancelOrder')
-  const mayCancel = useMay('order:write') && (order.state === 'pending' || order.state === 'uncertain')
+  const lookAgain = useWrite('lookAgainOrder')
+  const mayWrite = useMay('order:write')
+  const isOpen = order.state === 'pending' || order.state === 'processing' || order.state === 'uncertain'
+  const actions = mayWrite && isOpen && (
+    <>
+      {order.state === 'uncertain' && <Button loading={lookAgain.isPending} onClick={() => lookAgain.mutate({ params: { id: order.id } })}>Have the authority asked again</Button>}
+      <ConfirmButton label="Cancel order" variant="default" color="red" question="Cancel this order?" explanation="Nothing more will be asked of the authority. What is served now stays." run={() => cancel.mutateAsync({ params: { id: order.id } })} />
+    </>
+  )
   return (
     <Page
       title={`Order for ${order.certificateName}`} beside={<StateBadge state={order.state} size="lg" />} summary={order.reason}
       above={<TextLink to="/orders" fz="sm">Orders</TextLink>}
-      actions={mayCancel && <ConfirmButton label="Cancel order" variant="default" color="red" question="Cancel this order?" explanation="Nothing more will be asked of the authority. What is served now stays." run={() => cancel.mutateAsync({ params: { id: order.id } })} />}
+      actions={actions}
     >
+      {lookAgain.error && <ProblemAlert error={lookAgain.error} />}
       {order.error && <ProblemAlert error={order.error} />}
       <Section title="What was asked for">
         <Facts of={{
