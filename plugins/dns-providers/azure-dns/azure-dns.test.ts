@@ -54,7 +54,7 @@ test('Azure DNS: all pages of zones are read, private ones left out, and the tok
 test('Azure DNS: two zones of the same name have to be told apart', async (t) => {
   const { vendor, fields, subscriptionId } = await start(t)
   const zone = (group: string) => ({ id: `/subscriptions/${subscriptionId}/resourceGroups/${group}/providers/Microsoft.Network/dnszones/example.test`, name: 'example.test', location: 'global', properties: {} })
-  vendor.intercept = ({ path }) => (path.endsWith('/dnszones') ? { status: 200, body: { value: [zone('one'), zone('two')] } } : undefined)
+  vendor.intercept = ({ path }) => (path.endsWith('/dnszones') ? { status: 200, body: { value: [zone('one'), { ...zone('two'), id: zone('two').id.toLowerCase() }] } } : undefined)
   await assert.rejects((await connectorOf(entry, fields)).addTxt(challenge()), { code: 'DNS_RECORD_FAILED', message: /resource group/ })
 })
 

@@ -9,7 +9,7 @@ import type { fields } from './manifest.ts'
 
 const version = 'api-version=2018-05-01'
 const Zones = Type.Object({
-  value: Type.Array(Type.Object({ id: Type.String({ pattern: '^/subscriptions/[^/?#]+/resourceGroups/[^/?#]+/providers/Microsoft\\.Network/[dD]ns[zZ]ones/[^/?#]+$' }), name: Type.String(), properties: Type.Optional(Type.Object({ zoneType: Type.Optional(Type.String()) })) })),
+  value: Type.Array(Type.Object({ id: Type.String({ pattern: '^/subscriptions/[^/?#]+/[rR]esource[gG]roups/[^/?#]+/providers/[mM]icrosoft\\.[nN]etwork/[dD]ns[zZ]ones/[^/?#]+$' }), name: Type.String(), properties: Type.Optional(Type.Object({ zoneType: Type.Optional(Type.String()) })) })),
   nextLink: Type.Optional(Type.Union([Type.String(), Type.Null()])),
 })
 const TextSet = Type.Object({ value: Type.Array(Type.String()) })
