@@ -49,9 +49,10 @@ export interface Call {
   note(message: string): void
   /**
    * Keeps how the request is found again at the authority, before anything more is done; durable when it returns.
-   * @throws CertloopError LEASE_LOST: another worker has the order; stop at once
+   * @param to issues false: nothing is issued for it before one is kept without that. Default true: it may be issued from now on
+   * @throws CertloopError LEASE_LOST: another worker has the order, or it was cancelled; stop at once
    */
-  keep(handle: Handle): Promise<void>
+  keep(handle: Handle, to?: { issues: boolean }): Promise<void>
 }
 /** How a request is found again at the authority. JSON, below 20 kB, no secrets. */
 export type Handle = Readonly<Record<string, unknown>>

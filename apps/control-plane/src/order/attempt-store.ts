@@ -34,8 +34,8 @@ export async function updateAttempt(tx: Tx, id: AttemptId, changes: Partial<Omit
 }
 
 /** @returns false: it has ended */
-export async function keepHandle(tx: Tx, id: AttemptId, handle: string): Promise<boolean> {
-  const { numUpdatedRows } = await tx.updateTable('orderAttempt').set({ handle, state: 'submitted' }).where('id', '=', id).where('state', 'in', openAttemptStates).executeTakeFirst()
+export async function keepHandle(tx: Tx, id: AttemptId, handle: string, mayIssue: boolean): Promise<boolean> {
+  const { numUpdatedRows } = await tx.updateTable('orderAttempt').set({ handle, state: 'submitted', mayIssue: mayIssue ? 1 : 0 }).where('id', '=', id).where('state', 'in', openAttemptStates).executeTakeFirst()
   return numUpdatedRows > 0n
 }
 

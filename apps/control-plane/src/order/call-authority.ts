@@ -7,6 +7,7 @@ import { confirmLease, type Task } from '../task/task-store.ts'
 import { keepHandle } from './attempt-store.ts'
 import type { Under } from './begin-call.ts'
 import { verdictOf } from './failure-verdict.ts'
+import { lockOrder } from './order-store.ts'
 import { writeNotes, type Notes } from './order-notes.ts'
 
 /** What came of asking. absent: a person had it looked up, and the authority has no such request. */
@@ -23,19 +24,24 @@ const mostHandle = 20_000
 export async function callAuthority({ database, authorityOf, now }: CallDeps, task: Task, { under, couldIssue }: { under: Under; couldIssue: boolean }, notes: Notes, signal: AbortSignal): Promise<Answer> {
   const { order, attempt } = under
   let [handle, kept, keepsFirst] = [attempt.handle === null ? null : fromJson<Handle>(attempt.handle), false, true]
+  let before = attempt.mayIssue === 1
   const call: Call = {
     signal,
     note: (message) => notes.add(message),
-    async keep(next) {
+    async keep(next, { issues } = { issues: true }) {
       const text = toJson(next)
       if (text.length > mostHandle) throw new CertloopError('INTERNAL', `The handle of order ${order.id} is longer than ${mostHandle} characters.`)
-      // Another worker may have the order by now, and goes by what was kept before.
+      const mayIssue = issues || !keepsFirst || (before && handle !== null)
+      // Another worker may have the order by now, and goes by what was kept before; and what is cancelled just now must not be issued.
       await database.transaction(async (tx) => {
         await confirmLease(tx, task, now())
-        if (!await keepHandle(tx, attempt.id, text)) throw new CertloopError('LEASE_LOST', `Order ${order.id} has ended meanwhile.`)
+        await lockOrder(tx, order.id)
+        if (!await keepHandle(tx, attempt.id, text, mayIssue)) throw new CertloopError('LEASE_LOST', `Order ${order.id} has ended meanwhile.`)
         await writeNotes(tx, order, notes.take(), now())
       })
-      ;[handle, kept] = [next, true]
+      // One whose handle was not kept has led to nothing.
+      if (!mayIssue) before = false
+      ;[handle, kept] = [next, kept || mayIssue]
     },
   }
   try {
@@ -48,7 +54,7 @@ export async function callAuthority({ database, authorityOf, now }: CallDeps, ta
     if (error.code === 'LEASE_LOST' || signal.aborted) throw error
     // A fault of ours belongs into the log, with its cause.
     if (error.code === 'INTERNAL') throw thrown
-    const mayIssue = couldIssue && stillMayIssue(error, { before: attempt.mayIssue === 1, kept, keepsFirst })
+    const mayIssue = (couldIssue || kept) && stillMayIssue(error, { before, kept, keepsFirst })
     return { is: 'failure', error, mayIssue, unused: handle === null && verdictOf(error).leaves === 'as-before' }
   }
 }
