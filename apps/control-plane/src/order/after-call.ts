@@ -56,8 +56,10 @@ async function onProgress(step: Step, under: Under, progress: Progress): Promise
   const { tx, wake, now } = step
   const { order, attempt } = under
   if (progress.state === 'issued') return onIssued(step, order, progress.chainPem)
-  const columns = { state: 'submitted', handle: toJson(progress.handle), mayIssue: progress.state === 'waiting' ? 1 : 0, waitUntil: null, failures: 0, error: null } as const
-  await updateAttempt(tx, attempt.id, { ...columns, ...(progress.state === 'waiting' ? { failingSince: null } : {}) })
+  // What failed before is over; without a failure it is the time since which bad names are gathered.
+  const failingSince = progress.state === 'waiting' || attempt.failures > 0 ? null : attempt.failingSince
+  const columns = { state: 'submitted', handle: toJson(progress.handle), mayIssue: progress.state === 'waiting' ? 1 : 0, waitUntil: null, failures: 0, failingSince, error: null } as const
+  await updateAttempt(tx, attempt.id, columns)
   if (progress.state === 'proving') return onProving(step, { ...under, attempt: { ...attempt, ...columns } }, progress)
   if (isOver(order, now)) {
     await doubtOrder(tx, wake, order, new CertloopError('ORDER_UNCERTAIN', `The authority took the request and had not issued by ${order.deadline}: ${progress.reason}`), now)
@@ -172,15 +174,17 @@ async function waitFor(step: Step, { order, attempt }: Under, error: CertloopErr
   const told = error.facts['retryAt'] !== undefined
   await updateAttempt(tx, attempt.id, { waitUntil: told ? iso(until) : null })
   const reason = `"${await authorityName(tx, attempt.authorityId)}" can not go on: ${error.message}`
-  if (sameError(attempt.error, error)) return until
-  await addEvent(tx, { kind: 'order.waits', message: `${reason}${told ? ` It is asked again at ${iso(until)}.` : ' It is asked again by itself.'}`, error, certificateId: order.certificateId, orderId: order.id }, now)
+  // The time alone is no news: with a limit that is reached it changes each time.
+  if (!sameError(attempt.error, error)) await addEvent(tx, { kind: 'order.waits', message: `${reason}${told ? ` It is asked again at ${iso(until)}.` : ' It is asked again by itself.'}`, error, certificateId: order.certificateId, orderId: order.id }, now)
+  else if (!told) return until
   await describe(step, order, { reason, nextAction: told ? `It is asked again by itself on ${iso(until).slice(0, 16).replace('T', ' ')} UTC.` : 'It is asked again by itself.' })
   return until
 }
+const withoutTimes = (message: string): string => message.replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, '')
 function sameError(before: string | null, { code, message }: CertloopError): boolean {
   if (before === null) return false
   const said = fromJson<WireError>(before)
-  return said.code === code && said.message === message
+  return said.code === code && withoutTimes(said.message) === withoutTimes(message)
 }
 
 const isOver = ({ deadline }: OrderRow, now: Date): boolean => deadline !== null && now >= new Date(deadline)
