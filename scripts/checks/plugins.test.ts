@@ -2,8 +2,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { field, fieldsObject } from '../../packages/contract/src/index.ts'
 import type { ServerTypeManifest } from '../../packages/plugin-kit/src/index.ts'
-import { problemsOfPlugins } from './plugins.ts'
+import { homes, plugins, problemsOfPlugins as problemsOf, type PluginFolders } from './plugins.ts'
 
+const problemsOfPlugins = (manifests: readonly ServerTypeManifest[], folders: PluginFolders) => problemsOf(manifests, folders, homes['server-types'])
 const whole = new Set(['manifest.ts', 'driver.ts', 'README.md'])
 const manifest = (id: string, fields: ServerTypeManifest['fields'] = fieldsObject({ path: field.path({ label: 'File', help: 'Where it is.' }) })): ServerTypeManifest =>
   ({ id, title: id, category: 'web', summary: 'A server.', fields, identity: Object.keys(fields.properties), capabilities: [] })
@@ -32,3 +33,13 @@ test('fields without notes, label or help are named', () => {
 test('an identity that names no field is told', () => {
   assert.deepEqual(problemsOfPlugins([{ ...manifest('one'), identity: ['path', 'port'] }], new Map([['one', whole]])), ['one: identity names "port", which is no field'])
 })
+
+test('authorities and DNS providers are held to the same, with a connector in place of a driver', () => {
+  const { identity: _identity, ...other } = manifest('one')
+  const asked = (folders: PluginFolders) => problemsOf([other], folders, homes['dns-providers'])
+  assert.deepEqual(asked(new Map([['one', new Set(['manifest.ts', 'connector.ts', 'README.md'])]])), [])
+  assert.deepEqual(asked(new Map([['one', whole]])), ['one: connector.ts is missing'])
+  assert.deepEqual(asked(new Map([['one', new Set(['manifest.ts', 'connector.ts', 'README.md'])], ['two', whole]])), ['two: the folder is not in the registry (plugins/dns-providers/index.ts)'])
+})
+
+test('every plug-in of the repository is as it should be', async () => assert.deepEqual(await plugins.run({ write: false }), []))
