@@ -25,12 +25,10 @@ const topIssuer = (chain: readonly string[]): string => {
  * @throws CertloopError ORDER_EXPIRED: it is for another key, as the authority had given the same order to two requests
  */
 export async function download({ name, accounts, wire, preferredChain }: Downloading, url: string, csrPem: string, asking: AskingNoted): Promise<string[]> {
-  const read = async (from: string) => {
-    const answer = await accounts.post(from, '', { ...asking, accept })
-    if (!answer.ok) throw wire.refusal(answer, 'other')
-    return answer
-  }
+  const read = (from: string) => accounts.post(from, '', { ...asking, accept })
   const answer = await read(url)
+  // It is issued: what the refusal says of account or request does not count any more, and no other authority is to be asked.
+  if (!answer.ok) throw new CertloopError('AUTHORITY_ANSWER_INVALID', `${name} has issued the certificate and does not hand it out: ${wire.refusal(answer, 'other').message}`)
   const usual = chainOf(name, answer)
   if (readCertificate(usual[0] ?? '').spkiDigest !== readCsr(csrPem).spkiDigest) {
     throw new CertloopError('ORDER_EXPIRED', `${name} had handed out the same order to another request for these names, and that one was first. Nothing was issued for this one.`)
@@ -38,7 +36,9 @@ export async function download({ name, accounts, wire, preferredChain }: Downloa
   if (preferredChain === undefined || topIssuer(usual) === preferredChain) return usual
   const offered = [topIssuer(usual)]
   for (const alternate of answer.links('alternate').slice(0, mostAlternates)) {
-    const chain = chainOf(name, await read(alternate))
+    const other = await read(alternate)
+    if (!other.ok) continue
+    const chain = chainOf(name, other)
     if (topIssuer(chain) === preferredChain) return chain
     offered.push(topIssuer(chain))
   }

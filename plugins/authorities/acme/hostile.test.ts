@@ -174,6 +174,17 @@ test('a certificate for the key of another request is not taken: the authority g
   await refused(ask('no certificate'), 'AUTHORITY_ANSWER_INVALID')
 })
 
+test('what is issued and not handed out is asked for again; a chain that is not to be had leaves the usual one', async (t) => {
+  const request = await testRequest(['a.example.com'])
+  const own = await certificateFor(readCsr(request.csrPem).publicKeySpki)
+  const ask = async (certificate: ReturnType<Script>) => {
+    const { connector, fake } = await scene(t, ({ path }, base) => (path === '/order/1' ? { json: order(base, { status: 'valid', certificate: `${base}/certificate` }) } : path === '/certificate' ? certificate : undefined), { preferredChain: 'Root 2' })
+    return connector.proceed(request, { order: `${fake.base}/order/1`, account: `${fake.base}/account/1`, finalized: true }, testCall())
+  }
+  for (const type of ['malformed', 'unauthorized', 'rejectedIdentifier']) await refused(ask(problem(type, 404)), 'AUTHORITY_ANSWER_INVALID', {}, /has issued the certificate and does not hand it out/)
+  assert.deepEqual(await ask({ body: own, headers: { link: '</alternate>;rel="alternate"' } }), { state: 'issued', chainPem: [own] })
+})
+
 test('offers what is known, and nothing of a token that is none', async (t) => {
   const types = ['http-01', 'dns-01', 'dns-account-01', 'dns-persist-01', 'tls-alpn-01', 'email-reply-00']
   const offering = (more: Record<string, unknown>): Script => at('/authorization', (base) => ({ json: { status: 'pending', identifier: { type: 'dns', value: 'a.example.com' }, wildcard: true, challenges: types.map((type) => challenge(base, type, { 'issuer-domain-names': ['ca.example', 'other.example'], ...more })) } }))
