@@ -26,7 +26,7 @@ export type Begun =
   | { do: 'stop'; under: Under; error: CertloopError; isOver: boolean }
 
 /** How many calls one authority gets at a time from here, and when to come again above that. */
-export interface Places { limit(authorityId: AttemptRow['authorityId'], concurrency: number): number; comeAgain(order: OrderRow, now: Date): Date }
+export interface Places { limit(authorityId: AttemptRow['authorityId'], concurrency: number): number; comeAgain(order: Pick<OrderRow, 'id' | 'authorityId'>, now: Date): Date }
 
 /**
  * All that is written down before an authority is asked, in one transaction: which one, that it may issue from now on, and what

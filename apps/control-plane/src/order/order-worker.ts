@@ -8,7 +8,7 @@ import { openAttemptOf } from './attempt-store.ts'
 import { beginCall, overdueError, type Begun, type Places, type Under } from './begin-call.ts'
 import { callAuthority, type Answer, type CallDeps } from './call-authority.ts'
 import { createNotes, writeNotes } from './order-notes.ts'
-import { findOrder } from './order-store.ts'
+import { findOrder, type OrderRow } from './order-store.ts'
 import { forgetAsked, wasAskedMeanwhile } from './order-task.ts'
 import { doubtOrder, failOrder } from './settle.ts'
 import { spreadOf } from './spread.ts'
@@ -18,13 +18,28 @@ const longestBusySeconds = 300
 /** Of the places that one process has for work, an authority that hangs is not to take all. */
 const mostPerAuthority = 6
 
+/** Those that are turned away come again so seldom that looking for a place is not all the work that is done. */
+const secondsPerWaiting = 0.02
+
 /** While an authority does not answer, one order at a time finds out whether it does again, and the others come ever more rarely. */
-function watchAuthorities(): Places & { saw(authorityId: AuthorityId, answer: Answer): void } {
+export function watchAuthorities(): Places & { saw(authorityId: AuthorityId, orderId: OrderId, answer: Answer): void } {
   const silent = new Map<AuthorityId, number>()
+  const lines = new Map<AuthorityId, { waiting: Set<OrderId>; at: number }>()
+  /** How many orders wait here for a place. When none has come for so long, those that are left in it have ended elsewhere. */
+  function inLine({ id, authorityId }: Pick<OrderRow, 'id' | 'authorityId'>, now: Date): number {
+    const known = lines.get(authorityId)
+    const waiting = known && now.getTime() - known.at < 2 * longestBusySeconds * 1000 ? known.waiting : new Set<OrderId>()
+    lines.set(authorityId, { waiting: waiting.add(id), at: now.getTime() })
+    return waiting.size
+  }
   return {
     limit: (authorityId, concurrency) => (silent.has(authorityId) ? 1 : Math.min(concurrency, mostPerAuthority)),
-    comeAgain: ({ id, authorityId }, now) => new Date(now.getTime() + Math.min(longestBusySeconds, busySeconds * 2 ** (silent.get(authorityId) ?? 0)) * (0.5 + spreadOf(id)) * 1000),
-    saw(authorityId, answer) {
+    comeAgain(order, now) {
+      const seconds = Math.max(busySeconds * 2 ** (silent.get(order.authorityId) ?? 0), inLine(order, now) * secondsPerWaiting)
+      return new Date(now.getTime() + Math.min(longestBusySeconds, seconds) * (0.5 + spreadOf(order.id)) * 1000)
+    },
+    saw(authorityId, orderId, answer) {
+      lines.get(authorityId)?.waiting.delete(orderId)
       const isSilent = answer.is === 'failure' && answer.error.code === 'AUTHORITY_UNREACHABLE'
       if (isSilent) silent.set(authorityId, Math.min(10, (silent.get(authorityId) ?? 0) + 1))
       else silent.delete(authorityId)
@@ -43,7 +58,7 @@ export function submitOrderKind(deps: CallDeps): PlaneTaskKind {
       if (begun.do === 'later') return (tx, wake) => again(tx, wake, task, begun.at, now())
       const notes = createNotes()
       const answer = begun.do === 'call' ? await callAuthority(deps, task, begun, notes, signal) : undefined
-      if (answer) places.saw(begun.under.attempt.authorityId, answer)
+      if (answer) places.saw(begun.under.attempt.authorityId, begun.under.order.id, answer)
       return async (tx, wake) => {
         await lockCertificate(tx, begun.under.order.certificateId)
         const under = await asItIsNow(tx, begun.under)
