@@ -57,4 +57,11 @@ testOnDatabases('further authorities: each has to be there, once, and able to do
   assert.match((await check([second], { keyAlgorithms: ['rsa-2048'] })).join(), /does not issue for ec-256; it takes rsa-2048/)
   assert.match((await check([second], { validationMethods: ['dns'] })).join(), /does not take the validation "none"; it takes dns/)
   assert.match((await check([second], { review: async () => ({ refused: [{ field: 'csr/names', problem: 'not these' }], otherwise: [] }) })).join(), /refuses the request: csr\/names: not these/)
+  const checkHttp = async (fallbackAuthorityIds: typeof first[], validationMethods: ValidationSettings['method'][]) => {
+    const authorityOf: typeof w.deps.authorityOf = async (db, of) => (of === second ? { ...await w.deps.authorityOf(db, first), validationMethods } : w.deps.authorityOf(db, of))
+    const { problems } = await database.transaction((tx) => checkConfiguration(tx, { ...w.deps, authorityOf }, id, { ...plain, fallbackAuthorityIds, validation: { ...validationDefaults, method: 'http' } }))
+    return problems.map(({ field, problem }) => `${field} ${problem}`)
+  }
+  assert.deepEqual(await checkHttp([second], ['http', 'dns']), [], 'the first asks for no proof, the second does')
+  assert.deepEqual(await checkHttp([], []), ['validation/method the authority takes none'])
 })
