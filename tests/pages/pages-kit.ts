@@ -12,10 +12,10 @@ export const password = 'a long enough sentence'
 export interface RunningPlane { url: string; oneTimePassword: string; process: TestProcess }
 
 /** The real control plane on a free port with an empty data folder and without a bot. */
-export async function startPlane(t: TestContext): Promise<RunningPlane> {
+export async function startPlane(t: TestContext, more: readonly string[] = []): Promise<RunningPlane> {
   await buildPages()
   const data = await tempFolder(t, 'pages')
-  const process_ = await startProcess(t, [process.execPath, join(root, 'apps/control-plane/src/main.ts'), '--data', data, '--port', '0', '--no-bot'], { env: { DATABASE_URL: undefined } })
+  const process_ = await startProcess(t, [process.execPath, join(root, 'apps/control-plane/src/main.ts'), '--data', data, '--port', '0', '--no-bot', ...more], { env: { DATABASE_URL: undefined } })
   const [, url = ''] = await process_.waitFor(/Certloop runs at (\S+)/, startMs)
   const [, oneTimePassword = ''] = await process_.waitFor(/One-time password:\s+(\S+)/, startMs)
   return { url, oneTimePassword, process: process_ }

@@ -10,11 +10,13 @@ export interface FieldNotes {
   shownWhen?: { field: string; is: string | boolean | readonly string[] }
   /** Of a secret: the fields that say whom it is given to, such as an address and a user. When one changes, it has to be entered again. */
   sentTo?: readonly string[]
+  /** Of a secret: it has several lines, as PEM has, which a box for passwords would join. */
+  multiline?: true
 }
 type Options = Omit<FieldNotes, 'kind'> & { default?: string }
 
-const notes = (kind: FieldNotes['kind'], { label, help, shownWhen, sentTo }: Omit<FieldNotes, 'kind'>) => ({
-  title: label, description: help, 'x-field': { kind, label, help, ...(shownWhen ? { shownWhen } : {}), ...(sentTo ? { sentTo } : {}) },
+const notes = (kind: FieldNotes['kind'], { label, help, shownWhen, sentTo, multiline }: Omit<FieldNotes, 'kind'>) => ({
+  title: label, description: help, 'x-field': { kind, label, help, ...(shownWhen ? { shownWhen } : {}), ...(sentTo ? { sentTo } : {}), ...(multiline ? { multiline } : {}) },
 })
 
 /** Makers of typed fields for manifests. Optional ones are wrapped: `field.optional(field.path({…}))`. */

@@ -179,7 +179,7 @@ interface Failed { url: URL; unreachable: ErrorCode; /** A connection was there,
 function failure(error: unknown, { url: { host }, unreachable, connected, ended }: Failed): CertloopError {
   if (error instanceof CertloopError) return error
   const { code = '', message } = error as NodeJS.ErrnoException
-  if (notTrusted.test(code)) return new CertloopError('AUTHORITY_NOT_TRUSTED', `${host} shows a TLS certificate that is not trusted: ${message}.`, { host, sent: 'no' }, error)
+  if (notTrusted.test(code)) return new CertloopError('AUTHORITY_NOT_TRUSTED', `${host} shows a TLS certificate that is not trusted: ${message.replace(/; .*$/, '')}.`, { host, sent: 'no' }, error)
   if (code.startsWith('ERR_OSSL_') && !connected) return new CertloopError('AUTHORITY_NOT_TRUSTED', `${host} can not be called: the trust anchor given is no certificate that can be read.`, { host, sent: 'no' }, error)
   return new CertloopError(unreachable, `${host} can not be reached: ${ended ?? whyOf(error as Error)}.`, { host, sent: connected && !neverArrived.has(code) ? 'maybe' : 'no' }, error)
 }

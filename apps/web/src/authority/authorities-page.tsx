@@ -1,4 +1,4 @@
-import { Group, Text } from '@mantine/core'
+import { Text } from '@mantine/core'
 import type { Authority } from '@certloop/api-client'
 import { HealthBadge } from '../plugin/test-report.tsx'
 import { useMay, useRead } from '../shared/api.ts'
@@ -7,7 +7,7 @@ import { ButtonLink, TextLink } from '../shared/link.tsx'
 import { Loaded } from '../shared/loaded.tsx'
 import { Page, Section } from '../shared/page.tsx'
 import { When } from '../shared/when.tsx'
-import { validationWord } from '../validation/validation-words.ts'
+import { validationsText } from '../validation/validation-words.ts'
 
 const columns: Column<Authority>[] = [
   { id: 'name', header: 'Authority', cell: ({ id, name, title, facts }) => (
@@ -23,7 +23,7 @@ const columns: Column<Authority>[] = [
     </>
   ) },
   { id: 'trust', header: 'Known to', width: 150, cell: ({ isPublic }) => (isPublic ? 'All browsers' : 'Who trusts its root') },
-  { id: 'validation', header: 'Validation', cell: ({ validationMethods }) => <Group gap={4}>{validationMethods.map(validationWord).join(', ')}</Group> },
+  { id: 'validation', header: 'Validation', cell: ({ validationMethods }) => <Text size="sm">{validationsText(validationMethods)}</Text> },
 ]
 
 /** The authorities that can be asked for certificates. */

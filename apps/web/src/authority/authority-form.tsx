@@ -1,14 +1,14 @@
 import { useState, type FormEvent } from 'react'
-import { Alert, Button, Group, NumberInput, Select, SimpleGrid, Stack, Text, TextInput } from '@mantine/core'
+import { Button, Group, NumberInput, Select, SimpleGrid, Stack, Text, TextInput } from '@mantine/core'
 import { useNavigate } from '@tanstack/react-router'
 import { ApiProblem, type Authority, type AuthorityPreset, type AuthorityType } from '@certloop/api-client'
 import { useFirstWrongField } from '../ca/make-issuer-page.tsx'
 import { PluginFields, type PluginDraft } from '../plugin/plugin-fields.tsx'
+import { PluginRefusal } from '../plugin/plugin-refusal.tsx'
 import { useWrite } from '../shared/api.ts'
 import { ButtonLink } from '../shared/link.tsx'
 import { tell } from '../shared/notify.ts'
 import { Section } from '../shared/page.tsx'
-import { ProblemAlert } from '../shared/problem-alert.tsx'
 import { fieldProblems } from '../shared/problem.ts'
 
 interface Props { types: readonly AuthorityType[]; /** The one that is changed; null: a new one. */ stored: Authority | null }
@@ -18,10 +18,16 @@ const own = 'own'
 const keyOf = ({ kind, preset }: Choice) => `${kind}/${preset ?? own}`
 const presetOf = (types: readonly AuthorityType[], { kind, preset }: Choice): AuthorityPreset | undefined => types.find((type) => type.kind === kind)?.presets.find(({ id }) => id === preset)
 
-/** Ready-made entries first by kind, then one with an address of one's own. */
+/** A ready-made entry that fills in nothing stands for one that is not listed. */
+const isBlank = ({ fields }: AuthorityPreset) => Object.keys(fields).length === 0
+
+/** Ready-made entries by kind; one with an address of one's own comes last. */
 const choicesOf = (types: readonly AuthorityType[]) => types.filter(({ single }) => !single).map(({ kind, title, presets }) => ({
   group: title,
-  items: [...presets.map(({ id, title: label, ended }) => ({ value: keyOf({ kind, preset: id }), label, disabled: ended !== null })), { value: keyOf({ kind, preset: null }), label: 'Another one, by its address' }],
+  items: [
+    ...presets.map(({ id, title: label, ended }) => ({ value: keyOf({ kind, preset: id }), label: ended === null ? label : `${label} (ended)`, disabled: ended !== null })),
+    ...(presets.some(isBlank) ? [] : [{ value: keyOf({ kind, preset: null }), label: 'Another one, by its address' }]),
+  ],
 }))
 
 function useSave(stored: Authority | null) {
@@ -59,7 +65,7 @@ export function AuthorityForm({ types, stored }: Props) {
     const next = { kind, preset: id === own ? null : id }
     const found = presetOf(types, next)
     setChoice(next)
-    setName(found?.title ?? '')
+    setName(found === undefined || isBlank(found) ? '' : found.title)
     setDraft({ fields: found?.fields ?? {}, secrets: {} })
   }
   const submit = (event: FormEvent) => {
@@ -75,17 +81,17 @@ export function AuthorityForm({ types, stored }: Props) {
             {stored === null && <Select label="Authority" placeholder="Choose one" required searchable data={choicesOf(types)} value={choice && keyOf(choice)} onChange={choose} error={problems.kind ?? problems.preset} />}
             <TextInput label="Name" description="As it is to be called here." required maxLength={200} value={name} onChange={(event) => setName(event.currentTarget.value)} error={isTaken ? error.message : problems.name} />
           </SimpleGrid>
-          {preset && <Text size="sm" c="dimmed" mt="sm">{preset.note}</Text>}
+          {preset && <Text size="sm" mt="sm">{preset.ended ?? preset.note}</Text>}
         </Section>
         {type && (
           <Section title={type.title} help={type.summary}>
             <Stack>
               <PluginFields schema={type.fields} draft={draft} onChange={setDraft} kept={stored?.secretsSet ?? []} problems={problems} />
-              <NumberInput label="Requests at a time" description="Empty: 20." maw={260} min={1} max={1000} allowDecimal={false} value={concurrency} onChange={setConcurrency} error={problems.concurrency} />
+              <NumberInput label="Requests at a time" description={stored === null ? 'Empty: 20.' : 'Empty: as it is.'} maw={260} min={1} max={1000} allowDecimal={false} value={concurrency} onChange={setConcurrency} error={problems.concurrency} />
             </Stack>
           </Section>
         )}
-        {error && (isTaken ? <Alert color="orange" role="alert" data-code="CONFLICT">{error.message}</Alert> : <ProblemAlert error={error} />)}
+        {error && <PluginRefusal error={error} schema={type?.fields} />}
         <Group>
           <Button type="submit" loading={isPending} disabled={choice === null}>Save and test</Button>
           {stored === null ? <ButtonLink to="/authorities" variant="default">Cancel</ButtonLink> : <ButtonLink to="/authorities/$id" params={{ id: stored.id }} search={{}} variant="default">Cancel</ButtonLink>}

@@ -1,6 +1,8 @@
-import { Alert, Button, Code, List, Progress, Stack, Table, Text } from '@mantine/core'
+import { Alert, Button, List, Progress, Stack, Table, Text } from '@mantine/core'
 import { getRouteApi, useNavigate } from '@tanstack/react-router'
-import type { Authority, AuthorityUse } from '@certloop/api-client'
+import type { Authority, AuthorityType, AuthorityUse } from '@certloop/api-client'
+import { keyName } from '../ca/ca-words.ts'
+import { pluginFacts } from '../plugin/plugin-facts.tsx'
 import { HealthBadge, HealthView } from '../plugin/test-report.tsx'
 import { useMay, useRead, useWrite } from '../shared/api.ts'
 import { ConfirmButton } from '../shared/confirm-button.tsx'
@@ -12,7 +14,7 @@ import { tell } from '../shared/notify.ts'
 import { Page, Section } from '../shared/page.tsx'
 import { ProblemAlert } from '../shared/problem-alert.tsx'
 import { When } from '../shared/when.tsx'
-import { validationWord } from '../validation/validation-words.ts'
+import { validationsText } from '../validation/validation-words.ts'
 import { AuthorityForm } from './authority-form.tsx'
 import { limitText } from './limit-words.ts'
 
@@ -29,12 +31,14 @@ export function AuthorityPage() {
     <Loaded result={result}>
       {(authority) => (view === 'change' && mayWrite
         ? <Page title={`Change ${authority.name}`} above={above} summary="It holds for what is asked of it from then on."><Loaded result={types}>{({ items }) => <AuthorityForm types={items} stored={authority} />}</Loaded></Page>
-        : <AuthorityView authority={authority} isBuiltIn={types.data?.items.find(({ kind }) => kind === authority.kind)?.single ?? false} />)}
+        : <AuthorityView authority={authority} type={types.data?.items.find(({ kind }) => kind === authority.kind)} />)}
     </Loaded>
   )
 }
 
-function AuthorityView({ authority, isBuiltIn }: { authority: Authority; isBuiltIn: boolean }) {
+function AuthorityView({ authority, type }: { authority: Authority; type: AuthorityType | undefined }) {
+  const isBuiltIn = type?.single ?? false
+  const ended = type?.presets.find((preset) => preset.id === authority.preset)?.ended ?? null
   const { id, name, title, health } = authority
   const params = { id }
   const mayWrite = useMay('authority:write')
@@ -55,28 +59,28 @@ function AuthorityView({ authority, isBuiltIn }: { authority: Authority; isBuilt
     </>
   )
   return (
-    <Page title={name} above={above} beside={<HealthBadge health={health} size="lg" />} summary={title} toolbar={actions}>
+    <Page title={name} above={above} beside={<HealthBadge health={health} size="lg" />} summary={title === name ? undefined : title} toolbar={actions}>
       {test.error && <ProblemAlert error={test.error} />}
+      {ended !== null && <Alert color="orange" title="It has ended">{ended}</Alert>}
       <Section title="Connection"><HealthView health={health} /></Section>
-      <Section title="What it is"><AuthorityFacts authority={authority} />{isBuiltIn && <Alert color="gray" mt="sm" p="xs">Issuers, profiles and revocation lists are on the page of the <TextLink to="/built-in-ca">built-in CA</TextLink>.</Alert>}</Section>
+      <Section title="What it is"><AuthorityFacts authority={authority} schema={type?.fields} />{isBuiltIn && <Alert color="gray" mt="sm" p="xs">Issuers, profiles and revocation lists are on the page of the <TextLink to="/built-in-ca">built-in CA</TextLink>.</Alert>}</Section>
       {authority.limits.length > 0 && <Section title="Rate limits" help="What is asked of it stays below these; what does not fit waits, or goes to a further authority."><Use id={id} limits={authority.limits} /></Section>}
       {authority.chainPem.length > 0 && <Section title="Chain"><CopyBlock label="Issuing certificate first, root last" text={authority.chainPem.join('\n')} /></Section>}
     </Page>
   )
 }
 
-function AuthorityFacts({ authority }: { authority: Authority }) {
+function AuthorityFacts({ authority, schema }: { authority: Authority; schema: unknown }) {
   const { facts, fields, isPublic, validationMethods, keyAlgorithms, secretsSet, issuerSubject, issuerNotAfter, concurrency, createdAt } = authority
   return (
     <Facts of={{
       ...facts,
-      ...Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, <Code key={name} style={{ overflowWrap: 'anywhere' }}>{typeof value === 'string' ? value : JSON.stringify(value)}</Code>])),
-      'Secrets kept': secretsSet.length === 0 ? null : secretsSet.join(', '),
+      ...pluginFacts({ schema, fields, secretsSet }),
       'Known to': isPublic ? 'All browsers' : 'Who trusts its root',
       'Issues as': issuerSubject,
       'Issuing certificate until': issuerNotAfter === null ? null : <When at={issuerNotAfter} form="both" inline />,
-      'Keys': keyAlgorithms.join(', '),
-      'Validation': validationMethods.map(validationWord).join(', '),
+      'Keys': keyAlgorithms.map(keyName).join(', '),
+      'Validation': validationsText(validationMethods),
       'Requests at a time': String(concurrency),
       'Added': <When at={createdAt} form="both" inline />,
     }} />

@@ -1,6 +1,6 @@
 import { Alert, Group, Loader, Stack, Text } from '@mantine/core'
 import { useQueries } from '@tanstack/react-query'
-import type { Action, DeploymentDetail } from '@certloop/api-client'
+import type { Action, DeploymentDetail, Order } from '@certloop/api-client'
 import { RolloutProgress } from '../deployment/rollout-progress.tsx'
 import { readOptions, useMay, useWrite } from '../shared/api.ts'
 import { ConfirmButton } from '../shared/confirm-button.tsx'
@@ -52,13 +52,15 @@ function Going({ action: { id, nextAction, waitsUntil, deadline, state } }: { ac
   )
 }
 
+const isOpen = ({ state }: Order) => state === 'pending' || state === 'processing' || state === 'uncertain'
+
 function Orders({ ids }: { ids: Action['orderIds'] }) {
   const enabled = useMay('order:read')
   const orders = useQueries({ queries: ids.map((id) => ({ ...readOptions('getOrder', { params: { id } }), enabled })) })
   return orders.map(({ data }) => data && (
     <Group key={data.order.id} gap="sm" wrap="nowrap">
       <StateBadge state={data.order.state} />
-      <Text size="sm"><TextLink to="/orders/$id" params={{ id: data.order.id }} inherit>Order</TextLink> at {data.order.authorityName}: {data.order.reason}</Text>
+      <Text size="sm"><TextLink to="/orders/$id" params={{ id: data.order.id }} inherit>Order</TextLink> at {data.order.authorityName}: {data.order.reason}{isOpen(data.order) && data.order.nextAction !== null && <> <b>Next:</b> {data.order.nextAction}</>}</Text>
     </Group>
   ))
 }

@@ -1,14 +1,14 @@
 import { useState, type FormEvent } from 'react'
-import { Alert, Anchor, Button, Group, Select, SimpleGrid, Stack, TextInput } from '@mantine/core'
+import { Anchor, Button, Group, Select, SimpleGrid, Stack, TextInput } from '@mantine/core'
 import { useNavigate } from '@tanstack/react-router'
 import { ApiProblem, type DnsProvider, type DnsProviderType } from '@certloop/api-client'
 import { useFirstWrongField } from '../ca/make-issuer-page.tsx'
 import { PluginFields, type PluginDraft } from '../plugin/plugin-fields.tsx'
+import { PluginRefusal } from '../plugin/plugin-refusal.tsx'
 import { useWrite } from '../shared/api.ts'
 import { ButtonLink } from '../shared/link.tsx'
 import { tell } from '../shared/notify.ts'
 import { Section } from '../shared/page.tsx'
-import { ProblemAlert } from '../shared/problem-alert.tsx'
 import { fieldProblems } from '../shared/problem.ts'
 
 interface Props { types: readonly DnsProviderType[]; /** The one that is changed; null: a new one. */ stored: DnsProvider | null }
@@ -56,8 +56,7 @@ export function DnsProviderForm({ types, stored }: Props) {
             <PluginFields schema={type.fields} draft={draft} onChange={setDraft} kept={stored?.secretsSet ?? []} problems={problems} />
           </Section>
         )}
-        {error && !isTaken && <ProblemAlert error={error} />}
-        {isTaken && <Alert color="orange" role="alert" data-code="CONFLICT">{error.message}</Alert>}
+        {error && <PluginRefusal error={error} schema={type?.fields} />}
         <Group>
           <Button type="submit" loading={create.isPending || update.isPending} disabled={kind === null}>Save and test</Button>
           {stored === null ? <ButtonLink to="/dns-providers" variant="default">Cancel</ButtonLink> : <ButtonLink to="/dns-providers/$id" params={{ id: stored.id }} search={{}} variant="default">Cancel</ButtonLink>}

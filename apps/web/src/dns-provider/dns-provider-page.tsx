@@ -1,7 +1,8 @@
 import { useState } from 'react'
-import { Alert, Button, Code, Group, List, Text, TextInput } from '@mantine/core'
+import { Alert, Button, Group, List, Text, TextInput } from '@mantine/core'
 import { getRouteApi, useNavigate } from '@tanstack/react-router'
 import type { DnsProvider } from '@certloop/api-client'
+import { pluginFacts } from '../plugin/plugin-facts.tsx'
 import { HealthBadge, HealthView } from '../plugin/test-report.tsx'
 import { useMay, useRead, useWrite } from '../shared/api.ts'
 import { ConfirmButton } from '../shared/confirm-button.tsx'
@@ -37,12 +38,12 @@ export function DnsProviderPage() {
     <Loaded result={result}>
       {(provider) => (view === 'change' && mayWrite
         ? <Page title={`Change ${provider.name}`} above={above} summary="It holds for what is written from then on."><Loaded result={types}>{({ items }) => <DnsProviderForm types={items} stored={provider} />}</Loaded></Page>
-        : <ProviderView provider={provider} mayWrite={mayWrite} />)}
+        : <ProviderView provider={provider} mayWrite={mayWrite} schema={types.data?.items.find(({ kind }) => kind === provider.kind)?.fields} />)}
     </Loaded>
   )
 }
 
-function ProviderView({ provider, mayWrite }: { provider: DnsProvider; mayWrite: boolean }) {
+function ProviderView({ provider, mayWrite, schema }: { provider: DnsProvider; mayWrite: boolean; schema: unknown }) {
   const { id, name, title, fields, secretsSet, zones, health, createdAt } = provider
   const params = { id }
   const remove = useWrite('deleteDnsProvider')
@@ -58,12 +59,11 @@ function ProviderView({ provider, mayWrite }: { provider: DnsProvider; mayWrite:
       <Section title="Connection">{mayWrite && <TestBar id={id} />}<HealthView health={health} /></Section>
       <Section title="What it is">
         <Facts of={{
-          ...Object.fromEntries(Object.entries(fields).map(([field, value]) => [field, <Code key={field} style={{ overflowWrap: 'anywhere' }}>{typeof value === 'string' ? value : JSON.stringify(value)}</Code>])),
-          'Secrets kept': secretsSet.length === 0 ? null : secretsSet.join(', '),
+          ...pluginFacts({ schema, fields, secretsSet }),
           'Added': <When at={createdAt} form="both" inline />,
         }} />
       </Section>
-      <Section title="Zones">{zones.length === 0 ? <Text size="sm" c="dimmed">None known.</Text> : <List size="sm">{zones.map((zone) => <List.Item key={zone}>{zone}</List.Item>)}</List>}</Section>
+      <Section title="Zones">{zones.length === 0 ? <Text size="sm" c="dimmed">None known yet. They are found when it is tested, or when a record is written.</Text> : <List size="sm">{zones.map((zone) => <List.Item key={zone}>{zone}</List.Item>)}</List>}</Section>
     </Page>
   )
 }

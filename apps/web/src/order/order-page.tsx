@@ -1,13 +1,14 @@
-import { Button, Stack } from '@mantine/core'
+import { Button, Stack, Text } from '@mantine/core'
 import { getRouteApi } from '@tanstack/react-router'
 import type { Order, TimelineEvent } from '@certloop/api-client'
+import { keyName } from '../ca/ca-words.ts'
 import { useMay, useRead, useWrite } from '../shared/api.ts'
 import { ConfirmButton } from '../shared/confirm-button.tsx'
 import { Facts } from '../shared/facts.tsx'
 import { TextLink } from '../shared/link.tsx'
 import { Loaded } from '../shared/loaded.tsx'
 import { Page, Section } from '../shared/page.tsx'
-import { ProblemAlert } from '../shared/problem-alert.tsx'
+import { ProblemAlert, ProblemNote } from '../shared/problem-alert.tsx'
 import { StateBadge } from '../shared/state-badge.tsx'
 import { EventTimeline, requesterText } from '../shared/timeline.tsx'
 import { When } from '../shared/when.tsx'
@@ -42,12 +43,15 @@ function OrderView({ order, timeline }: { order: Order; timeline: TimelineEvent[
     >
       {lookAgain.error && <ProblemAlert error={lookAgain.error} />}
       {order.error && <ProblemAlert error={order.error} />}
+      {/* What somebody has to do comes first, while there is something to do. */}
+      {isOpen && <ValidationList orderId={order.id} />}
       <Section title="What was asked for">
         <Facts of={{
           'Certificate': <TextLink to="/certificates/$id" params={{ id: order.certificateId }} search={{}}>{order.certificateName}</TextLink>,
           'Names': <Stack gap={0}>{order.names.map((name) => <span key={name}>{name}</span>)}</Stack>,
+          'Left out': order.leftOut.length === 0 ? null : <Stack gap={4}>{order.leftOut.map(({ name, error }) => <div key={name}><Text size="sm">{name}: {error.message}</Text><ProblemNote error={error} said={error.message} /></div>)}</Stack>,
           'Authority': order.authorityName,
-          'Key': `${order.keyAlgorithm}. ${custodies[order.custody]}.`,
+          'Key': `${keyName(order.keyAlgorithm)}. ${custodies[order.custody]}.`,
           'Bot': order.botId === null ? null : <TextLink to="/bots/$id" params={{ id: order.botId }}>The bot that holds the key</TextLink>,
           'Asked for by': requesterText(order.requester),
           'Next': order.nextAction,
@@ -57,7 +61,7 @@ function OrderView({ order, timeline }: { order: Order; timeline: TimelineEvent[
         }} />
       </Section>
       <OrderAttempts id={order.id} />
-      <ValidationList orderId={order.id} />
+      {!isOpen && <ValidationList orderId={order.id} />}
       <Section title="Timeline"><EventTimeline events={timeline} about={order.id} /></Section>
     </Page>
   )

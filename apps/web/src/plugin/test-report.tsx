@@ -3,7 +3,7 @@ import type { Health, TestReport } from '@certloop/api-client'
 import { ProblemAlert } from '../shared/problem-alert.tsx'
 import { When } from '../shared/when.tsx'
 
-const states = { unknown: { color: 'gray', label: 'Not tested yet' }, ok: { color: 'teal', label: 'Works' }, failing: { color: 'red', label: 'Fails' } } as const
+const states = { unknown: { color: 'gray', label: 'Not tested yet', since: 'Not tested since' }, ok: { color: 'teal', label: 'Works', since: 'Works since' }, failing: { color: 'red', label: 'Fails', since: 'Fails since' } } as const
 
 export function HealthBadge({ health: { state }, size = 'md' }: { health: Health; size?: 'md' | 'lg' }) {
   const { color, label } = states[state]
@@ -11,11 +11,11 @@ export function HealthBadge({ health: { state }, size = 'md' }: { health: Health
 }
 
 /** What the last test tried and saw. */
-export function HealthView({ health: { since, lastReport, nextCheckAt } }: { health: Health }) {
+export function HealthView({ health: { state, since, lastReport, nextCheckAt } }: { health: Health }) {
   return (
     <Stack gap="sm">
       {lastReport === null ? <Text size="sm">It was not tested yet.</Text> : <Report report={lastReport} />}
-      <Text size="xs" c="dimmed">{since !== null && <>So since <When at={since} form="both" inline />. </>}{nextCheckAt !== null && <>Tested again by itself <When at={nextCheckAt} form="relative" inline />.</>}</Text>
+      <Text size="xs" c="dimmed">{since !== null && <>{states[state].since} <When at={since} form="both" inline />. </>}{nextCheckAt !== null && <>Tested again by itself <When at={nextCheckAt} form="relative" inline />.</>}</Text>
     </Stack>
   )
 }
@@ -30,7 +30,7 @@ function Report({ report: { at, steps, error } }: { report: TestReport }) {
           <Table.Tbody>
             {steps.map(({ title, ok, seen, milliseconds }) => (
               <Table.Tr key={title}>
-                <Table.Td><Group gap={6} wrap="nowrap"><Badge size="xs" variant="dot" color={ok ? 'teal' : 'red'}>{ok ? 'Good' : 'Failed'}</Badge><Text size="sm">{title}</Text></Group></Table.Td>
+                <Table.Td><Group gap={6} wrap="nowrap"><Badge size="xs" variant="dot" color={ok ? 'teal' : 'red'} style={{ flexShrink: 0 }}>{ok ? 'Good' : 'Failed'}</Badge><Text size="sm">{title}</Text></Group></Table.Td>
                 <Table.Td style={{ overflowWrap: 'anywhere' }}>{seen}</Table.Td>
                 <Table.Td ta="right">{milliseconds} ms</Table.Td>
               </Table.Tr>

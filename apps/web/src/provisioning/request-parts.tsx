@@ -15,7 +15,7 @@ export function AuthorityPart({ draft, change, authorities, problems }: PartProp
     <Stack gap="xs">
       <Select
         label="Authority" maw={420} placeholder="Choose one" data={authorities.map(({ id, name, title }) => ({ value: id, label: name === title ? name : `${name} (${title})` }))} value={draft.authorityId} required
-        onChange={(value) => change({ authorityId: value })} error={problems.authorityId}
+        onChange={(value) => change({ authorityId: value, fallbackAuthorityIds: draft.fallbackAuthorityIds.filter((id) => id !== value) })} error={problems.authorityId}
       />
       <MultiSelect
         label="Further authorities" description="Asked in this order when those before can not issue for a reason of their own, such as an outage or a rate limit. None is asked twice." maw={420} placeholder={draft.fallbackAuthorityIds.length === 0 ? 'None' : ''} clearable

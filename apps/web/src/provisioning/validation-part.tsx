@@ -1,5 +1,5 @@
 import { Select, SimpleGrid, Stack, Switch, TagsInput, Text, TextInput } from '@mantine/core'
-import type { Bot, ValidationMethod, ValidationSettings } from '@certloop/api-client'
+import { validationDefaults, type Bot, type ValidationMethod, type ValidationSettings } from '@certloop/api-client'
 import { useMay, useRead } from '../shared/api.ts'
 import { TextLink } from '../shared/link.tsx'
 import { problemAt } from '../shared/problem.ts'
@@ -20,19 +20,21 @@ type Parts = Pick<Props, 'bots' | 'problems'> & { validation: ValidationSettings
 
 /** How control over the names is shown. */
 export function ValidationPart({ draft, change, authorities, problems, bots }: Props) {
-  const authority = authorities.find(({ id }) => id === draft.authorityId)
   const { validation } = draft
+  const chosen = [draft.authorityId, ...draft.fallbackAuthorityIds].flatMap((id) => authorities.filter((one) => one.id === id))
   const set = (part: Partial<ValidationSettings>) => change({ validation: { ...validation, ...part } })
-  if (authority === undefined) return <Text size="sm">Choose an authority first.</Text>
-  const isFree = authority.validationMethods.every((method) => method === 'none')
-  if (isFree && validation.method === 'none' && draft.fallbackAuthorityIds.length === 0) return <Text size="sm">None needed: {authority.name} issues for any name that your permissions let you ask for.</Text>
+  if (chosen.length === 0) return <Text size="sm">Choose an authority first.</Text>
+  const asking = chosen.filter(({ validationMethods }) => validationMethods.some((method) => method !== 'none'))
+  if (asking.length === 0 && validation.method === 'none') return <Text size="sm">None needed: {chosen.map(({ name }) => name).join(' and ')} {chosen.length === 1 ? 'issues' : 'issue'} for any name that your permissions let you ask for.</Text>
+  const taken = new Set(chosen.flatMap(({ validationMethods }) => validationMethods)).add(validation.method)
   const parts = { validation, set, bots, problems }
   return (
     <Stack gap="sm">
       <Select
-        label="Validation" maw={520} allowDeselect={false} data={(Object.keys(methods) as ValidationMethod[]).map((value) => ({ value, label: methods[value] }))} value={validation.method}
-        onChange={(value) => value !== null && set({ method: value, path: value === 'file' ? validation.path ?? '' : null })} error={problemAt(problems, 'validation.method')}
+        label="Validation" maw={520} allowDeselect={false} data={(Object.keys(methods) as ValidationMethod[]).filter((method) => taken.has(method)).map((value) => ({ value, label: methods[value] }))} value={validation.method}
+        onChange={(value) => value !== null && set({ ...validationDefaults, method: value, leaveOut: validation.leaveOut, ...(value === 'file' ? { path: validation.path ?? '' } : {}) })} error={problemAt(problems, 'validation.method')}
       />
+      {asking.length > 0 && asking.length < chosen.length && <Text size="sm">Asked for by {asking.map(({ name }) => name).join(' and ')} alone.</Text>}
       {notes[validation.method] && <Text size="sm" c="dimmed">{notes[validation.method]}</Text>}
       <HostFields {...parts} />
       <DnsFields {...parts} />

@@ -7,7 +7,7 @@ export function Facts({ of }: { of: Record<string, ReactNode> }) {
     <DataList size="sm" labelWidth={150}>
       {Object.entries(of).filter(([, value]) => value !== null && value !== undefined && value !== '').map(([label, value]) => (
         <DataList.Item key={label}>
-          <DataList.ItemLabel>{label}</DataList.ItemLabel>
+          <DataList.ItemLabel maw={150} style={{ whiteSpace: 'normal' }}>{label}</DataList.ItemLabel>
           <DataList.ItemValue style={{ overflowWrap: 'anywhere', minWidth: 0 }}>{value}</DataList.ItemValue>
         </DataList.Item>
       ))}
