@@ -1,8 +1,12 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { authorityTypes } from '../../plugins/authorities/index.ts'
+import { dnsProviders } from '../../plugins/dns-providers/index.ts'
 import { serverTypes } from '../../plugins/server-types/index.ts'
 import { read, root, type Check } from './check.ts'
+import { authoritiesPage } from './pages/authorities.ts'
+import { dnsProvidersPage } from './pages/dns-providers.ts'
 import { errorsPage } from './pages/errors.ts'
 import { serverTypesPage } from './pages/server-types.ts'
 import { settingsPage, type SettingRow } from './pages/settings.ts'
@@ -16,6 +20,8 @@ const pages: Record<string, () => string | Promise<string>> = {
   'docs/reference/errors.md': errorsPage,
   'docs/reference/settings.md': settings,
   'docs/reference/server-types.md': () => serverTypesPage(serverTypes.all.map((entry) => entry.manifest)),
+  'docs/reference/authorities.md': () => authoritiesPage(authorityTypes.all.map((entry) => entry.manifest)),
+  'docs/reference/dns-providers.md': () => dnsProvidersPage(dnsProviders.all.map((entry) => entry.manifest)),
 }
 
 /** Generated pages equal what the code says now. */
