@@ -10,6 +10,7 @@ import { findOrder } from '../order/order-store.ts'
 import { wantedVersion } from '../proof/inspection.ts'
 import { targetsOf, type TargetRow } from '../provisioning/configuration-store.ts'
 import type { PlaneTaskKind } from '../task/task-kinds.ts'
+import { repeatTask, taskTopic } from '../task/task-store.ts'
 import { noteRenewalWindow, renewalWindowsOf, type KnownWindow, type Window, type WindowAnswer } from './renewal-window-store.ts'
 
 export interface WindowDeps { database: Database; authorityOf: AuthorityOf; now: () => Date }
@@ -59,14 +60,48 @@ async function noteUnknown(tx: Tx, id: CertificateId, versions: readonly Version
   await addEvent(tx, { kind: 'renewal.window-unknown', message: 'The authority could not say when it is to be renewed; it is asked again at the next check.', error, certificateId: id }, now)
 }
 
+/** Of the places that one process has for work, authorities that hang are not to take all with what can wait. */
+const mostAtOnce = 3
+const [busySeconds, secondsPerWaiting, longestBusySeconds] = [5, 0.02, 300]
+
+/** Who comes when all places are taken comes again, one after the other. */
+function createPlaces(now: () => Date) {
+  const waiting = new Set<CertificateId>()
+  let taken = 0
+  return {
+    /** When to come again; undefined: a place was taken. */
+    take(id: CertificateId): Date | undefined {
+      if (taken >= mostAtOnce) return new Date(now().getTime() + Math.min(longestBusySeconds, busySeconds + waiting.add(id).size * secondsPerWaiting) * 1000)
+      waiting.delete(id)
+      taken++
+      return undefined
+    },
+    leave() {
+      taken--
+    },
+  }
+}
+
 /** Asks the authority when it would like the versions of a certificate to be renewed (RFC 9773). */
 export function askRenewalWindowKind(deps: WindowDeps): PlaneTaskKind {
   const { database, now } = deps
+  const places = createPlaces(now)
+  const askAll = async (id: CertificateId): Promise<Asked[]> => {
+    const answers: Asked[] = []
+    for (const version of await versionsOf(database.db, id)) answers.push(await ask(deps, version))
+    return answers
+  }
   return {
     async run(task) {
       const id = task.subject as CertificateId
-      const answers: Asked[] = []
-      for (const version of await versionsOf(database.db, id)) answers.push(await ask(deps, version))
+      const later = places.take(id)
+      if (later) {
+        return async (tx, wake) => {
+          await repeatTask(tx, task.id, later)
+          wake(taskTopic('control-plane'))
+        }
+      }
+      const answers = await askAll(id).finally(() => places.leave())
       const [first] = answers
       // One that does not answer keeps none of the others' wishes from being known; when none answers it is tried again soon.
       if (first && 'error' in first && answers.every((each) => 'error' in each)) throw first.error
