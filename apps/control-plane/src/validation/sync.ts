@@ -70,13 +70,19 @@ function refused(tx: Tx, wake: Wakes, row: ValidationRow, { error: said }: Wante
 async function begin(tx: Tx, wake: Wakes, { order, attempt, proofs, expires = null }: Wanted, now: Date): Promise<ValidationRow[]> {
   const settings = settingsOf(order)
   const firstBot = order.botId ?? (await targetsOf(tx, order.certificateId))[0]?.botId ?? null
-  const ends = [order.deadline ? new Date(order.deadline) : null, expires].filter((end) => end !== null)
+  const ends = [order.deadline ? new Date(order.deadline) : null, expires, timeToLeaveOut(order, settings, now)].filter((end) => end !== null)
   const deadline = ends.length > 0 ? new Date(Math.min(...ends.map((end) => end.getTime()))) : new Date(now.getTime() + longestDays * 86_400_000)
   const rows: ValidationRow[] = []
   for (const proof of proofs) rows.push(await beginOne(tx, wake, { order, attempt, proof, settings, firstBot, deadline }, now))
   const open = rows.filter(({ state }) => isOpenValidation(state))
   if (open.length > 0) await addEvent(tx, { kind: 'validation.planned', message: `To be proven by ${methodWord(settings.method)}: ${open.map(fullName).join(', ')}.`, certificateId: order.certificateId, orderId: order.id }, now)
   return rows
+}
+
+/** A renewal that may go on without a name needs time for that before its own end. */
+function timeToLeaveOut({ deadline, replacesVersionId }: OrderRow, { leaveOut, method }: ValidationSettings, now: Date): Date | null {
+  if (!leaveOut || replacesVersionId === null || deadline === null) return null
+  return new Date(now.getTime() + (new Date(deadline).getTime() - now.getTime()) / (method === 'manual' ? 2 : 4))
 }
 
 interface OneProof { order: OrderRow; attempt: Wanted['attempt']; proof: WantedProof; settings: ValidationSettings; firstBot: BotId | null; deadline: Date }
