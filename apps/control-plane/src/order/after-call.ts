@@ -84,6 +84,7 @@ async function onIssued({ tx, wake, now }: Step, order: OrderRow, chainPem: read
 const gatherMs = 120_000
 /** While nothing was asked, only the validations move, and they have the order looked at. */
 const restSeconds = 600
+const longestLookSeconds = 300
 
 async function onProving(step: Step, under: Under, { proofs, expires, pollSeconds }: Extract<Progress, { state: 'proving' }>): Promise<Next> {
   const { tx, wake, now } = step
@@ -92,8 +93,14 @@ async function onProving(step: Step, under: Under, { proofs, expires, pollSecond
   if (failed.length > 0) return onBadNames(step, under, { proofs, open, failed })
   await describe(step, order, await provingWords(tx, order, attempt, proofs))
   // Not every authority shows that it looks: Boulder and Pebble leave a challenge pending until they have seen it.
-  const isMoving = open === 0 || proofs.some(({ state }) => state === 'asked') || (await validationsOf(tx, attempt.id)).some(({ state }) => state === 'asked')
-  return inSeconds(now, isMoving ? pollSeconds : Math.max(pollSeconds, restSeconds))
+  const rows = await validationsOf(tx, attempt.id)
+  const isMoving = open === 0 || proofs.some(({ state }) => state === 'asked') || rows.some(({ state }) => state === 'asked')
+  return inSeconds(now, Math.max(pollSeconds, isMoving ? lookSeconds(rows, now) : restSeconds))
+}
+/** The longer nothing has changed, the more seldom it is asked whether an authority has looked: one that never does is not asked for a day every few seconds. */
+function lookSeconds(rows: readonly { since: string }[], now: Date): number {
+  const stillSince = Math.max(0, ...rows.map(({ since: at }) => Date.parse(at)))
+  return stillSince === 0 ? 0 : Math.min(longestLookSeconds, (now.getTime() - stillSince) / 20_000)
 }
 
 async function provingWords(tx: Tx, order: OrderRow, { authorityId }: AttemptRow, proofs: readonly WantedProof[]): Promise<Pick<OrderRow, 'reason' | 'nextAction'>> {

@@ -38,3 +38,21 @@ testOnDatabases('many that wait for the same limit are told of once, with the ti
   assert.match(waiting[0]?.nextAction ?? '', /on 2026-03-01 00:30 UTC/)
   assert.deepEqual((await events(waiting[0] ?? assert.fail())).filter(({ kind }) => kind === 'order.waits').length, 1)
 })
+
+testOnDatabases('an authority that never says what it saw is asked ever more rarely', async (t, database) => {
+  const { w, first, order } = await makeOrderWorld(t, database)
+  first.proofs.set('a.example', 'asked')
+  await order({ validation: { method: 'manual', place: 'file' } })
+  const counts = []
+  for (const minutes of [1, 29, 30]) {
+    const before = first.asked.length
+    for (let i = 0; i < minutes * 6; i++) {
+      await w.settle()
+      w.clock.pass(10)
+    }
+    counts.push(first.asked.length - before)
+  }
+  const [atFirst = 0, later = 0, last = 0] = counts
+  assert.ok(atFirst >= 6, `${atFirst} in the first minute`)
+  assert.ok(later < 100 && last < 20 && last > 5, `${later} in the next half hour, ${last} in the one after`)
+})
