@@ -44,9 +44,9 @@ test('what the directory is decides what it is good for', async () => {
   assert.equal(publicOne.isPublic, true)
   assert.deepEqual(publicOne.limits?.map(({ kind, count }) => [kind, count]), [['order', 300], ['domain', 50], ['same-names', 5], ['failure', 5]])
   assert.ok(!publicOne.keyAlgorithms.includes('ed25519'))
-  const request = { names: ['www.example.com', 'printer', 'nas.local', '2001:db8::1'], commonName: null, keyAlgorithm: 'ec-256', validityDays: 30, request: { subject: { organization: 'Shop' } } } as const
+  const request = { names: ['www.example.com', 'printer', 'nas.local', '2001:db8::1', '10.0.0.7', 'fd00::7', '203.0.113.9'], commonName: null, keyAlgorithm: 'ec-256', validityDays: 30, request: { subject: { organization: 'Shop' } } } as const
   assert.deepEqual(await publicOne.review?.(request), {
-    refused: ['printer', 'nas.local'].map((name) => ({ field: 'csr/names', problem: `"${name}" is no name of the internet; a public authority does not issue for it` })),
+    refused: ['printer', 'nas.local', '10.0.0.7', 'fd00::7'].map((name) => ({ field: 'csr/names', problem: `"${name}" is no name or address of the internet; a public authority does not issue for it` })),
     otherwise: [{ field: 'csr/validityDays', problem: 'the authority decides how long the certificate is valid; it is not asked for these days' }, { field: 'csr/subject', problem: 'ACME authorities that check names alone leave the parts of the subject out' }],
   })
   const privateOne = testConnector({ directoryUrl: 'https://ca.internal/directory', requestNotAfter: true }).connector

@@ -1,12 +1,16 @@
-import type { Reviewed, ReviewedRequest } from '@certloop/plugin-kit'
+import { isIP } from 'node:net'
+import { addressGuard, type Reviewed, type ReviewedRequest } from '@certloop/plugin-kit'
 import type { AcmeFields } from './fields.ts'
 
 /** Names that nobody on the internet can own (RFC 6761, RFC 6762, RFC 7686, RFC 8375 and ICANN's "internal"). */
 const privateEnd = /(^|\.)(local|localhost|internal|test|invalid|example|onion|home\.arpa)$/
 
+const publicAddresses = addressGuard([])
+const isOfInternet = (name: string) => (isIP(name) === 0 ? name.includes('.') && !privateEnd.test(name) : publicAddresses.allows(name))
+
 /** What can be said of a request without asking. */
 export function reviewRequest({ fields, isPublic }: { fields: AcmeFields; isPublic: boolean }, { names, validityDays, request = {} }: ReviewedRequest): Reviewed {
-  const refused = isPublic ? names.filter((name) => !/[.:]/.test(name) || privateEnd.test(name)).map((name) => ({ field: 'csr/names', problem: `"${name}" is no name of the internet; a public authority does not issue for it` })) : []
+  const refused = isPublic ? names.filter((name) => !isOfInternet(name)).map((name) => ({ field: 'csr/names', problem: `"${name}" is no name or address of the internet; a public authority does not issue for it` })) : []
   const subject = Object.keys(request.subject ?? {})
   return {
     refused,
