@@ -1,7 +1,7 @@
 import { CertloopError, fromWire, type WireError } from '@certloop/contract'
 import type { IssueRequest } from '@certloop/plugin-kit'
 import { abilitiesOf } from '../authority/abilities.ts'
-import { findAuthority } from '../authority/authority-store.ts'
+import { findAuthority, lockAuthority } from '../authority/authority-store.ts'
 import { reserveUse } from '../authority/budget.ts'
 import { issuedBefore } from '../authority/issued-before.ts'
 import { findVersion } from '../certificate/certificate-store.ts'
@@ -49,7 +49,8 @@ export async function beginCall(tx: Tx, task: Task, places: Places, now: Date): 
 async function takePlace(tx: Tx, task: Task, under: Under, places: Places, now: Date): Promise<Begun> {
   const { order, attempt, request } = under
   const { id, authorityId, handle, submissions } = attempt
-  const authority = await findAuthority(tx, authorityId)
+  // Locked: on PostgreSQL two that begin at once would count neither of them.
+  const authority = await findAuthority(tx, authorityId) && await lockAuthority(tx, authorityId)
   if (authority && await callsUnderWay(tx, authorityId, id, now) >= places.limit(authorityId, authority.concurrency)) return { do: 'later', at: places.comeAgain(order, now) }
   if (authority && handle === null && attempt.state !== 'uncertain') {
     const isKnownRenewal = request.replaces !== undefined && abilitiesOf(authority.kind).includes('renewal-window')
