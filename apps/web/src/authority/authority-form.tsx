@@ -5,6 +5,7 @@ import { ApiProblem, type Authority, type AuthorityPreset, type AuthorityType } 
 import { useFirstWrongField } from '../ca/make-issuer-page.tsx'
 import { PluginFields, type PluginDraft } from '../plugin/plugin-fields.tsx'
 import { PluginRefusal } from '../plugin/plugin-refusal.tsx'
+import { sentFields } from '../plugin/sent-fields.ts'
 import { useWrite } from '../shared/api.ts'
 import { ButtonLink } from '../shared/link.tsx'
 import { tell } from '../shared/notify.ts'
@@ -70,7 +71,7 @@ export function AuthorityForm({ types, stored }: Props) {
   }
   const submit = (event: FormEvent) => {
     event.preventDefault()
-    if (choice !== null) save({ name: name.trim(), kind: choice.kind, preset: choice.preset, fields: draft.fields, secrets: draft.secrets, ...(typeof concurrency === 'number' ? { concurrency } : {}), ...(stored === null ? {} : { limits: stored.limits }) })
+    if (choice !== null) save({ name: name.trim(), kind: choice.kind, preset: choice.preset, fields: sentFields(draft.fields), secrets: draft.secrets, ...(typeof concurrency === 'number' ? { concurrency } : {}), ...(stored === null ? {} : { limits: stored.limits }) })
   }
   const isTaken = error instanceof ApiProblem && error.code === 'CONFLICT'
   return (

@@ -5,6 +5,7 @@ import { ApiProblem, type DnsProvider, type DnsProviderType } from '@certloop/ap
 import { useFirstWrongField } from '../ca/make-issuer-page.tsx'
 import { PluginFields, type PluginDraft } from '../plugin/plugin-fields.tsx'
 import { PluginRefusal } from '../plugin/plugin-refusal.tsx'
+import { sentFields } from '../plugin/sent-fields.ts'
 import { useWrite } from '../shared/api.ts'
 import { ButtonLink } from '../shared/link.tsx'
 import { tell } from '../shared/notify.ts'
@@ -37,7 +38,7 @@ export function DnsProviderForm({ types, stored }: Props) {
   const submit = (event: FormEvent) => {
     event.preventDefault()
     if (kind === null) return
-    const body = { name: name.trim(), kind, fields: draft.fields, secrets: draft.secrets }
+    const body = { name: name.trim(), kind, fields: sentFields(draft.fields), secrets: draft.secrets }
     if (stored === null) create.mutate({ body })
     else update.mutate({ params: { id: stored.id }, body })
   }
