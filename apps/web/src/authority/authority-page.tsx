@@ -42,13 +42,15 @@ function AuthorityView({ authority, type }: { authority: Authority; type: Author
   const { id, name, title, health } = authority
   const params = { id }
   const mayWrite = useMay('authority:write')
+  // A test can make the account there.
+  const mayTest = useMay('certificate:order')
   const test = useWrite('testAuthority')
   const remove = useWrite('deleteAuthority')
   const roll = useWrite('rollAuthorityKey')
   const navigate = useNavigate()
   const actions = (
     <>
-      <Button size="xs" loading={test.isPending} onClick={() => test.mutate({ params })}>Test now</Button>
+      {mayTest && <Button size="xs" loading={test.isPending} onClick={() => test.mutate({ params })}>Test now</Button>}
       {mayWrite && <ButtonLink to="/authorities/$id" params={params} search={{ view: 'change' }} size="xs" variant="default">Change</ButtonLink>}
       {mayWrite && authority.abilities.includes('account-key-rollover') && (
         <ConfirmButton label="Replace account key" size="xs" variant="default" question={`Replace the key of the account at "${name}"?`} explanation="The account stays; the old key is of no use from then on." run={async () => { await roll.mutateAsync({ params }); tell('The account has a new key.') }} />

@@ -10,7 +10,7 @@ const certificate = (configuration: Configuration | null) => ({ names: ['shop.ex
 test('the first proposal uses what the scan found, and the authority', () => {
   const input = inputOf(draftOf(certificate(null), [authority], 'Europe/Berlin'), true)
   assert.deepEqual(input, {
-    complete: true, targets: [{ botId: 'bot_1', serverType: 'nginx', reach: 'local', fields: { keyPath: '/k', certificatePath: '/c' } }], authorityId: 'ath_1',
+    complete: true, targets: [{ botId: 'bot_1', serverType: 'nginx', reach: 'local', fields: { keyPath: '/k', certificatePath: '/c' } }], authorityId: 'ath_1', fallbackAuthorityIds: [],
     csr: { ...csrDefaults, commonName: null, names: ['shop.example', '*.shop.example'], keyAlgorithm: 'ec-256', keyReuse: false, validityDays: null }, validation: validationDefaults,
     renewal: { ...renewalDefaults, enabled: true, daysBefore: 30, time: '03:00', zone: 'Europe/Berlin' }, deployment: { ...deploymentTimingDefault, zone: 'Europe/Berlin' }, rollout: rolloutDefault, deployAfterRenewal: true, rollback: true, approval: 'automatic',
   })

@@ -49,7 +49,7 @@ const words: Record<string, string> = {
   'rollout.gate': 'Between the waves', 'rollout.gate.soakSeconds': 'Watch each wave for', 'rollout.gate.approval': 'A person lets it go on', 'rollout.gate.httpCheck': 'Page of each target', 'rollout.gate.httpCheck.url': 'Address of the page', 'rollout.gate.httpCheck.status': 'Answer of the page', 'rollout.gate.httpCheck.timeoutSeconds': 'Time limit of the page',
 }
 const numbered: readonly (readonly [RegExp, string])[] = [
-  [/^targets\.(\d+)(?:\.(?:fields|secrets|reach))*/, 'Target'], [/^csr\.names\.(\d+)/, 'Name'], [/^deployment\.freezes\.(\d+)/, 'Freeze period'], [/^rollout\.waves\.(\d+)/, 'Wave'],
+  [/^targets\.(\d+)(?:\.(?:fields|secrets|reach))*/, 'Target'], [/^csr\.names\.(\d+)/, 'Name'], [/^deployment\.freezes\.(\d+)/, 'Freeze period'], [/^rollout\.waves\.(\d+)/, 'Wave'], [/^fallbackAuthorityIds\.(\d+)/, 'Further authority'], [/^validation\.notify\.(\d+)/, 'E-mail address'],
 ]
 
 /** "privateKey" as "private key", "jumps.0.host" as "jump host 1, host". */

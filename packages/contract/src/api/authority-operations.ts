@@ -14,7 +14,7 @@ export const authorityOperations = {
   getAuthority: op({ method: 'GET', path: '/authorities/{id}', access: 'authority:read', tag: 'authorities', summary: 'One authority with its health', params: authorityId, response: a.Authority, status: 200 }),
   updateAuthority: op({ method: 'PUT', path: '/authorities/{id}', access: 'authority:write', tag: 'authorities', summary: 'Change an authority. Its kind stays; secrets left out stay', params: authorityId, body: a.AuthorityInput, response: a.Authority, status: 200 }),
   deleteAuthority: op({ method: 'DELETE', path: '/authorities/{id}', access: 'authority:write', tag: 'authorities', summary: 'Remove an authority that no configuration and no open order names', params: authorityId, response: null, status: 204 }),
-  testAuthority: op({ method: 'POST', path: '/authorities/{id}/actions/test', access: 'authority:read', tag: 'authorities', summary: 'Test an authority now, and say what was tried and seen', params: authorityId, response: a.TestReport, status: 200 }),
+  testAuthority: op({ method: 'POST', path: '/authorities/{id}/actions/test', access: 'certificate:order', tag: 'authorities', summary: 'Test an authority now, and say what was tried and seen', params: authorityId, response: a.TestReport, status: 200 }),
   rollAuthorityKey: op({ method: 'POST', path: '/authorities/{id}/actions/roll-account-key', access: 'authority:write', tag: 'authorities', summary: 'Replace the key of the account at the authority', params: authorityId, response: a.Authority, status: 200 }),
   getAuthorityUse: op({ method: 'GET', path: '/authorities/{id}/use', access: 'authority:read', tag: 'authorities', summary: 'How much of the rate limits is used', params: authorityId, response: a.AuthorityUse, status: 200 }),
 } as const
