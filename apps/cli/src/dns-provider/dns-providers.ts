@@ -69,7 +69,7 @@ const add = defineCommand({
   options: { kind: { type: 'string', value: 'KIND', help: 'kind of DNS provider, see "dns-provider types"' }, ...fieldOptions },
   examples: [
     'dns-provider add cloudflare-main --kind cloudflare --secret apiToken=token.txt',
-    'dns-provider add own-servers --kind rfc2136 --field server=ns1.example.com --field zones=example.com --field keyName=certloop --secret keySecret=- < tsig.key',
+    'dns-provider add own-servers --kind rfc2136 --field server=ns1.example.com --field zones=example.com --field keyName=certloop --secret secret=- < tsig.key',
   ],
   notes: ['Its fields, where to get the secrets and the least rights they need: certloop dns-provider types KIND. Required secrets that are not given are asked for at a terminal.'],
   async run(context, { args, options: o }) {

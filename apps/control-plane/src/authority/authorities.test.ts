@@ -54,7 +54,7 @@ async function addedAndRemoved({ w, call }: Scene): Promise<void> {
   const renamed = await call<Authority>('PUT', `/authorities/${id}`, input('Other', fields))
   assert.deepEqual([renamed.status, renamed.body.name, renamed.body.secretsSet, renamed.body.limits.length, renamed.body.concurrency], [200, 'Other', ['eabHmacKey'], 1, 3])
   const elsewhere = await call('PUT', `/authorities/${id}`, input('Other', { ...fields, directoryUrl: 'https://127.0.0.1:1/dir' }))
-  assert.deepEqual([elsewhere.status, elsewhere.body.fields?.map(({ field }) => field)], [400, ['fields/eabHmacKey']])
+  assert.deepEqual([elsewhere.status, elsewhere.body.fields?.map(({ field }) => field)], [400, ['secrets/eabHmacKey']])
   assert.deepEqual((await call<Authority>('PUT', `/authorities/${id}`, input('Other', fields, { secrets: { eabHmacKey: null } }))).body.secretsSet, [])
 
   const report = await call<TestReport>('POST', `/authorities/${id}/actions/test`)

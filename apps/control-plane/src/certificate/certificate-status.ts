@@ -154,7 +154,7 @@ const renewedNotDeployed: Rule = (e) => {
 
 const nothingYet: Rule = ({ current, configuration, targetCount }) => {
   if (current) return undefined
-  return configuration === 'complete' ? say('configured', 'Ready to be ordered.', targetCount > 0 ? 'rotate' : 'order') : say('configuration-pending', 'Choose where it is deployed and who issues it.', 'configure')
+  return configuration === 'complete' ? say('configured', targetCount > 0 ? 'Ready to be ordered.' : 'Ready to be ordered with a CSR of your own: without a target there is no bot to make the key.', targetCount > 0 ? 'rotate' : 'order') : say('configuration-pending', 'Choose where it is deployed and who issues it.', 'configure')
 }
 
 /** Found, and nothing was ordered for it yet. */

@@ -42,7 +42,7 @@ testOnDatabases('DNS providers are added, changed and removed over the API, and 
   assert.ok('apiKey' in shown.properties && 'delegationTargets' in shown.properties)
   assert.ok(!('delegationTargets' in ((types.find(({ kind }) => kind === 'acme-dns')?.fields ?? {}) as { properties: object }).properties), 'of one that is made for delegation all names may be written')
 
-  assert.deepEqual(fieldsOf(await call('POST', '/dns-providers', { name: ' ', kind: 'powerdns', fields: { url: 'http://dns.example.net', more: 1, delegationTargets: ['net'] }, secrets: { other: 'x' } })), ['name', 'secrets/other', 'fields/apiKey', 'fields/more'])
+  assert.deepEqual(fieldsOf(await call('POST', '/dns-providers', { name: ' ', kind: 'powerdns', fields: { url: 'http://dns.example.net', more: 1, delegationTargets: ['net'] }, secrets: { other: 'x' } })), ['name', 'secrets/other', 'secrets/apiKey', 'fields/more'])
   assert.deepEqual(fieldsOf(await call('POST', '/dns-providers', powerdns('Zones', 'http://dns.example.net', { delegationTargets: ['net'] }))), ['fields/url', 'fields/delegationTargets'])
   assert.deepEqual(fieldsOf(await call('POST', '/dns-providers', { name: 'Zones', kind: 'none-of-them', fields: {} })), ['kind'])
 
@@ -55,7 +55,7 @@ testOnDatabases('DNS providers are added, changed and removed over the API, and 
 
   const change = (more: object) => call<DnsProvider>('PUT', `/dns-providers/${id}`, { name: 'Zones', kind: 'powerdns', fields: { url: server.url }, ...more })
   assert.deepEqual((await change({ name: 'Other' })).body.secretsSet, ['apiKey'], 'a secret that is left out stays')
-  assert.deepEqual(fieldsOf(await change({ fields: { url: 'https://elsewhere.example.net' } })), ['fields/apiKey'])
+  assert.deepEqual(fieldsOf(await change({ fields: { url: 'https://elsewhere.example.net' } })), ['secrets/apiKey'])
   assert.match((await change({ fields: { url: 'https://elsewhere.example.net' } })).text, /has to be entered again/)
   assert.deepEqual(fieldsOf(await change({ kind: 'rfc2136' })), ['kind'])
   const wrong = await change({ name: 'Other', secrets: { apiKey: 'not the key of the server' } })

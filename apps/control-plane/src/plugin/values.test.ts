@@ -27,19 +27,19 @@ test('what is left out stays, null deletes, and what is given takes its place', 
 })
 
 test('a secret has to be entered again when it would go elsewhere, and only then', () => {
-  assert.deepEqual(problemsOf({ fields: { address: 'https://b' } }), ['fields/password: has to be entered again: where it is sent to is no longer the same', 'fields/key: has to be entered again: where it is sent to is no longer the same'])
+  assert.deepEqual(problemsOf({ fields: { address: 'https://b' } }), ['secrets/password: has to be entered again: where it is sent to is no longer the same', 'secrets/key: has to be entered again: where it is sent to is no longer the same'])
   assert.deepEqual(read({ fields: { address: 'https://b' }, secrets: { password: 'p', key: null } }), { plain: { address: 'https://b', agree: false }, secret: { password: 'p', note: 'n' }, problems: [] })
-  assert.deepEqual(problemsOf({ fields: { address: 'https://a', account: 'me' } }), ['fields/password: has to be entered again: where it is sent to is no longer the same'])
+  assert.deepEqual(problemsOf({ fields: { address: 'https://a', account: 'me' } }), ['secrets/password: has to be entered again: where it is sent to is no longer the same'])
   assert.deepEqual(problemsOf({ fields: { address: 'https://a', agree: true } }), [])
 })
 
 test('every problem is told at its field, and no value is repeated', () => {
   const lines = problemsOf({ fields: { account: 7, agree: 'yes', passwort: 'hunter3' }, secrets: { other: 'hunter4' } }, { plain: {}, secret: {} })
-  assert.deepEqual(lines.map((line) => line.replace(/:.*/, '')).toSorted(), ['fields/account', 'fields/address', 'fields/agree', 'fields/password', 'fields/passwort', 'secrets/other'])
+  assert.deepEqual(lines.map((line) => line.replace(/:.*/, '')).toSorted(), ['fields/account', 'fields/address', 'fields/agree', 'fields/passwort', 'secrets/other', 'secrets/password'])
   assert.doesNotMatch(lines.join(' '), /hunter/)
   assert.deepEqual(problemsOf({ fields: { address: 'https://a', account: 'root', password: 'p', key: null } }), ['fields/account: is nobody\'s'])
-  assert.deepEqual(problemsOf({ fields: { address: 'https://a', password: 3 } }), ['fields/password: must be text'])
-  assert.deepEqual(problemsOf({ fields: { address: 'https://a' } }, { plain: {}, secret: {} }), ['fields/password: is missing'])
+  assert.deepEqual(problemsOf({ fields: { address: 'https://a', password: 3 } }), ['secrets/password: must be text'])
+  assert.deepEqual(problemsOf({ fields: { address: 'https://a' } }, { plain: {}, secret: {} }), ['secrets/password: is missing'])
 })
 
 test('a ready-made entry fills in what is not given', () => {

@@ -44,9 +44,10 @@ export function readValues(plugin: Fields, given: GivenValues, before: Values | 
   for (const name of names) {
     const { value, problem } = secretFor(wanted[name], before?.secret[name], before !== undefined && sentTo(plugin, name, before.plain) === sentTo(plugin, name, plain))
     if (value !== undefined) secret[name] = value
-    if (problem !== undefined) problems.push({ field: `fields/${name}`, problem })
+    if (problem !== undefined) problems.push({ field: `secrets/${name}`, problem })
   }
+  const inSecrets = (field: string) => (names.has(field.slice('fields/'.length)) ? field.replace('fields/', 'secrets/') : field)
   const told = new Set(problems.map(({ field }) => field))
-  const lines = fieldProblems(plugin, { ...plain, ...secret }, 'fields').map((line) => ({ field: line.slice(0, line.indexOf(': ')), problem: line.slice(line.indexOf(': ') + 2) }))
+  const lines = fieldProblems(plugin, { ...plain, ...secret }, 'fields').map((line) => ({ field: inSecrets(line.slice(0, line.indexOf(': '))), problem: line.slice(line.indexOf(': ') + 2) }))
   return { plain, secret, problems: [...problems, ...lines.filter(({ field }) => !told.has(field))] }
 }

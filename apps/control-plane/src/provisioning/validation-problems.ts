@@ -53,7 +53,7 @@ function pathProblems({ path }: ValidationSettings): ValidationProblem[] {
 }
 function botProblems({ method, botId }: ValidationSettings, { bot, targetBots }: ValidationFacts): ValidationProblem[] {
   if (botId !== null) return bot ? [] : [at('botId', 'there is no such bot that may work')]
-  return targetBots.length > 0 ? [] : [missing('method', method === 'file' ? 'the bot of a target places the file, and there is no target' : 'the bot of a target answers, and there is no target; name a bot')]
+  return targetBots.length > 0 ? [] : [missing('method', method === 'file' ? 'the bot of a target places the file, and there is no target; name a bot' : 'the bot of a target answers, and there is no target; name a bot')]
 }
 function providerProblems({ method, dnsProviderId }: ValidationSettings, { providers }: ValidationFacts): ValidationProblem[] {
   if (dnsProviderId !== null) return providers.some(({ id }) => id === dnsProviderId) ? [] : [at('dnsProviderId', 'there is no such DNS provider')]

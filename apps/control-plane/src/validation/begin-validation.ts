@@ -2,7 +2,8 @@ import { CertloopError, type BotId, type ErrorCode, type OutsideLook, type Valid
 import type { ProofWay } from '@certloop/plugin-kit'
 import { toJson } from '../database/columns.ts'
 import { getBot } from '../bot/bot-store.ts'
-import type { Database } from '../database/database.ts'
+import type { Database, Tx } from '../database/database.ts'
+import { addEvent } from '../event/event-store.ts'
 import type { Commit } from '../task/task-kinds.ts'
 import type { Task } from '../task/task-store.ts'
 import { pokeOrder } from '../order/order-task.ts'
@@ -10,7 +11,7 @@ import { mailSoon } from './instructions-mail.ts'
 import type { ValidationDeps } from './validation-deps.ts'
 import { changeValidation, fullName, stays, wayOf, type ValidationChange, type ValidationRow } from './validation-store.ts'
 import { askToPlace, comeAgain, endValidation } from './validation-tasks.ts'
-import { expectedOf } from './validation-words.ts'
+import { expectedOf, seenWords } from './validation-words.ts'
 
 /** Nothing that is placed could cure these. */
 const hopeless: ReadonlySet<ErrorCode> = new Set(['CAA_FORBIDS', 'DNS_NAME_UNKNOWN', 'DNS_DELEGATION_BROKEN'])
@@ -68,6 +69,14 @@ async function howItBegins(deps: ValidationDeps, row: ValidationRow, way: ProofW
   return stays(row) ? standing(deps, row, way.recordName) : byProvider(deps, row, way.recordName)
 }
 
+/** What only might be in the way is told once: later looks take the place of this one. */
+async function tellDoubts(tx: Tx, row: ValidationRow, { findings }: OutsideLook, now: Date): Promise<void> {
+  const doubts = findings.filter(({ error }) => error !== null)
+  const [first] = doubts
+  if (!first) return
+  await addEvent(tx, { kind: 'validation.doubts', message: `Before the proof of ${fullName(row)} is placed: ${doubts.map(seenWords).join(' ')}`, error: first.error, certificateId: row.certificateId, orderId: row.orderId }, now)
+}
+
 /** Looks at what would be in the way, then writes down what goes where, and has it placed. Nothing is placed before that is committed. */
 export async function beginValidation(deps: ValidationDeps, row: ValidationRow, task: Task): Promise<Commit> {
   const { now } = deps
@@ -84,6 +93,7 @@ export async function beginValidation(deps: ValidationDeps, row: ValidationRow, 
   }
   const begun = await howItBegins(deps, row, way)
   return async (tx, wake) => {
+    await tellDoubts(tx, row, before, now())
     const next = await changeValidation(tx, wake, row, { ...begun, columns: { lastLook: toJson(before), ...begun.columns } }, now())
     if (next.state === 'placing' && next.botId) return askToPlace(tx, wake, next, now())
     if (next.state === 'waiting') await mailSoon(tx, wake, next, now())

@@ -160,7 +160,7 @@ testOnDatabases('it is looked for with growing pauses, what was seen is kept wit
   const row = await v.one(made.attempt)
   assert.deepEqual([row.state, errorCode(row.error), lookOf(row)?.visible], ['checking', 'VALIDATION_NOT_VISIBLE', false])
   assert.match(row.reason, /not to be seen from outside yet: http:\/\/a\.example\.com\/\.well-known/)
-  assert.deepEqual(await v.events(made.order), ['validation.planned', 'validation.ready'])
+  assert.deepEqual(await v.events(made.order), ['validation.planned', 'validation.ready', 'validation.not-visible'])
   await v.pass(120)
   const ended = await v.one(made.attempt)
   assert.deepEqual([ended.state, errorCode(ended.error)], ['failed', 'VALIDATION_EXPIRED'])

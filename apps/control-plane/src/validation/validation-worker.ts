@@ -1,4 +1,4 @@
-import { CertloopError, fromWire, toCertloopError, type ErrorCode, type OutsideLook, type ValidationId } from '@certloop/contract'
+import { CertloopError, fromWire, toCertloopError, type ErrorCode, type OutsideLook, type ValidationId, type WireError } from '@certloop/contract'
 import { fromJsonOrNull, iso, toJson } from '../database/columns.ts'
 import { addEvent } from '../event/event-store.ts'
 import { getAttempt, isOpenAttempt } from '../order/attempt-store.ts'
@@ -155,6 +155,7 @@ function notYet({ now }: ValidationDeps, row: ValidationRow, task: Task, seen: O
     const reason = `The proof of ${fullName(row)} is not to be seen from outside yet${finding ? `: ${seenWords(finding)}` : '.'}`
     const present = await getValidation(tx, row.id)
     const seenMeanwhile = present.lastLook !== row.lastLook && lookOf(present)?.visible === true
+    if (!seenMeanwhile && finding?.error && finding.error.code !== fromJsonOrNull<WireError>(present.error)?.code) await addEvent(tx, { kind: 'validation.not-visible', message: reason, error: finding.error, certificateId: row.certificateId, orderId: row.orderId }, now())
     if (!seenMeanwhile) await noteValidation(tx, wake, row, { lastLook: toJson(seen), reason, nextAction: row.state === 'waiting' ? 'Follow the instructions; it is looked for again by itself.' : 'It is looked for again by itself.', error: finding?.error ? toJson(finding.error) : null }, now())
     if (isOpenValidation(present.state)) await comeAgain(tx, wake, task, seenMeanwhile ? now() : nextLook(row, now()))
   }
