@@ -4,7 +4,8 @@ import { addEvent } from '../event/event-store.ts'
 import { getAttempt, isOpenAttempt } from '../order/attempt-store.ts'
 import { createNotes, writeNotes } from '../order/order-notes.ts'
 import { pokeOrder } from '../order/order-task.ts'
-import type { Commit, PlaneTaskKind } from '../task/task-kinds.ts'
+import type { Tx } from '../database/database.ts'
+import type { Commit, PlaneTaskKind, Wakes } from '../task/task-kinds.ts'
 import type { Task } from '../task/task-store.ts'
 import { beginValidation } from './begin-validation.ts'
 import { endNeedless } from './sync.ts'
@@ -151,14 +152,20 @@ async function look({ outside }: ValidationDeps, row: ValidationRow): Promise<Ou
 /** It is not to be seen: what was seen instead is kept, and it is looked for again. */
 function notYet({ now }: ValidationDeps, row: ValidationRow, task: Task, seen: OutsideLook): Commit {
   return async (tx, wake) => {
-    const finding = worstFinding(seen)
-    const reason = `The proof of ${fullName(row)} is not to be seen from outside yet${finding ? `: ${seenWords(finding)}` : '.'}`
     const present = await getValidation(tx, row.id)
     const seenMeanwhile = present.lastLook !== row.lastLook && lookOf(present)?.visible === true
-    if (!seenMeanwhile && finding?.error && finding.error.code !== fromJsonOrNull<WireError>(present.error)?.code) await addEvent(tx, { kind: 'validation.not-visible', message: reason, error: finding.error, certificateId: row.certificateId, orderId: row.orderId }, now())
-    if (!seenMeanwhile) await noteValidation(tx, wake, row, { lastLook: toJson(seen), reason, nextAction: row.state === 'waiting' ? 'Follow the instructions; it is looked for again by itself.' : 'It is looked for again by itself.', error: finding?.error ? toJson(finding.error) : null }, now())
+    // One that has moved on meanwhile keeps its own words.
+    if (!seenMeanwhile && present.state === row.state && present.cleanup === row.cleanup) await keepLook(tx, wake, present, seen, now())
     if (isOpenValidation(present.state)) await comeAgain(tx, wake, task, seenMeanwhile ? now() : nextLook(row, now()))
   }
+}
+/** The timeline has one line for each cause, not for each look. */
+async function keepLook(tx: Tx, wake: Wakes, row: ValidationRow, seen: OutsideLook, now: Date): Promise<void> {
+  const finding = worstFinding(seen)
+  const error = finding?.error ?? null
+  const reason = `The proof of ${fullName(row)} is not to be seen from outside yet${finding ? `: ${seenWords(finding)}` : '.'}`
+  if (error && isOpenValidation(row.state) && error.code !== fromJsonOrNull<WireError>(row.error)?.code) await addEvent(tx, { kind: 'validation.not-visible', message: reason, error, certificateId: row.certificateId, orderId: row.orderId }, now)
+  await noteValidation(tx, wake, row, { lastLook: toJson(seen), reason, nextAction: row.state === 'waiting' ? 'Follow the instructions; it is looked for again by itself.' : 'It is looked for again by itself.', error: error && toJson(error) }, now)
 }
 /** Seen from outside: what a person placed is then treated as any other. */
 export const appeared = (row: ValidationRow, seen: OutsideLook) => ({ event: 'appeared' as const satisfies ValidationEvent, reason: `The proof of ${fullName(row)} is visible from outside.`, nextAction: 'The authority is told to look.', columns: { lastLook: toJson(seen) } })
