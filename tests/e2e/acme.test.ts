@@ -1,39 +1,12 @@
 import assert from 'node:assert/strict'
-import { X509Certificate } from 'node:crypto'
 import tls from 'node:tls'
 import { test, type TestContext } from 'node:test'
-import type { Action } from '@certloop/contract'
-import { eventually, leftOut, type RunningPebble } from '@certloop/test-kit'
-import { acmeStage, addAcme, addBind, configured, csrFor, type AcmeStage } from './kit/acme-stage.ts'
-import { act, type Plane } from './kit/plane.ts'
+import { eventually, leftOut } from '@certloop/test-kit'
+import { nothingLeft, succeeded, timelineOf, trusted } from './kit/acme-look.ts'
+import { acmeStage, addAcme, addBind, configured, csrFor } from './kit/acme-stage.ts'
+import { act } from './kit/plane.ts'
 
 const skip = leftOut('nginx') ?? leftOut('pebble') ?? leftOut('named')
-
-/** What nginx serves, checked against the root of the directory. */
-async function trusted(port: number, name: string, pebble: RunningPebble): Promise<X509Certificate> {
-  const ca = await pebble.root()
-  return new Promise((resolve, reject) => {
-    const socket = tls.connect({ host: '127.0.0.1', port, servername: name, ca }, () => {
-      resolve(new X509Certificate(socket.getPeerCertificate().raw))
-      socket.destroy()
-    })
-    socket.once('error', reject)
-  })
-}
-
-async function timelineOf(plane: Plane, action: Action): Promise<string> {
-  const [id] = action.orderIds
-  assert.ok(id)
-  const { timeline } = await plane.client.call('getOrder', { params: { id } })
-  return timeline.map(({ kind, message }) => `${kind}: ${message}`).join('\n')
-}
-const nothingLeft = async (stage: AcmeStage) => {
-  await eventually(async () => (await stage.tokenFiles()).length === 0, { what: 'no token file' })
-  await eventually(async () => (await stage.textRecords()).length === 0, { what: 'no validation record' })
-  const { items } = await stage.plane.client.call('listValidations', { query: {} })
-  assert.ok(items.every(({ cleanup }) => cleanup === 'removed' || cleanup === 'nothing'), JSON.stringify(items.map(({ name, cleanup }) => [name, cleanup])))
-}
-const succeeded = async ({ plane }: AcmeStage, action: Action) => { assert.equal(action.state, 'done', `${JSON.stringify(action.error)}\n${await timelineOf(plane, action)}`) }
 
 test('from a hostile ACME directory to nginx, by file, DNS record and TLS handshake; nothing is left behind', { skip, timeout: 300_000 }, async (t: TestContext) => {
   const stage = await acmeStage(t)
