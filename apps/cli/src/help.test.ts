@@ -27,8 +27,8 @@ test('help is found in every way it is asked for', () => {
   }
   assert.equal(topicOf('--help').length, commands.length)
   assert.equal(topicOf('help').length, commands.length)
-  assert.deepEqual(topicOf('help', 'order'), ['order list', 'order show', 'order cancel'])
-  assert.deepEqual(topicOf('order', '--help'), ['order list', 'order show', 'order cancel'])
+  assert.deepEqual(topicOf('help', 'order'), ['order list', 'order show', 'order cancel', 'order look-again'])
+  assert.deepEqual(topicOf('order', '--help'), ['order list', 'order show', 'order cancel', 'order look-again'])
   for (const words of [['help', 'order', 'show'], ['order', 'show', '--help'], ['order', 'show', '-h'], ['--help', 'order', 'show']]) assert.deepEqual(topicOf(...words), ['order show'])
   assert.deepEqual(parseWords(['--version'], commands), { kind: 'version' })
 })
