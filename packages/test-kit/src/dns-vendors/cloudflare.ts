@@ -54,7 +54,7 @@ export async function startCloudflare(t: Pick<TestContext, 'after'>, zones: read
 const envelope = (result: Excerpt['errors'] & object | 'anything') => ({ success: 'flag', errors: ['anything'], messages: ['anything'], result }) as const
 
 export const cloudflareExcerpt: Excerpt = {
-  source: 'go-acme/lego, providers/dns/cloudflare, and published issues of other clients',
+  source: 'cloudflare/cloudflare-typescript, resources dns/records and zones; go-acme/lego, providers/dns/cloudflare',
   operations: [
     { method: 'GET', path: '/client/v4/zones', query: ['name', 'status', 'page', 'per_page'], answers: { 200: { ...envelope([{ id: 'text', name: 'text' }]), result_info: { page: 'number', per_page: 'number', count: 'number', total_count: 'number' } } } },
     { method: 'GET', path: '/client/v4/zones/{zone_id}/dns_records', query: ['type', 'name.exact', 'page', 'per_page'], answers: { 200: envelope([{ id: 'text', type: 'text', name: 'text', content: 'text', ttl: 'number' }]) } },
