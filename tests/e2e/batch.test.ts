@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import type { Batch, BatchItem, BulkChange, BulkItem, CertificateDetail, CertificateStatus } from '@certloop/contract'
 import { eventually, tempFolder } from '@certloop/test-kit'
-import { rows } from './kit/crash-kit.ts'
+import { openTasks, rows } from './kit/crash-kit.ts'
 import { inParallel, onDisk, startFleet, type Fleet, type Member } from './kit/fleet.ts'
 import { openJournals } from './kit/journals.ts'
 import { served } from './kit/served.ts'
@@ -103,12 +103,9 @@ function checkOrders({ plane }: Fleet, expected: ReadonlyMap<string, number>): v
   assert.deepEqual(issued.map((i) => `${i.reference} ${i.fingerprint} ${i.status}`).toSorted(), orders.map((o) => `${o.id} ${o.fingerprint} good`).toSorted())
 }
 
-const standing = ['renew', 'refresh-certificate', 'scan-host', 'publish-crl', 'ca-maintenance', 'watch-deployment']
-
 /** Nothing is under way, anywhere. */
 async function checkQuiet({ plane, bots }: Fleet): Promise<void> {
-  const open = `select kind, subject from task where state in ('ready', 'leased') and kind not in (${standing.map((kind) => `'${kind}'`).join(', ')})`
-  await eventually(() => rows(plane, open).length === 0, { what: 'no open task' }).catch(() => assert.deepEqual(rows(plane, open), []))
+  await eventually(() => openTasks(plane).length === 0, { what: 'no open task' }).catch(() => assert.deepEqual(openTasks(plane), []))
   assert.deepEqual(rows(plane, 'select id, state from action where "endedAt" is null'), [])
   assert.deepEqual(rows(plane, "select id, state from deployment where state not in ('deployed', 'failed', 'rolled-back', 'cancelled')"), [])
   // A journal is closed before its result is told, so none of those told is open.

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { test, type TestContext } from 'node:test'
 import type { Action, DeploymentState } from '@certloop/contract'
 import { eventually, leftOut, nginxTempPaths, selfSignedPair, startNginx, tempFolder, writePair } from '@certloop/test-kit'
-import { arm, program, rotate, rows } from './kit/crash-kit.ts'
+import { arm, openTasks, program, rotate, rows } from './kit/crash-kit.ts'
 import { configureFromScan, discovered, startBot, startPlane, uniqueName } from './kit/plane.ts'
 import { served } from './kit/served.ts'
 
@@ -64,8 +64,7 @@ for (const [decision, end, actionEnd] of [['approve', 'rolled-back', 'failed'], 
       assert.deepEqual(rows<{ state: string }>(plane, 'select state from action where id = ?', action).map((a) => a.state), [actionEnd], at)
       assert.equal(await served(port, name), before, at)
       assert.equal(await readFile(pair.certPath, 'utf8'), pair.certPem, at)
-      const open = "select id from task where state in ('ready', 'leased') and kind not in ('renew', 'refresh-certificate', 'scan-host', 'publish-crl', 'ca-maintenance')"
-      await eventually(() => rows(plane, open).length === 0, { what: `${at}: no open task` })
+      await eventually(() => openTasks(plane).length === 0, { what: `${at}: no open task` })
     }
     await arm(plane)
     const first = await rotate(stage)

@@ -4,7 +4,7 @@ import { test, type TestContext } from 'node:test'
 import { keyMatchesCertificate } from '@certloop/pki'
 import { eventually, leftOut, selfSignedPair, startNginx, tempFolder, writePair } from '@certloop/test-kit'
 import { configureFromScan, discovered, ended, startBot, startPlane, uniqueName } from './kit/plane.ts'
-import { arm, program, rotate, rows } from './kit/crash-kit.ts'
+import { arm, openTasks, program, rotate, rows } from './kit/crash-kit.ts'
 import { served } from './kit/served.ts'
 
 async function setUp(t: TestContext) {
@@ -32,7 +32,7 @@ async function checkOutcome({ name, plane, id, port, pair }: Stage, actionId: st
   assert.equal(certificate.status, 'deployed', at)
   assert.equal(await served(port, name), certificate.fingerprint, at)
   assert.ok(keyMatchesCertificate(await readFile(pair.keyPath, 'utf8'), await readFile(pair.certPath, 'utf8')), at)
-  assert.deepEqual(rows(plane, "select id from task where state in ('ready', 'leased') and kind not in ('renew', 'refresh-certificate', 'scan-host', 'publish-crl', 'ca-maintenance')"), [], at)
+  assert.deepEqual(openTasks(plane), [], at)
 }
 
 test('killed at every commit of a rotation, the control plane goes on: no second order, no second certificate, no lost event', { skip: leftOut('nginx'), timeout: 900_000 }, async (t) => {

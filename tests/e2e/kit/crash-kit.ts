@@ -22,6 +22,12 @@ export function rows<R>(plane: Plane, query: string, ...values: string[]): R[] {
   }
 }
 
+/** Work that always waits for its next time. */
+const standing = ['renew', 'refresh-certificate', 'scan-host', 'publish-crl', 'ca-maintenance', 'watch-deployment', 'check-authority', 'sweep-validations']
+/** All other work that has not ended. */
+export const openTasks = (plane: Plane): { kind: string; subject: string }[] =>
+  rows(plane, `select kind, subject from task where state in ('ready', 'leased') and kind not in (${standing.map((kind) => `'${kind}'`).join(', ')})`)
+
 /** The rotation that was asked for. When the answer was lost: the one that was begun, or else a new one. */
 export async function rotate({ plane, id }: { plane: Plane; id: CertificateId }): Promise<{ action: `act_${string}`; killed: boolean }> {
   const ask = async () => (await plane.client.call('startAction', { params: { id, action: 'rotate' }, body: {} })).id
