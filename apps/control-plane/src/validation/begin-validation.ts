@@ -3,7 +3,7 @@ import type { ProofWay } from '@certloop/plugin-kit'
 import { toJson } from '../database/columns.ts'
 import { getBot } from '../bot/bot-store.ts'
 import type { Database, Tx } from '../database/database.ts'
-import { addEvent } from '../event/event-store.ts'
+import { addEvent, listEvents } from '../event/event-store.ts'
 import type { Commit } from '../task/task-kinds.ts'
 import type { Task } from '../task/task-store.ts'
 import { pokeOrder } from '../order/order-task.ts'
@@ -16,6 +16,7 @@ import { expectedOf, seenWords } from './validation-words.ts'
 /** Nothing that is placed could cure these. */
 const hopeless: ReadonlySet<ErrorCode> = new Set(['CAA_FORBIDS', 'DNS_NAME_UNKNOWN', 'DNS_DELEGATION_BROKEN'])
 const handMinuteMs = 60_000
+const mostEvents = 500
 
 const methodLookedAt = (way: ProofWay, method: ValidationMethod): ValidationMethod => (method !== 'manual' ? method : way.kind === 'dns' ? 'dns' : 'file')
 
@@ -69,9 +70,10 @@ async function howItBegins(deps: ValidationDeps, row: ValidationRow, way: ProofW
   return stays(row) ? standing(deps, row, way.recordName) : byProvider(deps, row, way.recordName)
 }
 
-/** What only might be in the way is told once: later looks take the place of this one. */
+/** What only might be in the way is told once for each cause, not for each of a hundred names: later looks take the place of this one. */
 async function tellDoubts(tx: Tx, row: ValidationRow, { findings }: OutsideLook, now: Date): Promise<void> {
-  const doubts = findings.filter(({ error }) => error !== null)
+  const told = new Set((await listEvents(tx, { orderId: row.orderId }, mostEvents)).filter(({ kind }) => kind === 'validation.doubts').map(({ error }) => error?.code))
+  const doubts = findings.filter(({ error }) => error !== null && !told.has(error.code))
   const [first] = doubts
   if (!first) return
   await addEvent(tx, { kind: 'validation.doubts', message: `Before the proof of ${fullName(row)} is placed: ${doubts.map(seenWords).join(' ')}`, error: first.error, certificateId: row.certificateId, orderId: row.orderId }, now)

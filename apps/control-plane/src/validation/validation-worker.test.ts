@@ -105,10 +105,11 @@ test('what stands in the way before anything is placed: nothing is placed', asyn
   assert.match(row.nextAction ?? '', /Add the authority to the CAA record/)
 
   v.obstacles.splice(0, 1, new CertloopError('WEB_PORT_CLOSED', 'Nothing answers on port 80.'))
-  const other = await v.addOrder(['b.example.com'], { method: 'dns' })
-  await v.sync(other, [wanted('b.example.com')])
+  const other = await v.addOrder(['b.example.com', 'c.example.com'], { method: 'dns' })
+  await v.sync(other, [wanted('b.example.com'), wanted('c.example.com')])
   await v.settle()
-  assert.equal((await v.one(other.attempt)).state, 'asked', 'what may not matter is a finding and no end')
+  assert.deepEqual((await v.all(other.attempt)).map(({ state }) => state), ['asked', 'asked'], 'what may not matter is a finding and no end')
+  assert.equal((await v.events(other.order)).filter((kind) => kind === 'validation.doubts').length, 1, 'told once for all names')
 })
 
 test('where a CNAME record leads on, the record is written there; without a zone it fails', async (t) => {
