@@ -25,7 +25,7 @@ test('a certificate is added and configured; wrong input is shown where it is', 
     await dialogue.getByRole('button', { name: 'Add certificate' }).click()
     await page.getByRole('heading', { name: 'shop.example.com', level: 1 }).waitFor()
     await page.getByRole('region', { name: '5. Schedule' }).waitFor()
-    await page.getByText('None needed: the built-in CA').waitFor()
+    await page.getByText('None needed: Built-in CA issues').waitFor()
   })
 
   await t.test('a draft with wrong names is refused at the names; nothing is saved', async () => {
