@@ -11,7 +11,7 @@ import { say } from './test/words.ts'
 const root = join(import.meta.dirname, '..')
 const isCi = Boolean(process.env['CI'])
 /** A test file that takes longer hangs. */
-const fileTimeoutMs = 20 * 60_000
+const fileTimeoutMs = 30 * 60_000
 
 let postgres: Postgres | undefined
 let running: ChildProcess | undefined

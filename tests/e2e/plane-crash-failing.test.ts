@@ -51,7 +51,7 @@ async function seeThrough({ plane }: Stage, id: Action['id'], decision: Decision
 }
 
 for (const [decision, end, actionEnd] of [['approve', 'rolled-back', 'failed'], ['cancel', 'cancelled', 'cancelled']] as const) {
-  test(`killed at every commit of a rotation that ends ${end}, the control plane goes on`, { skip: leftOut('nginx'), timeout: 600_000 }, async (t) => {
+  test(`killed at every commit of a rotation that ends ${end}, the control plane goes on`, { skip: leftOut('nginx'), timeout: 1_000_000 }, async (t) => {
     const stage = await setUp(t)
     const { plane, port, name, pair } = stage
     const before = await served(port, name)
