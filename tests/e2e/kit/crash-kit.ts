@@ -12,6 +12,10 @@ export async function arm(plane: Plane): Promise<void> {
   await plane.process().waitFor(/^counting$/m)
 }
 
+/** Moments to be killed at, from the first to the last: all when they are few, else so many spread over all. */
+export const spread = (moments: number, most: number): number[] =>
+  [...new Set(Array.from({ length: Math.min(moments, most) }, (_, i) => 1 + Math.floor((i * moments) / Math.min(moments, most))))]
+
 /** Rows as they are on disk: nothing that the API could make look better. */
 export function rows<R>(plane: Plane, query: string, ...values: string[]): R[] {
   const db = new DatabaseSync(`${plane.dataFolder}/certloop.sqlite`, { readOnly: true })
